@@ -1,0 +1,11 @@
+//! Sample hosts, disks and hives made by code.
+//!
+//! Everything here is written from the specifications alone and shares no code with the readers and writers of the
+//! product: it is the independent side of each comparison. The code is naive on purpose; where a quick way and an
+//! obvious way exist, it takes the obvious one.
+#![forbid(unsafe_code)]
+
+pub mod bytes;
+pub mod guid;
+pub mod hive;
+pub mod security;
