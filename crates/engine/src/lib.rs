@@ -1,0 +1,1 @@
+//! Puts the phases of a migration in order.

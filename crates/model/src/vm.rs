@@ -1,0 +1,355 @@
+//! Virtual machines and their checkpoints.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::found::{Found, Place};
+use crate::names::{CheckpointId, MacAddress, VmId, WindowsPath};
+use crate::network::Vlan;
+
+/// A virtual machine of the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Machine {
+    /// Id (GUID) of the machine.
+    pub id: VmId,
+    /// Name as the operator sees it; not unique.
+    pub name: String,
+    /// Notes.
+    pub notes: String,
+    /// Configuration version as (major, minor), e.g. (3, 0); `None` when it is not written.
+    pub version: Option<(u16, u16)>,
+    /// Generation: 1 or 2.
+    pub generation: u8,
+    /// The configuration file itself (where a symbolic link led).
+    pub configuration_file: WindowsPath,
+    /// The entry in `Virtual Machines`, when that is a symbolic link to the file.
+    pub registered_by: Option<WindowsPath>,
+    /// Off or saved, as the files tell.
+    pub state: MachineState,
+    /// What the machine consists of now.
+    pub configuration: MachineConfiguration,
+    /// Checkpoints, parents before children.
+    pub checkpoints: Vec<Checkpoint>,
+    /// The checkpoint that the present state derives from.
+    pub current_checkpoint: Found<CheckpointId>,
+    /// Security identifier of the owner.
+    pub owner: Option<String>,
+    /// True when the configuration says that the machine belongs to a cluster.
+    pub highly_available: bool,
+    /// Nodes of the configuration that hvmigrate does not know, as paths; they are kept in the copy of the file.
+    pub unknown_nodes: Vec<String>,
+    /// Where it was read.
+    pub place: Place,
+}
+
+/// Whether a machine is off, as far as its files tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum MachineState {
+    /// No saved state.
+    Off,
+    /// A saved state lies beside the configuration.
+    Saved {
+        /// Memory content (`.bin`), where it was found or is named.
+        memory_file: Option<WindowsPath>,
+        /// Device state (`.vsv`).
+        state_file: Option<WindowsPath>,
+        /// Where it was read.
+        place: Place,
+    },
+}
+
+/// A checkpoint (snapshot).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Checkpoint {
+    /// Id (GUID).
+    pub id: CheckpointId,
+    /// Name.
+    pub name: String,
+    /// Creation time, RFC 3339 in UTC, where it is written.
+    pub created: Option<String>,
+    /// The checkpoint that it was made from; `None` for a root, `Unknown` when no key and no disk chain tells.
+    pub parent: Found<Option<CheckpointId>>,
+    /// Made while the machine ran: memory and device state lie beside it.
+    pub has_saved_state: bool,
+    /// What the machine consisted of.
+    pub configuration: MachineConfiguration,
+    /// Where it was read.
+    pub place: Place,
+}
+
+/// Everything that a machine consists of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MachineConfiguration {
+    /// Memory.
+    pub memory: Memory,
+    /// Processors.
+    pub processors: Processors,
+    /// BIOS.
+    pub firmware: Firmware,
+    /// Drives in the order controller, slot.
+    pub drives: Vec<Drive>,
+    /// SCSI controllers, also those without a drive.
+    pub scsi_controllers: u8,
+    /// Network adapters.
+    pub adapters: Vec<VmAdapter>,
+    /// Named pipes of COM1 and COM2; `None` when not connected.
+    pub com_ports: [Option<String>; 2],
+    /// Integration services that are switched off; all others are on.
+    pub disabled_integration_services: Vec<IntegrationService>,
+    /// What the machine does when the host starts, stops, or it fails.
+    pub actions: AutomaticActions,
+}
+
+/// Memory of a machine, MiB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Memory {
+    /// Memory at start (all of it when not dynamic), MiB.
+    pub startup_mib: u64,
+    /// Dynamic memory (2008 R2 SP1 and later).
+    pub dynamic: bool,
+    /// Least memory, MiB.
+    pub minimum_mib: u64,
+    /// Most memory, MiB.
+    pub maximum_mib: u64,
+    /// Buffer, percent.
+    pub buffer_percent: u32,
+    /// Weight, 0 to 10000.
+    pub weight: u32,
+}
+
+/// Processors of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Processors {
+    /// Virtual processors.
+    pub count: u32,
+    /// Limit, in thousandths of a percent of one processor: 100000 = 100 %.
+    pub limit: u32,
+    /// Reserve, same unit.
+    pub reserve: u32,
+    /// Relative weight, default 100.
+    pub weight: u32,
+    /// Processor compatibility mode for migration (2008 R2 and later).
+    pub compatibility_for_migration: bool,
+    /// Compatibility mode for old operating systems such as Windows NT.
+    pub compatibility_for_older_systems: bool,
+}
+
+/// BIOS of a machine (generation 1).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Firmware {
+    /// BIOS GUID as seen by the guest, upper case without braces.
+    pub bios_guid: Option<String>,
+    /// BIOS serial number.
+    pub bios_serial_number: Option<String>,
+    /// Serial number of the base board.
+    pub base_board_serial_number: Option<String>,
+    /// Serial number of the chassis.
+    pub chassis_serial_number: Option<String>,
+    /// Asset tag of the chassis.
+    pub chassis_asset_tag: Option<String>,
+    /// Boot order.
+    pub boot_order: Vec<BootDevice>,
+    /// Num lock on at start.
+    pub num_lock: Option<bool>,
+}
+
+/// A kind of device to boot from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootDevice {
+    /// Floppy drive.
+    Floppy,
+    /// CD or DVD.
+    Optical,
+    /// Hard disk (IDE on generation 1).
+    HardDrive,
+    /// Legacy network adapter (PXE).
+    Network,
+    /// Another word, as written.
+    Other(String),
+}
+
+/// A drive of a machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Drive {
+    /// Controller kind.
+    pub controller: Controller,
+    /// Number of the controller: 0 or 1 for IDE, 0 to 3 for SCSI, 0 for floppy.
+    pub number: u8,
+    /// Slot: 0 or 1 for IDE, LUN 0 to 63 for SCSI.
+    pub slot: u8,
+    /// What is in it.
+    pub media: Media,
+    /// Where it was read.
+    pub place: Place,
+}
+
+impl Drive {
+    /// A short stable name: `ide0-1`, `scsi1-0`, `floppy0-0`.
+    pub fn slot_name(&self) -> String {
+        format!("{}{}-{}", self.controller, self.number, self.slot)
+    }
+}
+
+/// Kind of a disk controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Controller {
+    /// Emulated IDE.
+    Ide,
+    /// Synthetic SCSI.
+    Scsi,
+    /// Emulated floppy.
+    Floppy,
+}
+
+impl std::fmt::Display for Controller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Controller::Ide => "ide",
+            Controller::Scsi => "scsi",
+            Controller::Floppy => "floppy",
+        })
+    }
+}
+
+/// What a drive holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "media", rename_all = "kebab-case")]
+pub enum Media {
+    /// A virtual hard disk file (the leaf of a chain).
+    VirtualDisk {
+        /// Its path on the source.
+        path: WindowsPath,
+    },
+    /// A CD or DVD image.
+    Iso {
+        /// Its path on the source.
+        path: WindowsPath,
+    },
+    /// A floppy image.
+    Floppy {
+        /// Its path on the source.
+        path: WindowsPath,
+    },
+    /// The host's own CD or DVD drive.
+    PhysicalDvd {
+        /// As written.
+        path: String,
+    },
+    /// A physical disk of the host (pass-through), or something of a type that is not known.
+    PassThrough {
+        /// Type as written.
+        kind: String,
+        /// Path or identity as written.
+        identity: String,
+    },
+    /// A DVD drive without a disc.
+    EmptyDvd,
+}
+
+/// A network adapter of a machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VmAdapter {
+    /// Instance GUID of the device, upper case without braces.
+    pub id: String,
+    /// Name, e.g. `Network Adapter`.
+    pub name: String,
+    /// Synthetic, or emulated ("legacy").
+    pub kind: AdapterKind,
+    /// MAC address; all zeros for a dynamic one that was not yet given.
+    pub mac: MacAddress,
+    /// True when the address was set by hand.
+    pub mac_is_static: bool,
+    /// What it is connected to.
+    pub connection: Connection,
+    /// VLAN of its port.
+    pub vlan: Found<Vlan>,
+    /// MAC address spoofing allowed on its port.
+    pub mac_spoofing: Found<bool>,
+    /// Where it was read.
+    pub place: Place,
+}
+
+/// Kind of a network adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterKind {
+    /// VMBus adapter; the guest needs integration services.
+    Synthetic,
+    /// Emulated DEC 21140 ("legacy network adapter").
+    Legacy,
+}
+
+/// Connection of an adapter to a virtual network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "connected", rename_all = "kebab-case")]
+pub enum Connection {
+    /// Not connected.
+    None,
+    /// Connected to a switch by its id as written (a GUID), on a port.
+    Switch {
+        /// Id as written in the configuration.
+        switch: String,
+        /// Friendly name beside it, where the release writes one.
+        name: Option<String>,
+        /// Port id as written.
+        port: String,
+    },
+}
+
+/// An integration service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntegrationService {
+    /// Heartbeat.
+    Heartbeat,
+    /// Key-value pair exchange.
+    KeyValuePairExchange,
+    /// Operating system shutdown.
+    Shutdown,
+    /// Time synchronization.
+    TimeSynchronization,
+    /// Backup (volume snapshot).
+    Vss,
+    /// Guest services (2012 R2 and later; off by default).
+    GuestServices,
+}
+
+/// Automatic actions of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AutomaticActions {
+    /// When the host starts.
+    pub start: StartAction,
+    /// Delay of the start, seconds; `None` when it is not written.
+    pub start_delay_seconds: Option<u32>,
+    /// When the host shuts down.
+    pub stop: StopAction,
+    /// When the machine ends unexpectedly: 0 nothing, 1 restart, 2 revert to checkpoint.
+    pub recovery: u32,
+}
+
+/// What a machine does when the host starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartAction {
+    /// Nothing.
+    Nothing,
+    /// Start if it was running when the host stopped.
+    StartIfRunning,
+    /// Always start.
+    Start,
+}
+
+/// What a machine does when the host shuts down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopAction {
+    /// Turn off.
+    TurnOff,
+    /// Save.
+    Save,
+    /// Shut down.
+    ShutDown,
+}

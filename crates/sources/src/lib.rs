@@ -1,0 +1,1 @@
+//! Reads an old host; cannot write.

@@ -1,0 +1,1 @@
+//! Moves blocks and proves it.

@@ -1,0 +1,2 @@
+//! The tasks of the house: `cargo xtask test`.
+fn main() {}
