@@ -9,3 +9,4 @@ pub mod bytes;
 pub mod guid;
 pub mod hive;
 pub mod security;
+pub mod vhd;
