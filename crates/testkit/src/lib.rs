@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
+pub mod guest;
 pub mod guid;
 pub mod hive;
 pub mod security;
