@@ -11,3 +11,4 @@ pub mod guid;
 pub mod hive;
 pub mod security;
 pub mod vhd;
+pub mod vmxml;
