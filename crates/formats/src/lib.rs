@@ -1,2 +1,11 @@
 //! Bytes to values and back.
+
+#![forbid(unsafe_code)]
+
+pub mod disk;
+pub mod io;
+pub mod qcow2;
+pub mod raw;
+pub mod regf;
+pub mod vhd;
 pub mod vmxml;

@@ -1,0 +1,158 @@
+//! What every virtual disk looks like from outside, whatever its format: a size, extents, and positioned reads that
+//! already see through the whole chain of parents. Parents are opened only through a [`ParentGate`] that the caller
+//! passes in: a file never decides by itself what else is opened.
+
+mod error;
+pub(crate) mod fields;
+mod open;
+pub mod write;
+
+use std::sync::Arc;
+
+pub use error::DiskError;
+pub use open::{Format, OpenOptions, ParentTime, detect, headers, open, open_as, open_with};
+pub(crate) use open::{check_range, read};
+
+use crate::io::SharedFile;
+
+/// A disk shared between threads.
+pub type SharedDisk = Arc<dyn VirtualDisk>;
+
+/// The most layers that a chain may have. Hyper-V itself stops far earlier (50 checkpoints a machine).
+pub const MAX_LAYERS: usize = 64;
+
+/// A virtual disk, read-only, with its parents resolved.
+pub trait VirtualDisk: Send + Sync {
+    /// Virtual size in bytes, as the guest sees it.
+    fn size(&self) -> u64;
+    /// Logical sector size in bytes: 512 or 4096.
+    fn sector_size(&self) -> u32;
+    /// The run from `offset` that has one answer over the whole chain; never empty for `offset < size`. A run of
+    /// zeros is as long as it can be; a run of data may end early (after 64 MiB) so that no call walks a whole table.
+    fn extent(&self, offset: u64) -> Result<Extent, DiskError>;
+    /// Fills `buf` from the virtual `offset`; a range past the end is an error.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError>;
+    /// The layers of the chain, the leaf first.
+    fn layers(&self) -> &[Layer];
+}
+
+/// What a run of the virtual disk holds after the chain was resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtentKind {
+    /// Bytes are stored in some layer (they may still be zeros).
+    Data,
+    /// No layer stores it: it reads as zeros.
+    Zero,
+}
+
+/// A run of the virtual disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// What the run holds.
+    pub kind: ExtentKind,
+    /// First virtual byte.
+    pub start: u64,
+    /// Length in bytes, at least one.
+    pub len: u64,
+}
+
+/// The container format and type of one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerFormat {
+    /// Plain sectors.
+    Raw,
+    /// VHD, all sectors stored in order.
+    VhdFixed,
+    /// VHD, blocks stored when written.
+    VhdDynamic,
+    /// VHD, blocks with a sector bitmap over a parent (`.vhd` or `.avhd`).
+    VhdDifferencing,
+    /// QCOW2 version 2 or 3.
+    Qcow2,
+}
+
+/// What the headers of one file of the chain say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Name of the file as opened (for messages).
+    pub name: String,
+    /// Container format.
+    pub format: LayerFormat,
+    /// Length of the file in bytes.
+    pub file_size: u64,
+    /// Virtual size in bytes by this layer's headers.
+    pub virtual_size: u64,
+    /// Bytes of the file that hold guest data: allocated blocks × block size; the whole content for fixed and raw;
+    /// for qcow2 the length of the file, as only reading every table would give the exact figure.
+    pub allocated: u64,
+    /// Block or cluster size in bytes, 0 for fixed and raw.
+    pub block_size: u32,
+    /// Unique id of the disk (VHD footer offset 68), as a lower-case GUID in the byte order of the file; empty for
+    /// raw and qcow2.
+    pub unique_id: String,
+    /// VHD footer time stamp: seconds since 2000-01-01 00:00:00 UTC; 0 for other formats.
+    pub timestamp: u32,
+    /// Creator application of the VHD footer (offset 28), trailing NULs and spaces removed; empty for others.
+    pub creator: String,
+    /// The size that the VHD footer's cylinder/head/sector geometry gives, in bytes, where it differs from the current size.
+    pub geometry_size: Option<u64>,
+    /// What this layer says of its parent.
+    pub parent: Option<ParentRequest>,
+    /// Things that are not as the specification wants them but do not endanger the content, as whole sentences.
+    pub remarks: Vec<String>,
+}
+
+/// What a differencing layer says of the parent that it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ParentRequest {
+    /// Name of the child file.
+    pub child: String,
+    /// How many layers lie above the wanted parent; 1 for the parent of the leaf.
+    pub depth: usize,
+    /// The locators in the order in which they should be tried.
+    pub locators: Vec<ParentLocator>,
+    /// File name in the header (VHD dynamic header offset 64, UTF-16BE).
+    pub name: String,
+    /// Unique id that the parent must have.
+    pub unique_id: String,
+    /// Time stamp that the child recorded for the parent, seconds since 2000-01-01 (VHD dynamic header offset 56).
+    pub timestamp: u32,
+}
+
+/// One recorded path to the parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentLocator {
+    /// Platform code as written: `W2ru` (relative), `W2ku` (absolute), `Wi2r`, `Wi2k`, `Mac `, `MacX`.
+    pub platform: String,
+    /// The decoded path.
+    pub path: String,
+}
+
+/// Opens parents on behalf of a chain. The source decides which files may be reached at all.
+pub trait ParentGate {
+    /// The candidates for the wanted parent in the order in which they should be tried; the chain checks the identity of each and
+    /// takes the first that fits. An empty list means that nothing was found.
+    fn candidates(&self, request: &ParentRequest) -> Result<Vec<SharedFile>, GateError>;
+}
+
+/// A gate that opens nothing: for disks that must not have parents.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoParents;
+
+impl ParentGate for NoParents {
+    fn candidates(&self, _request: &ParentRequest) -> Result<Vec<SharedFile>, GateError> {
+        Ok(Vec::new())
+    }
+}
+
+/// The gate could not look for a parent.
+#[derive(Debug, thiserror::Error)]
+#[error("The parent disk '{wanted}' of '{child}' could not be looked for: {reason}.")]
+pub struct GateError {
+    /// File that needs the parent.
+    pub child: String,
+    /// The parent's recorded name.
+    pub wanted: String,
+    /// What went wrong.
+    pub reason: String,
+}

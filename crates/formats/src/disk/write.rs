@@ -1,0 +1,305 @@
+//! Writing disks. A writer gets ranges in ascending order and appends; everything that makes the file a valid image
+//! (header, tables, footer) is written by `finish` alone, so that a killed run leaves nothing that could be taken for a
+//! disk. Where each range goes depends only on the order of the ranges: a run that was killed is taken up again from
+//! the list of the ranges that it had written.
+
+use std::fs::File;
+use std::io;
+
+use crate::qcow2::Qcow2Writer;
+use crate::raw::RawWriter;
+use crate::vhd::{VhdDynamicWriter, VhdFixedWriter};
+
+/// Every range starts at a multiple of this, and its length is one too except at the end of the disk.
+pub const GRANULE: u64 = 64 << 10;
+
+/// Takes the content of a disk in ascending order.
+pub trait DiskWriter: Send {
+    /// Writes `data` at the virtual `offset`: a multiple of 64 KiB, behind everything written so far; the length is a
+    /// multiple of 64 KiB unless it ends at the end of the disk. What is never written reads as zeros.
+    fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError>;
+    /// Makes the data written so far durable; the file is no valid image yet.
+    fn sync(&mut self) -> Result<(), DiskWriteError>;
+    /// Completes the image (tables, header, footer) and makes it durable.
+    fn finish(self: Box<Self>) -> Result<(), DiskWriteError>;
+}
+
+/// The formats that can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetFormat {
+    /// Plain sectors.
+    Raw,
+    /// VHD with all sectors in order.
+    VhdFixed,
+    /// VHD with blocks as needed.
+    VhdDynamic,
+    /// QCOW2 version 3.
+    Qcow2,
+}
+
+/// What becomes of ranges that are never written. Only raw leaves the choice: Hyper-V refuses sparse files, so that VHDs
+/// are always written in full, and qcow2 has no such ranges in its file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Filling {
+    /// Holes of the file.
+    #[default]
+    Sparse,
+    /// Zeros, really written.
+    Full,
+}
+
+/// A disk to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewDisk {
+    /// Virtual size in bytes; VHD wants a multiple of 512 up to 2040 GiB.
+    pub size: u64,
+    /// Format of the file.
+    pub format: TargetFormat,
+    /// Unique id of a VHD; raw and qcow2 have none.
+    pub id: [u8; 16],
+    /// Time stamp of a VHD in seconds since 2000-01-01 00:00:00 UTC; raw and qcow2 have none.
+    pub timestamp: u32,
+    /// What becomes of ranges that are never written to a raw disk.
+    pub filling: Filling,
+}
+
+impl NewDisk {
+    /// A disk with the time stamp 0 and, for raw, holes.
+    pub fn new(size: u64, format: TargetFormat, id: [u8; 16]) -> Self {
+        NewDisk { size, format, id, timestamp: 0, filling: Filling::Sparse }
+    }
+}
+
+/// Begins a disk in an empty `file`.
+pub fn create(
+    file: File,
+    size: u64,
+    format: TargetFormat,
+    id: [u8; 16],
+) -> Result<Box<dyn DiskWriter>, DiskWriteError> {
+    create_with(file, &NewDisk::new(size, format, id))
+}
+
+/// Begins a disk in an empty `file`; a file with content is emptied.
+pub fn create_with(file: File, disk: &NewDisk) -> Result<Box<dyn DiskWriter>, DiskWriteError> {
+    resume_with(file, disk, &mut std::iter::empty())
+}
+
+/// Goes on with a disk that was begun by [`create`] with the same arguments. `written` gives, in ascending order, the
+/// virtual offset of every 64 KiB piece that was written and made durable; anything else in the file is cut off.
+pub fn resume(
+    file: File,
+    size: u64,
+    format: TargetFormat,
+    id: [u8; 16],
+    written: &mut dyn Iterator<Item = u64>,
+) -> Result<Box<dyn DiskWriter>, DiskWriteError> {
+    resume_with(file, &NewDisk::new(size, format, id), written)
+}
+
+/// Goes on with a disk that was begun by [`create_with`] with the same `disk`; see [`resume`].
+pub fn resume_with(
+    file: File,
+    disk: &NewDisk,
+    written: &mut dyn Iterator<Item = u64>,
+) -> Result<Box<dyn DiskWriter>, DiskWriteError> {
+    if disk.size == 0 {
+        return Err(DiskWriteError::Empty);
+    }
+    Ok(match disk.format {
+        TargetFormat::Raw => Box::new(RawWriter::new(file, disk, written)?),
+        TargetFormat::VhdFixed => Box::new(VhdFixedWriter::new(file, disk, written)?),
+        TargetFormat::VhdDynamic => Box::new(VhdDynamicWriter::new(file, disk, written)?),
+        TargetFormat::Qcow2 => Box::new(Qcow2Writer::new(file, disk, written)?),
+    })
+}
+
+/// A disk could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskWriteError {
+    /// The system refused.
+    #[error("The disk could not be written at offset {offset} of the file: {source}.")]
+    Io {
+        /// Offset in the file.
+        offset: u64,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A disk of size zero.
+    #[error("A disk of 0 bytes cannot be written.")]
+    Empty,
+    /// A VHD with half a sector.
+    #[error("A VHD of {size} bytes cannot be written: the size must be a multiple of 512.")]
+    SizeNotSectors {
+        /// Wanted size.
+        size: u64,
+    },
+    /// A VHD beyond the format's bound.
+    #[error(
+        "A VHD of {size} bytes cannot be written: the format ends at {limit} bytes (2040 GiB). Choose another format."
+    )]
+    SizeTooLarge {
+        /// Wanted size.
+        size: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// A range that does not begin or end at 64 KiB.
+    #[error(
+        "The range of {len} bytes at offset {offset} does not begin and end at a multiple of 65536 or the end of the disk."
+    )]
+    NotAligned {
+        /// Virtual offset.
+        offset: u64,
+        /// Length in bytes.
+        len: u64,
+    },
+    /// A range before one that was written already.
+    #[error("The range at offset {offset} comes too late: everything before {next} was written already.")]
+    OutOfOrder {
+        /// Virtual offset.
+        offset: u64,
+        /// First offset that is still allowed.
+        next: u64,
+    },
+    /// A range past the end of the disk.
+    #[error("The range of {len} bytes at offset {offset} goes past the end of the disk at {size}.")]
+    PastEnd {
+        /// Virtual offset.
+        offset: u64,
+        /// Length in bytes.
+        len: u64,
+        /// Virtual size.
+        size: u64,
+    },
+    /// The unfinished file lacks data that should be there.
+    #[error("The unfinished disk has {found} bytes, the ranges written so far need {expected}: begin it anew.")]
+    ResumeTooShort {
+        /// Bytes that the ranges need.
+        expected: u64,
+        /// Length of the file.
+        found: u64,
+    },
+}
+
+/// The order of the ranges, checked.
+pub(crate) struct Order {
+    size: u64,
+    next: u64,
+}
+
+impl Order {
+    pub(crate) fn new(size: u64) -> Self {
+        Order { size, next: 0 }
+    }
+
+    /// Takes a range of `len` bytes, at least one, at `offset`.
+    pub(crate) fn take(&mut self, offset: u64, len: u64) -> Result<(), DiskWriteError> {
+        let size = self.size;
+        let end = offset.checked_add(len).filter(|end| *end <= size);
+        let end = end.ok_or(DiskWriteError::PastEnd { offset, len, size })?;
+        if !offset.is_multiple_of(GRANULE) || !(len.is_multiple_of(GRANULE) || end == size) {
+            return Err(DiskWriteError::NotAligned { offset, len });
+        }
+        if offset < self.next {
+            return Err(DiskWriteError::OutOfOrder { offset, next: self.next });
+        }
+        self.next = end;
+        Ok(())
+    }
+
+    /// Takes the piece of 64 KiB at `offset` that an earlier run wrote; its length.
+    pub(crate) fn take_piece(&mut self, offset: u64) -> Result<u64, DiskWriteError> {
+        let len = self.size.saturating_sub(offset).clamp(1, GRANULE);
+        self.take(offset, len)?;
+        Ok(len)
+    }
+}
+
+/// A file that grows by appending: what lies before the position is written, nothing lies behind it.
+pub(crate) struct Appender {
+    file: File,
+    position: u64,
+}
+
+static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+
+impl Appender {
+    /// Takes up `file` at `position`: cuts off what lies behind it. `head` bytes at the start belong to the header and
+    /// are cleared, as a run that was killed while it finished may have left a valid header there.
+    pub(crate) fn resume(file: File, position: u64, head: u64) -> Result<Self, DiskWriteError> {
+        let failed = |source| DiskWriteError::Io { offset: position, source };
+        let found = file.metadata().map_err(failed)?.len();
+        if found < position && position > head {
+            return Err(DiskWriteError::ResumeTooShort { expected: position, found });
+        }
+        file.set_len(if position > head { position } else { 0 }).map_err(failed)?;
+        let mut appender = Appender { file, position: 0 };
+        appender.fill_to(head)?;
+        appender.position = position.max(head);
+        Ok(appender)
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Writes zeros up to `position`.
+    pub(crate) fn fill_to(&mut self, position: u64) -> Result<(), DiskWriteError> {
+        while self.position < position {
+            let len = (position - self.position).min(ZEROS.len() as u64);
+            self.append(&ZEROS[..len as usize])?;
+        }
+        Ok(())
+    }
+
+    /// Goes on at `position`, leaving a hole.
+    pub(crate) fn skip_to(&mut self, position: u64) {
+        self.position = self.position.max(position);
+    }
+
+    /// Writes at the end.
+    pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), DiskWriteError> {
+        self.put_at(self.position, data)?;
+        self.position += data.len() as u64;
+        Ok(())
+    }
+
+    /// Writes into the part that is written already: headers.
+    pub(crate) fn put_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
+        write_all_at(&self.file, data, offset).map_err(|source| DiskWriteError::Io { offset, source })
+    }
+
+    /// Gives the file its final length, with a hole at the end where nothing was written.
+    pub(crate) fn set_len(&self, len: u64) -> Result<(), DiskWriteError> {
+        self.file.set_len(len).map_err(|source| DiskWriteError::Io { offset: len, source })
+    }
+
+    /// Makes the data durable.
+    pub(crate) fn sync(&self) -> Result<(), DiskWriteError> {
+        self.file.sync_data().map_err(|source| DiskWriteError::Io { offset: self.position, source })
+    }
+
+    /// Makes data and length durable.
+    pub(crate) fn sync_all(&self) -> Result<(), DiskWriteError> {
+        self.file.sync_all().map_err(|source| DiskWriteError::Io { offset: self.position, source })
+    }
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &File, data: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, data, offset)
+}
+
+#[cfg(windows)]
+fn write_all_at(file: &File, mut data: &[u8], mut offset: u64) -> io::Result<()> {
+    while !data.is_empty() {
+        let n = std::os::windows::fs::FileExt::seek_write(file, data, offset)?;
+        if n == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        data = &data[n..];
+        offset += n as u64;
+    }
+    Ok(())
+}

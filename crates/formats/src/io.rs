@@ -1,0 +1,134 @@
+//! How bytes reach a format reader: positioned, read-only, shareable between threads.
+//! A reach (folder, image, network share) implements [`ReadAt`]; no format ever sees a path or a writable handle.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+/// Read-only bytes with a length and a name for messages.
+pub trait ReadAt: Send + Sync {
+    /// The name for messages: the path as the operator knows it.
+    fn name(&self) -> &str;
+    /// Length in bytes at the time of opening.
+    fn len(&self) -> u64;
+    /// True when there are no bytes at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Fills `buf` from `offset`; an end before the buffer is full is `UnexpectedEof`.
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+    /// The end of the run that starts at `offset` and is of one kind: `true` when the run may hold data, `false` when
+    /// it is a hole that reads as zeros. The answer is a hint for speed; `(true, len)` is always right.
+    fn run(&self, offset: u64) -> (bool, u64) {
+        let _ = offset;
+        (true, self.len())
+    }
+}
+
+/// A shared, read-only file of the source.
+pub type SharedFile = Arc<dyn ReadAt>;
+
+/// A local file, opened for reading only.
+#[derive(Debug)]
+pub struct LocalFile {
+    file: File,
+    name: String,
+    len: u64,
+}
+
+impl LocalFile {
+    /// Opens `path` read-only; `name` is what messages call it.
+    pub fn open(path: &std::path::Path, name: impl Into<String>) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "this is a folder, a file was expected"));
+        }
+        Ok(LocalFile { len: metadata.len(), file, name: name.into() })
+    }
+}
+
+impl ReadAt for LocalFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    #[cfg(unix)]
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, buf, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buf.is_empty() {
+            let n = std::os::windows::fs::FileExt::seek_read(&self.file, buf, offset)?;
+            if n == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            buf = &mut buf[n..];
+            offset += n as u64;
+        }
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn run(&self, offset: u64) -> (bool, u64) {
+        use rustix::fs::{SeekFrom, seek};
+        match seek(&self.file, SeekFrom::Data(offset)) {
+            Ok(data) if data > offset => (false, data.min(self.len)),
+            Ok(_) => match seek(&self.file, SeekFrom::Hole(offset)) {
+                Ok(hole) if hole > offset => (true, hole.min(self.len)),
+                _ => (true, self.len),
+            },
+            Err(rustix::io::Errno::NXIO) => (false, self.len),
+            Err(_) => (true, self.len),
+        }
+    }
+}
+
+/// Bytes in memory under a name: small files that were read whole, and tests.
+#[derive(Debug, Clone)]
+pub struct MemoryFile {
+    name: String,
+    bytes: Arc<[u8]>,
+}
+
+impl MemoryFile {
+    /// Wraps `bytes` as a file called `name`.
+    pub fn new(name: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        MemoryFile { name: name.into(), bytes: bytes.into() }
+    }
+}
+
+impl ReadAt for MemoryFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        let end = start.checked_add(buf.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let bytes = self.bytes.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Reads a whole small file; refuses more than `limit` bytes so that a wrong file cannot take all memory.
+pub fn read_whole(file: &dyn ReadAt, limit: u64) -> io::Result<Vec<u8>> {
+    if file.len() > limit {
+        let message = format!("the file has {} bytes, at most {limit} are read at once", file.len());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    let mut bytes = vec![0; usize::try_from(file.len()).map_err(|_| io::ErrorKind::FileTooLarge)?];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}

@@ -1,0 +1,189 @@
+//! The qcow2 header: big-endian, 72 bytes in version 2, 104 and more in version 3.
+
+use super::Qcow2Error;
+use crate::disk::fields::{be32, be64, bytes_at, put};
+use crate::disk::{DiskError, Layer, LayerFormat, read};
+use crate::io::ReadAt;
+
+/// The first four bytes.
+pub const MAGIC: [u8; 4] = *b"QFI\xfb";
+/// QEMU's own bound: 32 MiB of first-level table.
+const MAX_L1: u32 = 4 << 20;
+/// Dirty: the reference counts may be stale; nothing here reads them.
+const DIRTY: u64 = 1;
+const CORRUPT: u64 = 2;
+/// Another compression; compressed clusters are refused one by one.
+const COMPRESSION: u64 = 8;
+
+/// The fields of a header that reading needs.
+#[derive(Debug, Clone)]
+pub(super) struct Header {
+    /// Offset 4.
+    pub version: u32,
+    /// Offset 20.
+    pub cluster_bits: u32,
+    /// Offset 24.
+    pub size: u64,
+    /// Offset 36.
+    pub l1_size: u32,
+    /// Offset 40.
+    pub l1_offset: u64,
+    /// Things worth saying.
+    pub remarks: Vec<String>,
+}
+
+impl Header {
+    /// Reads and checks the header.
+    pub(super) fn read(file: &dyn ReadAt) -> Result<Self, DiskError> {
+        let name = || file.name().to_owned();
+        let mut bytes = [0; 104];
+        let have = file.len().min(104);
+        if have < 72 {
+            return Err(Qcow2Error::TooShort { file: name(), expected: 72, found: have }.into());
+        }
+        read(file, 0, &mut bytes[..have as usize])?;
+        if !bytes.starts_with(&MAGIC) {
+            let found = bytes_at::<4>(&bytes, 0).escape_ascii().to_string();
+            return Err(Qcow2Error::Magic { file: name(), found }.into());
+        }
+        let mut header = Header {
+            version: be32(&bytes, 4),
+            cluster_bits: be32(&bytes, 20),
+            size: be64(&bytes, 24),
+            l1_size: be32(&bytes, 36),
+            l1_offset: be64(&bytes, 40),
+            remarks: Vec::new(),
+        };
+        header.check(file.name(), &bytes)?;
+        if header.version == 3 {
+            header.check_version_3(file.name(), &bytes, have)?;
+        }
+        header.check_table(file.name(), file.len())?;
+        if header.size == 0 {
+            return Err(DiskError::EmptyDisk { file: name(), offset: 24 });
+        }
+        let snapshots = be32(&bytes, 60);
+        if snapshots > 0 {
+            header
+                .remarks
+                .push(format!("The file holds {snapshots} internal snapshots; only the current state is read."));
+        }
+        Ok(header)
+    }
+
+    fn check(&self, name: &str, bytes: &[u8]) -> Result<(), Qcow2Error> {
+        let file = || name.to_owned();
+        if !matches!(self.version, 2 | 3) {
+            return Err(Qcow2Error::Version { file: file(), found: self.version });
+        }
+        if be64(bytes, 8) != 0 {
+            return Err(Qcow2Error::Backing { file: file(), found: be64(bytes, 8) });
+        }
+        if !(9..=21).contains(&self.cluster_bits) {
+            return Err(Qcow2Error::ClusterBits { file: file(), found: self.cluster_bits });
+        }
+        match be32(bytes, 32) {
+            0 => Ok(()),
+            found => Err(Qcow2Error::Encrypted { file: file(), found }),
+        }
+    }
+
+    fn check_version_3(&mut self, name: &str, bytes: &[u8], have: u64) -> Result<(), Qcow2Error> {
+        let file = || name.to_owned();
+        if have < 104 {
+            return Err(Qcow2Error::TooShort { file: file(), expected: 104, found: have });
+        }
+        let features = be64(bytes, 72);
+        if features & CORRUPT != 0 {
+            return Err(Qcow2Error::MarkedCorrupt { file: file(), found: features });
+        }
+        let unknown = features & !(DIRTY | CORRUPT | COMPRESSION);
+        if unknown != 0 {
+            return Err(Qcow2Error::Features { file: file(), found: unknown });
+        }
+        if features & DIRTY != 0 {
+            self.remarks.push("The file was not closed cleanly; its reference counts may be stale.".to_owned());
+        }
+        let length = be32(bytes, 100);
+        if length < 104 || !length.is_multiple_of(8) || u64::from(length) > self.cluster_size() {
+            return Err(Qcow2Error::HeaderLength { file: file(), found: length });
+        }
+        Ok(())
+    }
+
+    fn check_table(&self, name: &str, limit: u64) -> Result<(), Qcow2Error> {
+        let (file, found) = (name.to_owned(), self.l1_size);
+        let expected = self.size.div_ceil(self.covered_by_l2());
+        if found > MAX_L1 {
+            return Err(Qcow2Error::TableTooLarge { file, found, limit: MAX_L1 });
+        }
+        if u64::from(found) < expected {
+            return Err(Qcow2Error::TableTooSmall { file, expected, found });
+        }
+        let (start, len) = (self.l1_offset, expected * 8);
+        let inside = start.checked_add(len).is_some_and(|end| end <= limit);
+        if !inside || start == 0 || !start.is_multiple_of(self.cluster_size()) {
+            return Err(Qcow2Error::TableOutside { file, offset: 40, start, len, limit });
+        }
+        Ok(())
+    }
+
+    /// Bytes in a cluster.
+    pub(super) fn cluster_size(&self) -> u64 {
+        1 << self.cluster_bits
+    }
+
+    /// Bytes of the disk that one second-level table covers.
+    pub(super) fn covered_by_l2(&self) -> u64 {
+        self.cluster_size() / 8 * self.cluster_size()
+    }
+
+    /// What the header says, for the list of layers.
+    pub(super) fn layer(&self, file: &dyn ReadAt) -> Layer {
+        Layer {
+            name: file.name().to_owned(),
+            format: LayerFormat::Qcow2,
+            file_size: file.len(),
+            virtual_size: self.size,
+            allocated: file.len(),
+            // At most 2^21.
+            block_size: self.cluster_size() as u32,
+            unique_id: String::new(),
+            timestamp: 0,
+            creator: String::new(),
+            geometry_size: None,
+            parent: None,
+            remarks: self.remarks.clone(),
+        }
+    }
+}
+
+/// Where the tables of a new file lie.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewHeader {
+    pub cluster_bits: u32,
+    pub size: u64,
+    pub l1_size: u32,
+    pub l1_offset: u64,
+    pub refcount_offset: u64,
+    pub refcount_clusters: u32,
+}
+
+impl NewHeader {
+    /// The 112 bytes of a version 3 header with an empty list of extensions.
+    pub(super) fn encode(&self) -> [u8; 112] {
+        let mut bytes = [0; 112];
+        put(&mut bytes, 0, &MAGIC);
+        put(&mut bytes, 4, &3u32.to_be_bytes());
+        put(&mut bytes, 20, &self.cluster_bits.to_be_bytes());
+        put(&mut bytes, 24, &self.size.to_be_bytes());
+        put(&mut bytes, 36, &self.l1_size.to_be_bytes());
+        put(&mut bytes, 40, &self.l1_offset.to_be_bytes());
+        put(&mut bytes, 48, &self.refcount_offset.to_be_bytes());
+        put(&mut bytes, 56, &self.refcount_clusters.to_be_bytes());
+        // Reference counts of 2^4 bits; a header of 104 bytes, then the end mark of the extensions (8 zero bytes).
+        put(&mut bytes, 96, &4u32.to_be_bytes());
+        put(&mut bytes, 100, &104u32.to_be_bytes());
+        bytes
+    }
+}

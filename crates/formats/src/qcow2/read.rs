@@ -1,0 +1,187 @@
+//! Reading qcow2: a first-level table in memory, second-level tables as they are needed.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Qcow2Error;
+use super::header::Header;
+use crate::disk::{DiskError, Extent, ExtentKind, Layer, VirtualDisk, check_range, read};
+use crate::io::SharedFile;
+
+/// Second-level tables kept in memory; 64 KiB each with the usual cluster size, at most 2 MiB.
+const KEPT: usize = 16;
+/// A run of data may be reported in pieces of this size.
+const DATA_RUN: u64 = 64 << 20;
+const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
+const L1_RESERVED: u64 = 0x7f00_0000_0000_01ff;
+const L2_RESERVED: u64 = 0x3f00_0000_0000_01fe;
+const COMPRESSED: u64 = 1 << 62;
+const READS_ZERO: u64 = 1;
+
+/// A qcow2 disk, open for reading.
+pub struct Qcow2Disk {
+    file: SharedFile,
+    header: Header,
+    l1: Vec<u64>,
+    tables: Mutex<VecDeque<(usize, Table)>>,
+    layers: [Layer; 1],
+}
+
+type Table = Arc<[u64]>;
+
+impl Qcow2Disk {
+    /// Reads the header and the first-level table.
+    pub fn open(file: SharedFile) -> Result<Self, DiskError> {
+        let header = Header::read(&*file)?;
+        // Checked by the header: within the file and at most 32 MiB.
+        let needed = header.size.div_ceil(header.covered_by_l2()) as usize;
+        let l1 = read_entries(&file, header.l1_offset, needed)?;
+        let layers = [header.layer(&*file)];
+        Ok(Qcow2Disk { file, header, l1, tables: Mutex::default(), layers })
+    }
+
+    /// The second-level table number `index`; `None` where the whole range is not allocated.
+    fn table(&self, index: usize) -> Result<Option<Table>, DiskError> {
+        let entry = self.l1.get(index).copied().unwrap_or(0);
+        let offset = self.header.l1_offset + index as u64 * 8;
+        if entry & L1_RESERVED != 0 {
+            return Err(Qcow2Error::Reserved { file: self.name(), offset, entry }.into());
+        }
+        let start = entry & OFFSET_MASK;
+        if start == 0 {
+            return Ok(None);
+        }
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, table)) = tables.iter().find(|(number, _)| *number == index) {
+            return Ok(Some(Arc::clone(table)));
+        }
+        let (len, limit) = (self.header.cluster_size(), self.file.len());
+        if !start.is_multiple_of(len) || start.checked_add(len).is_none_or(|end| end > limit) {
+            return Err(Qcow2Error::TableOutside { file: self.name(), offset, start, len, limit }.into());
+        }
+        let table: Table = read_entries(&self.file, start, (len / 8) as usize)?.into();
+        if tables.len() == KEPT {
+            tables.pop_front();
+        }
+        tables.push_back((index, Arc::clone(&table)));
+        Ok(Some(table))
+    }
+
+    /// Where `offset` lies in the file (`None`: zeros), and for how many bytes, at most `max`.
+    fn place(&self, offset: u64, max: u64) -> Result<(Option<u64>, u64), DiskError> {
+        let (cluster, covered) = (self.header.cluster_size(), self.header.covered_by_l2());
+        let index = (offset / covered) as usize;
+        let Some(table) = self.table(index)? else {
+            let rest = self.l1.get(index..).unwrap_or_default();
+            let empty = rest.iter().take_while(|&&entry| entry == 0).count().max(1) as u64;
+            return Ok((None, (empty * covered - offset % covered).min(max)));
+        };
+        let within = offset % cluster;
+        let mut at = (offset % covered / cluster) as usize;
+        let mut guest = offset - within;
+        let first = self.cluster(index, &table, at, guest)?;
+        let mut len = cluster - within;
+        while len < max {
+            (at, guest) = (at + 1, guest + cluster);
+            if at == table.len() {
+                break;
+            }
+            let next = self.cluster(index, &table, at, guest)?;
+            let follows = match (first, next) {
+                (None, None) => true,
+                (Some(first), Some(next)) => next == first + within + len,
+                _ => false,
+            };
+            if !follows {
+                break;
+            }
+            len += cluster;
+        }
+        Ok((first.map(|start| start + within), len.min(max)))
+    }
+
+    /// Where the cluster of entry `at` of second-level table `index` lies; `None`: it reads as zeros.
+    fn cluster(&self, index: usize, table: &Table, at: usize, guest: u64) -> Result<Option<u64>, Qcow2Error> {
+        let entry = table.get(at).copied().unwrap_or(0);
+        if entry == 0 {
+            return Ok(None);
+        }
+        let l1 = self.l1.get(index).copied().unwrap_or(0);
+        let offset = (l1 & OFFSET_MASK) + at as u64 * 8;
+        if entry & COMPRESSED != 0 {
+            return Err(Qcow2Error::Compressed { file: self.name(), offset, virtual_offset: guest });
+        }
+        // In version 2, bit 0 is reserved as well.
+        let zero = entry & READS_ZERO != 0;
+        if entry & L2_RESERVED != 0 || (zero && self.header.version == 2) {
+            return Err(Qcow2Error::Reserved { file: self.name(), offset, entry });
+        }
+        let start = entry & OFFSET_MASK;
+        if zero || start == 0 {
+            return Ok(None);
+        }
+        let (cluster, limit) = (self.header.cluster_size(), self.file.len());
+        let needed = cluster.min(self.header.size.saturating_sub(guest));
+        if !start.is_multiple_of(cluster) || start.checked_add(needed).is_none_or(|end| end > limit) {
+            return Err(Qcow2Error::ClusterOutside { file: self.name(), offset, virtual_offset: guest, start, limit });
+        }
+        Ok(Some(start))
+    }
+
+    fn name(&self) -> String {
+        self.file.name().to_owned()
+    }
+}
+
+fn read_entries(file: &SharedFile, offset: u64, count: usize) -> Result<Vec<u64>, DiskError> {
+    let mut bytes = vec![0; count * 8];
+    read(&**file, offset, &mut bytes)?;
+    Ok(bytes.as_chunks::<8>().0.iter().map(|entry| u64::from_be_bytes(*entry)).collect())
+}
+
+impl VirtualDisk for Qcow2Disk {
+    fn size(&self) -> u64 {
+        self.header.size
+    }
+
+    fn sector_size(&self) -> u32 {
+        512
+    }
+
+    fn extent(&self, offset: u64) -> Result<Extent, DiskError> {
+        let size = self.header.size;
+        check_range(self.file.name(), offset, 1, size)?;
+        let kind = |place: Option<u64>| if place.is_some() { ExtentKind::Data } else { ExtentKind::Zero };
+        let (place, mut len) = self.place(offset, size - offset)?;
+        while offset + len < size && !(place.is_some() && len >= DATA_RUN) {
+            let next = offset + len;
+            let (other, more) = self.place(next, size - next)?;
+            if kind(other) != kind(place) {
+                break;
+            }
+            len += more;
+        }
+        Ok(Extent { kind: kind(place), start: offset, len })
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
+        check_range(self.file.name(), offset, buf.len() as u64, self.header.size)?;
+        let (mut offset, mut rest) = (offset, buf);
+        while !rest.is_empty() {
+            let (place, len) = self.place(offset, rest.len() as u64)?;
+            // `len` is at most the length of `rest` and at least 1.
+            let (part, after) = rest.split_at_mut(len as usize);
+            match place {
+                Some(at) => read(&*self.file, at, part)?,
+                None => part.fill(0),
+            }
+            offset += len;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+}

@@ -1,0 +1,171 @@
+//! One VHD file without its parents: which bytes of the disk it stores, and where.
+
+use crate::disk::fields::guid;
+use crate::disk::{DiskError, Layer, LayerFormat, ParentRequest, read};
+use crate::io::{ReadAt, SharedFile};
+
+use super::VhdError;
+use super::bitmap::{self, Bitmap, BitmapCache};
+use super::footer::{self, Found, Kind};
+use super::header::read_header;
+use super::table::BlockTable;
+
+/// How many unused blocks one look-up walks at most; the callers go on from there.
+const STEP_BLOCKS: u64 = 1024;
+
+/// One file of a chain.
+pub(super) struct VhdLayer {
+    pub(super) file: SharedFile,
+    pub(super) info: Layer,
+    body: Body,
+}
+
+enum Body {
+    Fixed,
+    Sparse { table: BlockTable, bitmaps: BitmapCache },
+}
+
+/// The answer of one file for the start of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Stored from this offset of the file on.
+    Stored(u64),
+    /// Not stored here: the parent's, or zeros.
+    Absent,
+}
+
+impl VhdLayer {
+    /// Reads headers and block table.
+    pub(super) fn open(file: SharedFile) -> Result<Self, DiskError> {
+        let mut found = footer::find(&*file)?;
+        let mut remarks = std::mem::take(&mut found.remarks);
+        let (body, block_size, parent) = match found.kind {
+            Kind::Fixed => {
+                check_fixed(&*file, &found, &mut remarks)?;
+                (Body::Fixed, 0, None)
+            }
+            Kind::Dynamic | Kind::Differencing => {
+                let header = read_header(&*file, &found, &mut remarks)?;
+                let table = BlockTable::read(&*file, &found, &header)?;
+                remarks.extend(table.remarks(file.name()));
+                let bitmaps = BitmapCache::new(table.len());
+                (Body::Sparse { table, bitmaps }, header.block_size, header.parent)
+            }
+        };
+        let info = describe(&*file, &found, &body, (block_size, parent, remarks));
+        Ok(VhdLayer { file, info, body })
+    }
+
+    /// Size of this layer's disk in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.info.virtual_size
+    }
+
+    /// Where `offset`, which lies inside the disk, is stored, and for how many bytes, at most `max`, this holds.
+    pub(super) fn place(&self, offset: u64, max: u64) -> Result<(Place, u64), DiskError> {
+        let Body::Sparse { table, bitmaps } = &self.body else {
+            return Ok((Place::Stored(offset), max));
+        };
+        let shape = table.shape();
+        let (block, within) = self.split(table, offset);
+        let Some(start) = table.place(block) else {
+            return Ok((Place::Absent, absent_run(table, block, within, max)));
+        };
+        table.check(self.file.name(), block)?;
+        let rest = max.min(shape.block_size - within);
+        let data = start + shape.bitmap_len + within;
+        Ok(match self.bitmap(table, bitmaps, block, start)? {
+            Bitmap::Full => (Place::Stored(data), rest),
+            Bitmap::Empty => (Place::Absent, rest),
+            Bitmap::Mixed(bits) => {
+                let (sector, skew) = (within / 512, within % 512);
+                let (set, sectors) = bitmap::run(&bits, sector, (skew + rest).div_ceil(512));
+                let place = if set { Place::Stored(data) } else { Place::Absent };
+                (place, rest.min(sectors * 512 - skew))
+            }
+        })
+    }
+
+    /// Like [`Self::place`], but only whether there may be data. A block that cannot be read counts as data, so that its
+    /// error comes up when it is read; holes of a fixed disk's file count as not stored.
+    pub(super) fn presence(&self, offset: u64, max: u64) -> Result<(bool, u64), DiskError> {
+        match &self.body {
+            Body::Fixed => {
+                let (data, end) = self.file.run(offset);
+                Ok((data, end.saturating_sub(offset).clamp(1, max)))
+            }
+            Body::Sparse { table, .. } => {
+                let (block, within) = self.split(table, offset);
+                if table.is_faulty(block) {
+                    return Ok((true, max.min(table.shape().block_size - within)));
+                }
+                let (place, len) = self.place(offset, max)?;
+                Ok((place != Place::Absent, len))
+            }
+        }
+    }
+
+    fn split(&self, table: &BlockTable, offset: u64) -> (u32, u64) {
+        let block_size = table.shape().block_size;
+        // The table has fewer than 2^32 entries and `offset` lies inside the disk.
+        ((offset / block_size) as u32, offset % block_size)
+    }
+
+    fn bitmap(&self, table: &BlockTable, cache: &BitmapCache, block: u32, start: u64) -> Result<Bitmap, DiskError> {
+        cache.get(block, || {
+            let used = (table.shape().block_size / 512).div_ceil(8);
+            let mut bytes = vec![0; used as usize];
+            read(&*self.file, start, &mut bytes)?;
+            Ok(bytes)
+        })
+    }
+}
+
+fn absent_run(table: &BlockTable, block: u32, within: u64, max: u64) -> u64 {
+    let block_size = table.shape().block_size;
+    let wanted = (within + max).div_ceil(block_size).min(STEP_BLOCKS);
+    (table.unused_from(block, wanted).max(1) * block_size - within).min(max)
+}
+
+fn check_fixed(file: &dyn ReadAt, found: &Found, remarks: &mut Vec<String>) -> Result<(), VhdError> {
+    let (expected, have) = (found.footer.current_size, found.data_end);
+    if have < expected {
+        return Err(VhdError::DataMissing { file: file.name().to_owned(), expected, found: have });
+    }
+    if have > expected {
+        remarks.push(format!("{} bytes lie between the end of the disk and the footer.", have - expected));
+    }
+    Ok(())
+}
+
+fn describe(
+    file: &dyn ReadAt,
+    found: &Found,
+    body: &Body,
+    (block_size, parent, remarks): (u32, Option<ParentRequest>, Vec<String>),
+) -> Layer {
+    let footer = &found.footer;
+    let creator: String = footer.creator.iter().map(|&byte| char::from(byte)).collect();
+    let geometry = footer.geometry.size();
+    Layer {
+        name: file.name().to_owned(),
+        format: match found.kind {
+            Kind::Fixed => LayerFormat::VhdFixed,
+            Kind::Dynamic => LayerFormat::VhdDynamic,
+            Kind::Differencing => LayerFormat::VhdDifferencing,
+        },
+        file_size: file.len(),
+        virtual_size: footer.current_size,
+        allocated: match body {
+            Body::Fixed => footer.current_size,
+            Body::Sparse { table, .. } => table.allocated() * u64::from(block_size),
+        },
+        block_size,
+        unique_id: guid(&footer.unique_id),
+        timestamp: footer.timestamp,
+        creator: creator.trim_end_matches(['\0', ' ']).to_owned(),
+        geometry_size: (geometry != footer.current_size).then_some(geometry),
+        parent,
+        remarks,
+    }
+}
