@@ -9,6 +9,7 @@ pub mod bytes;
 pub mod guest;
 pub mod guid;
 pub mod hive;
+pub mod sample;
 pub mod security;
 pub mod vhd;
 pub mod vmxml;
