@@ -1,2 +1,82 @@
-//! The tasks of the house: `cargo xtask test`.
-fn main() {}
+//! The tasks of the house: `cargo xtask test` checks everything that can be checked before a change is shown to others.
+//!
+//! Every step says what it does before it does it, and each thing that is skipped is said aloud at the end again.
+
+mod demo;
+mod edges;
+mod install;
+mod run;
+mod sizes;
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use run::{Task, cargo};
+
+const USAGE: &str = "\
+Usage: cargo xtask test [--no-install] [--only STEP]...
+  --no-install   installs no peers and no tools
+  --only STEP    runs only this step; may be given again
+Steps: install fmt clippy deny sizes edges words tests demo";
+
+/// What the command line asks for.
+struct Options {
+    install: bool,
+    only: Vec<String>,
+}
+
+fn options() -> Option<Options> {
+    let mut args = std::env::args().skip(1);
+    if args.next()? != "test" {
+        return None;
+    }
+    let mut options = Options { install: true, only: Vec::new() };
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--no-install" => options.install = false,
+            "--only" => options.only.push(args.next()?),
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+fn main() -> ExitCode {
+    let Some(options) = options() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let mut task = Task::default();
+    for (name, step) in STEPS {
+        let wanted = if options.only.is_empty() {
+            *name != "install" || options.install
+        } else {
+            options.only.iter().any(|only| only == name)
+        };
+        if wanted {
+            task.step(name, *step);
+        }
+    }
+    task.close()
+}
+
+type Step = fn(&mut Task) -> Result<(), String>;
+
+const STEPS: &[(&str, Step)] = &[
+    ("install", install::peers),
+    ("fmt", |_| cargo(&["fmt", "--all", "--check"])),
+    ("sizes", |_| sizes::check(&root())),
+    ("edges", |_| edges::check(&root())),
+    ("words", |_| words::check(&root())),
+    ("clippy", |_| cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
+    ("deny", install::deny),
+    ("tests", |_| cargo(&["test", "--workspace", "--no-fail-fast"])),
+    ("demo", |_| demo::twice(&root())),
+];
+
+/// The folder of the repository.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("xtask lies in the repository").to_owned()
+}

@@ -1,0 +1,75 @@
+//! The peers that tests compare with: installed with apt where that is possible, else said to be missing.
+
+use crate::run::{Task, cargo, is_there, output, run};
+
+/// A peer: a program that shows that it is there, and the packages that bring it.
+struct Peer {
+    program: &'static str,
+    packages: &'static [&'static str],
+    used_for: &'static str,
+}
+
+const fn peer(program: &'static str, packages: &'static [&'static str], used_for: &'static str) -> Peer {
+    Peer { program, packages, used_for }
+}
+
+/// In this order: with `qemu-utils` from a backport installed before, `qemu-system-x86` removes it, and a call for both
+/// is a conflict; so the system comes first and the tools in a call of their own.
+const PEERS: &[Peer] = &[
+    peer("qemu-system-x86_64", &["qemu-system-x86"], "booting the migrated machine"),
+    peer("qemu-img", &["qemu-utils"], "comparing disks"),
+    peer("nasm", &["nasm"], "building the boot sector again"),
+    peer("virsh", &["libvirt-clients", "libvirt-daemon-system"], "defining machines under libvirt"),
+    peer("virt-xml-validate", &["libvirt-clients", "libxml2-utils"], "validating libvirt XML"),
+    peer("xmllint", &["libxml2-utils"], "validating XML"),
+    peer("hivexget", &["libhivex-bin", "libwin-hivex-perl", "python3-hivex"], "reading registry hives"),
+    peer("reglookup", &["reglookup"], "reading registry hives"),
+    peer("vhdiinfo", &["libvhdi-utils"], "reading VHD chains"),
+    peer("xz", &["xz-utils"], "unpacking samples"),
+];
+
+/// Installs what is missing and says what is skipped because it is not there.
+pub fn peers(task: &mut Task) -> Result<(), String> {
+    let missing: Vec<&Peer> = PEERS.iter().filter(|peer| !is_there(peer.program)).collect();
+    let may = is_there("apt-get") && output("id", &["-u"]).is_ok_and(|id| id.trim() == "0");
+    if !missing.is_empty() && may {
+        println!("updating the list of packages");
+        if let Err(error) = apt(&["update", "-q"]) {
+            println!("{error}");
+        }
+        for peer in &missing {
+            println!("installing {}", peer.packages.join(" "));
+            let mut args = vec!["install", "-y", "-q", "--no-install-recommends"];
+            args.extend(peer.packages);
+            if let Err(error) = apt(&args) {
+                println!("{error}");
+            }
+        }
+    }
+    for peer in PEERS.iter().filter(|peer| !is_there(peer.program)) {
+        let why = if may { "could not be installed" } else { "is not installed, and this is not root with apt" };
+        task.skip(format!("{}: {} {why}", peer.used_for, peer.program));
+    }
+    if !is_there("cargo-deny") {
+        println!("installing cargo-deny (some minutes, once)");
+        if let Err(error) = cargo(&["install", "cargo-deny", "--locked", "--quiet"]) {
+            println!("{error}");
+        }
+    }
+    Ok(())
+}
+
+fn apt(args: &[&str]) -> Result<(), String> {
+    let mut all = vec!["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=900"];
+    all.extend(args);
+    run("env", &all)
+}
+
+/// Licences, bans and sources of the dependencies; the advisories need a database from the network and are not asked.
+pub fn deny(task: &mut Task) -> Result<(), String> {
+    if !is_there("cargo-deny") {
+        task.skip("licences, bans and sources of dependencies: cargo-deny is not installed (cargo install cargo-deny --locked)");
+        return Ok(());
+    }
+    cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"])
+}
