@@ -65,25 +65,7 @@ fn every_disk_holds_what_its_model_says() {
     assert_eq!(tree.iter().filter(|disk| disk.checkpoint.is_none()).count(), 1);
 }
 
-#[test]
-fn every_machine_has_a_configuration_that_names_it() {
-    for variant in Variant::ALL {
-        let (_folder, host) = sample(variant);
-        assert_eq!(host.machines.len(), if variant == Variant::Clean { 1 } else { 7 });
-        for machine in &host.machines {
-            let text = utf16(&machine.config);
-            assert!(text.contains(&format!("<global_id type=\"string\">{}</global_id>", machine.id)));
-            assert!(text.contains(&format!("<name type=\"string\">{}</name>", machine.name.replace('&', "&amp;"))));
-        }
-        for disk in &host.disks {
-            assert!(disk.chain.iter().all(|file| file.exists()), "{variant:?}: {}", disk.windows_path);
-        }
-    }
-}
-
-#[test]
-fn the_configuration_on_d_is_registered_by_a_link_with_a_windows_path() {
-    let (_folder, host) = sample(Variant::Default);
+fn check_registration(host: &SampleHost) {
     let machine = host.machine(ids::FILES.0);
     let link = std::fs::read_link(host.path_of(&machine.registered_as)).unwrap();
     assert_eq!(link.to_str().unwrap(), machine.config_windows_path);
@@ -91,9 +73,7 @@ fn the_configuration_on_d_is_registered_by_a_link_with_a_windows_path() {
     assert!(utf16(&machine.config).contains("<name type=\"string\">Microsoft Emulated Ethernet Port</name>"));
 }
 
-#[test]
-fn the_stale_hive_says_the_old_name_and_its_log_the_new_one() {
-    let (_folder, host) = sample(Variant::Default);
+fn check_hive(host: &SampleHost) {
     let hive = std::fs::read(host.path_of(r"C:\Windows\System32\config\SYSTEM")).unwrap();
     let log = std::fs::read(host.path_of(r"C:\Windows\System32\config\SYSTEM.LOG1")).unwrap();
     let contains = |bytes: &[u8], name: &str| {
@@ -104,13 +84,33 @@ fn the_stale_hive_says_the_old_name_and_its_log_the_new_one() {
     assert!(contains(&log, ids::COMPUTER_NAME) && !contains(&log, ids::STALE_COMPUTER_NAME));
 }
 
+/// What must be true of the files of a malformed variant.
+fn check_malformed(host: &SampleHost) {
+    let subject = || host.path_of(&host.planted.last().unwrap().subject);
+    match host.variant {
+        Variant::TruncatedVhd => assert!(read_chain(&[subject()]).is_err()),
+        Variant::MissingParent => {
+            assert!(!subject().exists());
+            assert_eq!(host.disks.iter().filter(|disk| disk.machine == ids::TREE.0).count(), 2);
+        }
+        Variant::HalfHive => assert_eq!(std::fs::metadata(subject()).unwrap().len(), 4096),
+        Variant::UnknownXmlNode => {
+            assert!(utf16(&host.machine(ids::PROCESSORS.0).config).contains("<frobnication>"));
+        }
+        Variant::TwoMachinesOneId => {
+            let twin = format!(r"{}\Virtual Machines\{}.xml", ids::HYPER_V_ROOT, ids::TWIN.0);
+            assert!(utf16(&host.path_of(&twin)).contains(ids::PROCESSORS.0));
+        }
+        _ => {}
+    }
+}
+
 #[test]
-fn variants_plant_what_their_names_say() {
-    let kinds =
-        |variant| -> Vec<PlantedKind> { sample(variant).1.planted.iter().map(|planted| planted.kind).collect() };
-    assert_eq!(kinds(Variant::Clean), []);
-    let default = kinds(Variant::Default);
-    for (variant, kind) in [
+fn every_variant_is_what_its_name_says() {
+    let (_folder, default) = sample(Variant::Default);
+    check_registration(&default);
+    check_hive(&default);
+    for (variant, extra) in [
         (Variant::HyperVServer, PlantedKind::HyperVServerEdition),
         (Variant::Source2012, PlantedKind::Source2012),
         (Variant::Cluster, PlantedKind::Cluster),
@@ -120,22 +120,27 @@ fn variants_plant_what_their_names_say() {
         (Variant::UnknownXmlNode, PlantedKind::UnknownXmlNode),
         (Variant::TwoMachinesOneId, PlantedKind::TwoMachinesOneId),
     ] {
-        assert!(!default.contains(&kind));
-        assert_eq!(kinds(variant), [&default[..], &[kind]].concat());
+        let (_folder, host) = sample(variant);
+        assert_eq!(host.planted[..default.planted.len()], default.planted);
+        assert_eq!(host.planted[default.planted.len()..].iter().map(|p| p.kind).collect::<Vec<_>>(), [extra]);
+        check_files(&host, 7);
+        check_malformed(&host);
     }
+    check_files(&default, 7);
+    let (_folder, clean) = sample(Variant::Clean);
+    assert_eq!(clean.planted, []);
+    check_files(&clean, 1);
 }
 
-#[test]
-fn malformed_variants_are_malformed_on_disk() {
-    let (_folder, host) = sample(Variant::TruncatedVhd);
-    let subject = &host.planted.last().unwrap().subject;
-    assert!(read_chain(&[host.path_of(subject)]).is_err());
-    let (_folder, host) = sample(Variant::MissingParent);
-    assert!(!host.path_of(&host.planted.last().unwrap().subject).exists());
-    assert_eq!(host.disks.iter().filter(|disk| disk.machine == ids::TREE.0).count(), 2);
-    let (_folder, host) = sample(Variant::UnknownXmlNode);
-    assert!(utf16(&host.machine(ids::PROCESSORS.0).config).contains("<frobnication>"));
-    let (_folder, host) = sample(Variant::TwoMachinesOneId);
-    let twin = format!(r"{}\Virtual Machines\{}.xml", ids::HYPER_V_ROOT, ids::TWIN.0);
-    assert!(utf16(&host.path_of(&twin)).contains(ids::PROCESSORS.0));
+/// Each machine has a configuration that names it, each listed disk all files of its chain.
+fn check_files(host: &SampleHost, machines: usize) {
+    assert_eq!(host.machines.len(), machines);
+    for machine in &host.machines {
+        let text = utf16(&machine.config);
+        assert!(text.contains(&format!("<global_id type=\"string\">{}</global_id>", machine.id)));
+        assert!(text.contains(&format!("<name type=\"string\">{}</name>", machine.name.replace('&', "&amp;"))));
+    }
+    for disk in &host.disks {
+        assert!(disk.chain.iter().all(|file| file.exists()), "{:?}: {}", host.variant, disk.windows_path);
+    }
 }

@@ -125,7 +125,7 @@ const ADAPTERS: [Adapter; 5] = [
         component: r"pci\ven_8086&dev_10c9",
         service: "e1qexpress",
         bindings: PLAIN,
-        keywords: &[("*VMQ", "1"), ("*RSS", "1")],
+        keywords: &[("*RSS", "1")],
     },
     Adapter {
         id: ids::NIC_UPLINK_1,

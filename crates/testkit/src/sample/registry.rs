@@ -42,7 +42,8 @@ fn system(variant: Variant, computer_name: &str) -> HiveKey {
     control(set.at("Control"), computer_name);
     network::adapters(set, variant);
     let services = set.at("services");
-    tcpip_parameters(services.at(r"Tcpip\Parameters"), computer_name);
+    let domain = if variant == Variant::Clean { "" } else { "muster.example" };
+    tcpip_parameters(services.at(r"Tcpip\Parameters"), computer_name, domain);
     services.at(r"SharedAccess\Parameters").children.push(firewall::policy(variant));
     for name in ["vmms", "nvspwmi", "vhdsvc"] {
         service(services, name, 2, 0x10);
@@ -100,11 +101,12 @@ fn control(control: &mut HiveKey, computer_name: &str) {
     control.at("Windows").set("CSDVersion", HiveValue::Dword(0x100));
 }
 
-fn tcpip_parameters(key: &mut HiveKey, computer_name: &str) {
+/// An empty domain is a workgroup.
+fn tcpip_parameters(key: &mut HiveKey, computer_name: &str, domain: &str) {
     key.set("NV Hostname", HiveValue::sz(computer_name));
     key.set("Hostname", HiveValue::sz(computer_name));
-    key.set("NV Domain", HiveValue::sz("muster.example"));
-    key.set("Domain", HiveValue::sz("muster.example"));
+    key.set("NV Domain", HiveValue::sz(domain));
+    key.set("Domain", HiveValue::sz(domain));
 }
 
 fn software(variant: Variant) -> HiveKey {

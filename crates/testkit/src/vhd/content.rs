@@ -72,6 +72,11 @@ impl ContentModel {
         self.sectors.iter().map(|(sector, bytes)| (*sector, bytes))
     }
 
+    /// The written sectors among `sectors`.
+    pub(super) fn written_in(&self, sectors: std::ops::Range<u64>) -> impl Iterator<Item = (u64, &[u8; 512])> {
+        self.sectors.range(sectors).map(|(sector, bytes)| (*sector, bytes))
+    }
+
     /// What a reader sees when this layer lies over `parent` (whose own layers are already put together).
     #[must_use]
     pub fn over(&self, parent: &ContentModel) -> ContentModel {
@@ -90,7 +95,7 @@ impl ContentModel {
     /// BLAKE3 of the whole virtual content, as lower-case hexadecimal text.
     #[must_use]
     pub fn blake3(&self) -> String {
-        const ZEROS: [u8; 65536] = [0; 65536];
+        static ZEROS: [u8; 65536] = [0; 65536];
         let mut hasher = blake3::Hasher::new();
         let skip = |hasher: &mut blake3::Hasher, from: u64, to: u64| {
             let mut left = (to - from) * SECTOR;

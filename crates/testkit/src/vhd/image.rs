@@ -57,10 +57,7 @@ impl VhdSpec {
     fn fixed(&self, content: &ContentModel) -> VhdImage {
         let mut parts: Vec<(u64, Vec<u8>)> = Vec::new();
         for (sector, bytes) in content.written() {
-            match parts.last_mut() {
-                Some((at, run)) if *at + run.len() as u64 == sector * 512 => run.extend(bytes),
-                _ => parts.push((sector * 512, bytes.to_vec())),
-            }
+            push_sector(&mut parts, sector * 512, bytes);
         }
         self.finish(parts, content.size(), content.size())
     }
@@ -85,7 +82,10 @@ impl VhdSpec {
                 at = (at + bitmap_size).next_multiple_of(4096) - bitmap_size;
             }
             table[usize::try_from(index).expect("a small disk")] = u32::try_from(at / 512).expect("a file below 2 TiB");
-            parts.push((at, block_bytes(content, index, blocks, parent)));
+            parts.push((at, bitmap(content, index, blocks, parent)));
+            for (number, bytes) in block_data(content, index, blocks, parent.and_then(|parent| parent.stale)) {
+                push_sector(&mut parts, at + bitmap_size + number * 512, &bytes);
+            }
             at += bitmap_size + block;
         }
         let mut table: Vec<u8> = table.iter().flat_map(|entry| entry.to_be_bytes()).collect();
@@ -113,23 +113,40 @@ fn ordered_blocks(content: &ContentModel, block: u64, order: BlockOrder) -> Vec<
     numbers
 }
 
-/// Bitmap and data of one block. Bit 7 of the first byte belongs to the first sector.
-fn block_bytes(content: &ContentModel, index: u64, blocks: &Blocks, parent: Option<&Parent>) -> Vec<u8> {
+/// Bitmap of one block. Bit 7 of the first byte belongs to the first sector.
+fn bitmap(content: &ContentModel, index: u64, blocks: &Blocks, parent: Option<&Parent>) -> Vec<u8> {
     let per_block = u64::from(blocks.size) / 512;
-    let bitmap_size = usize::try_from((per_block / 8).next_multiple_of(512)).expect("a small bitmap");
-    let mut bytes = vec![0u8; bitmap_size];
+    let mut bytes = vec![0u8; usize::try_from((per_block / 8).next_multiple_of(512)).expect("a small bitmap")];
+    let all = parent.is_none() && blocks.bitmap == BitmapFill::AllSectors;
     for number in 0..per_block {
-        let sector = index * per_block + number;
-        let all = parent.is_none() && blocks.bitmap == BitmapFill::AllSectors;
-        if all || content.is_written(sector) {
+        if all || content.is_written(index * per_block + number) {
             bytes[usize::try_from(number / 8).expect("a small bitmap")] |= 0x80 >> (number % 8);
-        }
-        match parent.and_then(|parent| parent.stale) {
-            Some(seed) if !content.is_written(sector) => bytes.extend(pattern(seed, sector)),
-            _ => bytes.extend(content.sector(sector)),
         }
     }
     bytes
+}
+
+/// The sectors of one block that are not left as holes: those that were written, and rubbish in the place of others.
+fn block_data(content: &ContentModel, index: u64, blocks: &Blocks, stale: Option<u64>) -> Vec<(u64, [u8; 512])> {
+    let per_block = u64::from(blocks.size) / 512;
+    let sectors = index * per_block..(index + 1) * per_block;
+    match stale {
+        None => content.written_in(sectors).map(|(sector, bytes)| (sector % per_block, *bytes)).collect(),
+        Some(seed) => sectors
+            .map(|sector| {
+                let own = content.is_written(sector);
+                (sector % per_block, if own { content.sector(sector) } else { pattern(seed, sector) })
+            })
+            .collect(),
+    }
+}
+
+/// Adds a sector at `at`, to the last piece when it ends there.
+fn push_sector(parts: &mut Vec<(u64, Vec<u8>)>, at: u64, bytes: &[u8; 512]) {
+    match parts.last_mut() {
+        Some((start, run)) if *start + run.len() as u64 == at => run.extend_from_slice(bytes),
+        _ => parts.push((at, bytes.to_vec())),
+    }
 }
 
 /// The 1024 bytes of the dynamic disk header, still without locators and checksum.
