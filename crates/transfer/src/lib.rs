@@ -1,1 +1,28 @@
-//! Moves blocks and proves it.
+//! Moves blocks: reads a virtual disk once, hashes and zero-tests it on all cores, writes it in order, and can prove
+//! later that the copy is still what was read. A copy that was cut off goes on where its last flush was.
+#![forbid(unsafe_code)]
+
+mod content;
+mod copy;
+mod digest;
+mod error;
+mod file;
+mod hash;
+pub mod io;
+mod manifest;
+mod pipeline;
+mod progress;
+mod sidecar;
+mod target;
+mod throttle;
+mod verify;
+
+pub use copy::{CopyJob, CopyOutcome, Watch, copy, leftovers, partial_path, sidecar_path};
+pub use digest::Digest;
+pub use error::TransferError;
+pub use file::{FileOutcome, copy_file, hash_file, write_file};
+pub use hash::hash;
+pub use manifest::{FileManifest, LayerNote, MANIFEST_VERSION, Manifest};
+pub use pipeline::BLOCK;
+pub use progress::{Cancel, Progress, Silent, Stage};
+pub use verify::{Check, Mismatch, MismatchKind, verify};

@@ -1,0 +1,70 @@
+//! What can go wrong while blocks are moved.
+
+use std::path::{Path, PathBuf};
+
+use hvm_formats::disk::DiskError;
+
+/// A transfer could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The system refused something with a file of this computer.
+    #[error("'{path}' could not be {action}: {source}.")]
+    Io {
+        /// What was tried, as a participle: `written`, `opened`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file of the source could not be read.
+    #[error("{file}: {len} bytes at offset {offset} could not be read: {source}.")]
+    Read {
+        /// Name of the file.
+        file: String,
+        /// First byte that was wanted.
+        offset: u64,
+        /// Number of bytes.
+        len: u64,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The disk could not be read.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The copy could not be written.
+    #[error("'{path}' could not be written: {reason}.")]
+    Target {
+        /// The file that is written.
+        path: PathBuf,
+        /// What the writer says.
+        reason: String,
+    },
+    /// Something is there already.
+    #[error("'{path}' exists already and is not the copy that was to be made ({reason}); it was not touched.")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// Why it is not taken for the copy.
+        reason: String,
+    },
+    /// A manifest cannot be used.
+    #[error("The manifest '{path}' cannot be used: {reason}.")]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The caller asked to stop.
+    #[error("The transfer was stopped on request; what was flushed is kept and the next run goes on from there.")]
+    Cancelled,
+}
+
+impl TransferError {
+    /// For `map_err` on operations with a path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> TransferError {
+        let path = path.to_owned();
+        move |source| TransferError::Io { action, path, source }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a copied disk consists of, so that anyone can check it later: the hash of each block of the virtual content,
+//! and the hash of each block of the file that holds it.
+
+use std::path::Path;
+
+use hvm_formats::disk::{Layer, LayerFormat};
+use hvm_model::capabilities::DiskFormat;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Digest, root};
+use crate::error::TransferError;
+use crate::io::write_atomic;
+use crate::pipeline::{BLOCK, block_count};
+
+/// Version of the document; raised when a reader of the old form would misunderstand the new one.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// Largest manifest that is read, bytes: enough for a disk of 64 TiB.
+const MAX_BYTES: u64 = 20 << 30;
+
+/// The manifest of one copied disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`MANIFEST_VERSION`].
+    pub version: u32,
+    /// Name and version of the tool that wrote it.
+    pub tool: String,
+    /// What the source was when it was read, as the caller names it.
+    pub source: String,
+    /// Layers of the source's chain, the leaf first.
+    pub layers: Vec<LayerNote>,
+    /// Format of the copy.
+    pub format: DiskFormat,
+    /// Unique id given to the copy, 32 hex digits.
+    pub id: String,
+    /// Virtual size, bytes.
+    pub size: u64,
+    /// Bytes of a block; the last block may be shorter.
+    pub block_size: u64,
+    /// BLAKE3 of the whole virtual content (equal to `b3sum` of the raw disk).
+    pub content: Digest,
+    /// BLAKE3 subtree value of each block of the content, in order; the hash itself when there is only one block.
+    pub blocks: Vec<Digest>,
+    /// The file that holds the copy.
+    pub file: FileManifest,
+}
+
+/// The file of a copy as it was read back after writing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileManifest {
+    /// Length, bytes.
+    pub size: u64,
+    /// BLAKE3 of the file.
+    pub blake3: Digest,
+    /// BLAKE3 subtree value of each block of the file.
+    pub blocks: Vec<Digest>,
+}
+
+/// One layer of the chain that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerNote {
+    /// File name as opened.
+    pub name: String,
+    /// Format and type.
+    pub format: String,
+    /// Unique id; empty where the format has none.
+    pub unique_id: String,
+    /// Length of the file, bytes.
+    pub file_size: u64,
+}
+
+impl LayerNote {
+    /// Takes from a layer what identifies it.
+    pub fn of(layer: &Layer) -> Self {
+        let format = match layer.format {
+            LayerFormat::Raw => "raw",
+            LayerFormat::VhdFixed => "vhd-fixed",
+            LayerFormat::VhdDynamic => "vhd-dynamic",
+            LayerFormat::VhdDifferencing => "vhd-differencing",
+            LayerFormat::Qcow2 => "qcow2",
+        };
+        LayerNote {
+            name: layer.name.clone(),
+            format: format.to_owned(),
+            unique_id: layer.unique_id.clone(),
+            file_size: layer.file_size,
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest and checks that it is consistent in itself.
+    pub fn load(path: &Path) -> Result<Manifest, TransferError> {
+        let bad = |reason: String| TransferError::Manifest { path: path.to_owned(), reason };
+        let length = std::fs::metadata(path).map_err(TransferError::io("read", path))?.len();
+        if length > MAX_BYTES {
+            return Err(bad(format!("it has {length} bytes, at most {MAX_BYTES} were expected")));
+        }
+        let bytes = std::fs::read(path).map_err(TransferError::io("read", path))?;
+        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+        manifest.check().map_err(bad)?;
+        Ok(manifest)
+    }
+
+    /// Writes the manifest so that it is there whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<(), TransferError> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .map_err(|error| TransferError::Manifest { path: path.to_owned(), reason: error.to_string() })?;
+        bytes.push(b'\n');
+        write_atomic(path, &bytes)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.version != MANIFEST_VERSION {
+            return Err(format!("it has version {}, this program reads version {MANIFEST_VERSION}", self.version));
+        }
+        if self.block_size != BLOCK {
+            return Err(format!("its blocks have {} bytes, {BLOCK} were expected", self.block_size));
+        }
+        let parts = [
+            ("content", self.size, &self.blocks, self.content),
+            ("file", self.file.size, &self.file.blocks, self.file.blake3),
+        ];
+        for (name, size, blocks, whole) in parts {
+            if blocks.len() as u64 != block_count(size) {
+                return Err(format!("the {name} of {size} bytes has {} blocks in it", blocks.len()));
+            }
+            if root(blocks) != whole {
+                return Err(format!("the blocks of the {name} do not give its hash {whole}: the manifest was changed"));
+            }
+        }
+        Ok(())
+    }
+}

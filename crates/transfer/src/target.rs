@@ -1,0 +1,43 @@
+//! The writer of a format, for the formats that a plan names.
+
+use std::fs::File;
+use std::path::Path;
+
+use hvm_formats::disk::SharedDisk;
+use hvm_formats::disk::write::{self, DiskWriter, Filling, NewDisk, TargetFormat};
+use hvm_model::capabilities::DiskFormat;
+
+use crate::error::TransferError;
+use crate::pipeline::{BLOCK, UNIT, runs};
+use crate::sidecar::Piece;
+
+/// What is to be written. The time stamp of a VHD is that of the source, so that two runs give the same bytes.
+pub(crate) fn new_disk(disk: &SharedDisk, format: DiskFormat, id: [u8; 16]) -> NewDisk {
+    let format = match format {
+        DiskFormat::Raw => TargetFormat::Raw,
+        DiskFormat::VhdFixed => TargetFormat::VhdFixed,
+        DiskFormat::Vhd => TargetFormat::VhdDynamic,
+        DiskFormat::Qcow2 => TargetFormat::Qcow2,
+    };
+    let timestamp = disk.layers().first().map_or(0, |leaf| leaf.timestamp);
+    NewDisk { size: disk.size(), format, id, timestamp, filling: Filling::Sparse }
+}
+
+/// Opens `path` for writing behind the pieces that are in it already.
+pub(crate) fn writer(path: &Path, disk: &NewDisk, pieces: &[Piece]) -> Result<Box<dyn DiskWriter>, TransferError> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(pieces.is_empty());
+    let file = options.open(path).map_err(TransferError::io("opened for writing", path))?;
+    let mut written = pieces.iter().enumerate().flat_map(|(index, piece)| {
+        runs(piece.mask)
+            .flat_map(|(first, count)| first..first + count)
+            .map(move |unit| index as u64 * BLOCK + (unit * UNIT) as u64)
+    });
+    write::resume_with(file, disk, &mut written).map_err(failed(path))
+}
+
+/// For `map_err` on a writer.
+pub(crate) fn failed(path: &Path) -> impl FnOnce(write::DiskWriteError) -> TransferError {
+    let path = path.to_owned();
+    move |error| TransferError::Target { path, reason: error.to_string().trim_end_matches('.').to_owned() }
+}
