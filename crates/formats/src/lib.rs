@@ -2,10 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod azman;
 pub mod disk;
+pub mod firewall;
 pub mod io;
 pub mod qcow2;
 pub mod raw;
 pub mod regf;
+pub mod security;
 pub mod vhd;
 pub mod vmxml;

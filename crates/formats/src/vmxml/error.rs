@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VmXmlError {
     /// The file is larger than any real configuration.
-    #[error("'{file}' has {found} bytes; a virtual machine configuration of at most {limit} bytes was expected.")]
+    #[error("'{file}' has {found} bytes; an XML file of at most {limit} bytes was expected.")]
     TooLarge {
         /// File name.
         file: String,
@@ -38,9 +38,7 @@ pub enum VmXmlError {
         reason: String,
     },
     /// Elements are nested deeper than in any real configuration.
-    #[error(
-        "'{file}' nests elements deeper than {limit} levels at line {line}; real configurations have fewer than 16."
-    )]
+    #[error("'{file}' nests elements deeper than {limit} levels at line {line}; real files have fewer than 16.")]
     TooDeep {
         /// File name.
         file: String,
@@ -60,7 +58,7 @@ pub enum VmXmlError {
         limit: usize,
     },
     /// One element has more attributes than any real configuration.
-    #[error("'{file}' has an element with more than {limit} attributes at line {line}; at most 'type' was expected.")]
+    #[error("'{file}' has an element with more than {limit} attributes at line {line}; real files have at most 6.")]
     TooManyAttributes {
         /// File name.
         file: String,
