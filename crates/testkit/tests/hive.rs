@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use hvm_testkit::hive::{HiveKey, HiveStamp, HiveValue, dirty_pair, hive_bytes};
+use hvm_testkit::sample::{Variant, ids, write as write_sample};
 use std::path::Path;
 use std::process::Command;
 
@@ -107,4 +108,29 @@ fn the_primary_of_a_dirty_pair_still_says_the_old_name_and_its_log_has_the_new_o
     assert_eq!(replayed[4096..], pair.replayed[4096..]);
     assert_ne!(pair.primary[4096..], pair.replayed[4096..]);
     assert_eq!(pair.replayed, { hive_bytes(&tree("HV-OLD-01"), &HiveStamp { sequence: 41, ..stamp }) });
+}
+
+#[test]
+fn hivex_and_reglookup_read_the_hives_of_the_sample_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = write_sample(folder.path(), Variant::Cluster).unwrap();
+    let path = |windows: &str| host.path_of(windows).to_str().unwrap().to_owned();
+    let system = path(r"C:\Windows\System32\config\SYSTEM");
+    if let Some(text) = output_of("reglookup", &["-p", "/ControlSet001/services/VMSMP/Parameters", &system]) {
+        assert!(text.contains(&format!("/SwitchList/{},KEY", ids::INTERN.0)), "{text}");
+        assert!(text.contains("/TenGigVmqEnabled,DWORD,0x00000001"), "{text}");
+    }
+    let names = r"\ControlSet001\Control\ComputerName";
+    if let Some(text) = output_of("hivexregedit", &["--export", &system, names]) {
+        let stale: Vec<String> = ids::STALE_COMPUTER_NAME.bytes().map(|byte| format!("{byte:02x},00")).collect();
+        assert!(text.contains(&stale.join(",")), "a reader without the log sees the old name: {text}");
+    }
+    let version = r"\Microsoft\Windows NT\CurrentVersion";
+    let software = path(r"C:\Windows\System32\config\SOFTWARE");
+    if let Some(text) = output_of("hivexregedit", &["--export", &software, version]) {
+        assert!(text.contains("\"MinimumMacAddress\"=hex(3):00,15,5d,0a,00,00"), "{text}");
+    }
+    if let Some(text) = output_of("hivexregedit", &["--export", &path(r"C:\Windows\Cluster\CLUSDB"), "\\"]) {
+        assert!(text.contains("\"ClusterName\"=hex(1):48,00,56,00"), "{text}");
+    }
 }

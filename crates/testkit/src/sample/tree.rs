@@ -42,7 +42,9 @@ pub(super) fn write(writer: &mut HostWriter) -> io::Result<()> {
     let at = format!(r"{ROOT}\{BASE}");
     dynamic(0x30).image(&base_content).write_to(&writer.place(&at)?)?;
     let base = Layer { file: BASE.to_owned(), number: 0x30, content: base_content, chain: vec![BASE.to_owned()] };
-    let absolute = |layer: &Layer| Locator::new(b"W2ku", &format!(r"{ROOT}\{}", layer.file));
+    // Windows does not tell upper from lower case, so a recorded path need not look like the one on the volume.
+    let other_case = ROOT.replace("D:", "d:").replace("Hyper-V", "HYPER-V");
+    let absolute = |layer: &Layer| Locator::new(b"W2ku", &format!(r"{other_case}\{}", layer.file));
     let relative = |layer: &Layer| Locator::new(b"W2ru", &format!(r".\{}", layer.file));
     let in_bytes = |locator| Locator { space: SpaceUnit::Bytes, ..locator };
 
