@@ -21,6 +21,12 @@ pub struct VhdDisk {
     size: u64,
 }
 
+/// Where bytes are stored: a layer, and the place in its file.
+struct Stored<'a> {
+    layer: &'a VhdLayer,
+    at: u64,
+}
+
 impl VhdDisk {
     /// Opens the file and, through `gate`, its parents.
     pub fn open(file: SharedFile, gate: &dyn ParentGate, time: ParentTime) -> Result<Self, DiskError> {
@@ -52,7 +58,7 @@ impl VhdDisk {
     }
 
     /// Who stores `offset` (layer and place in its file; nobody: zeros), and for how many bytes, at most `max`.
-    fn resolve(&self, offset: u64, max: u64) -> Result<(Option<(&VhdLayer, u64)>, u64), DiskError> {
+    fn resolve(&self, offset: u64, max: u64) -> Result<(Option<Stored<'_>>, u64), DiskError> {
         let mut len = max;
         for layer in &self.layers {
             // A parent that is smaller than its child reads as zeros beyond its end, whatever lies below it.
@@ -62,7 +68,7 @@ impl VhdDisk {
             let (place, run) = layer.place(offset, len.min(inside))?;
             len = run;
             if let Place::Stored(at) = place {
-                return Ok((Some((layer, at)), len));
+                return Ok((Some(Stored { layer, at }), len));
             }
         }
         Ok((None, len))
@@ -115,7 +121,7 @@ impl VirtualDisk for VhdDisk {
             // `len` is at most the length of `rest` and at least 1.
             let (part, after) = rest.split_at_mut(len as usize);
             match stored {
-                Some((layer, at)) => read(&*layer.file, at, part)?,
+                Some(Stored { layer, at }) => read(&*layer.file, at, part)?,
                 None => part.fill(0),
             }
             offset += len;

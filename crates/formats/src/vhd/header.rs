@@ -4,8 +4,9 @@ use crate::disk::fields::{be32, be64, bytes_at, guid, put};
 use crate::disk::{DiskError, ParentRequest, read};
 use crate::io::ReadAt;
 
+use super::VhdError;
 use super::footer::{Found, Kind, checksum};
-use super::{VhdError, locator};
+use super::locator::{self, Locators};
 
 const COOKIE: [u8; 8] = *b"cxsparse";
 /// Length of the dynamic header.
@@ -66,13 +67,13 @@ pub(super) fn read_header(file: &dyn ReadAt, found: &Found, remarks: &mut Vec<St
 type Parent = (Option<ParentRequest>, Vec<(u64, u64)>);
 
 fn read_parent(file: &dyn ReadAt, bytes: &[u8; 1024], remarks: &mut Vec<String>) -> Result<Parent, DiskError> {
-    let (locators, taken) = locator::parse(file, bytes, remarks)?;
+    let Locators { paths, taken } = locator::parse(file, bytes, remarks)?;
     let name = locator::utf16(bytes.get(64..576).unwrap_or_default(), u16::from_be_bytes);
     let name = name.split('\0').next().unwrap_or_default().to_owned();
     let request = ParentRequest {
         child: file.name().to_owned(),
         depth: 1,
-        locators,
+        locators: paths,
         name,
         unique_id: guid(&bytes_at(bytes, 40)),
         timestamp: be32(bytes, 56),

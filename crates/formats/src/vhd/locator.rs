@@ -11,12 +11,17 @@ const MAX_PATH_BYTES: u32 = 65536;
 /// Newest and most specific first: relative, absolute, then the deprecated ones.
 const ORDER: [&[u8; 4]; 6] = [b"W2ru", b"W2ku", b"Wi2r", b"Wi2k", b"MacX", b"Mac "];
 
-/// The locators of a header in the order in which they should be tried, and the ranges of the file that they take.
-pub(super) fn parse(
-    file: &dyn ReadAt,
-    header: &[u8; 1024],
-    remarks: &mut Vec<String>,
-) -> Result<(Vec<ParentLocator>, Vec<(u64, u64)>), DiskError> {
+/// The locators of one header.
+#[derive(Debug, Default)]
+pub(super) struct Locators {
+    /// In the order in which they should be tried.
+    pub paths: Vec<ParentLocator>,
+    /// The ranges of the file that they take: start and end.
+    pub taken: Vec<(u64, u64)>,
+}
+
+/// Reads the locators of a header.
+pub(super) fn parse(file: &dyn ReadAt, header: &[u8; 1024], remarks: &mut Vec<String>) -> Result<Locators, DiskError> {
     let (mut found, mut taken) = (Vec::new(), Vec::new());
     for index in 0..8 {
         let at = 576 + index * 24;
@@ -47,7 +52,7 @@ pub(super) fn parse(
         }
     }
     found.sort_by_key(|(rank, _)| *rank);
-    Ok((found.into_iter().map(|(_, locator)| locator).collect(), taken))
+    Ok(Locators { paths: found.into_iter().map(|(_, locator)| locator).collect(), taken })
 }
 
 /// The path in a locator; `None` for the Mac alias, which is not text.

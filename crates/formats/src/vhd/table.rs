@@ -195,6 +195,8 @@ fn find_faults(entries: &[u32], shape: &Shape, header: &Header) -> BTreeMap<u32,
             faults.insert(block, Fault::Outside);
         }
     }
+    // An entry that is wrong by itself must not cost the block that rightly lies where it points.
+    placed.retain(|(_, block)| !faults.contains_key(block));
     // Blocks are of one length except the last of the disk, so that a short one may lie inside another: each is compared
     // with the one that reaches furthest so far.
     let mut furthest: Option<(u64, u32)> = None;
