@@ -125,6 +125,12 @@ fn hivex_and_reglookup_read_the_hives_of_the_sample_host() {
         let stale: Vec<String> = ids::STALE_COMPUTER_NAME.bytes().map(|byte| format!("{byte:02x},00")).collect();
         assert!(text.contains(&stale.join(",")), "a reader without the log sees the old name: {text}");
     }
+    let updates = "/Microsoft/Windows/CurrentVersion/Uninstall";
+    if let Some(text) =
+        output_of("reglookup", &["-t", "KEY", "-p", updates, &path(r"C:\Windows\System32\config\SOFTWARE")])
+    {
+        assert_eq!(text.matches("/Uninstall/KB").count(), 640);
+    }
     let version = r"\Microsoft\Windows NT\CurrentVersion";
     let software = path(r"C:\Windows\System32\config\SOFTWARE");
     if let Some(text) = output_of("hivexregedit", &["--export", &software, version]) {

@@ -114,7 +114,16 @@ fn software(variant: Variant) -> HiveKey {
     current_version(root.at(r"Microsoft\Windows NT\CurrentVersion"), variant);
     virtualization(root.at(r"Microsoft\Windows NT\CurrentVersion\Virtualization"), variant);
     restrictions(root.at(r"Microsoft\Ole"), variant);
+    updates(root.at(r"Microsoft\Windows\CurrentVersion\Uninstall"));
     root
+}
+
+/// So many subkeys that their list is split, as a host of some years has them.
+fn updates(key: &mut HiveKey) {
+    for number in 0..640 {
+        let name = format!("KB{}", 2_080_000 + number * 311);
+        key.children.push(HiveKey::new(&name).sz("DisplayName", &format!("Sicherheitsupdate für Windows ({name})")));
+    }
 }
 
 fn current_version(key: &mut HiveKey, variant: Variant) {
