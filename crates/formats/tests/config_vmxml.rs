@@ -1,22 +1,15 @@
 //! The real configuration file: byte-faithful round trip, damage of every kind.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::path::{Path, PathBuf};
+mod config_samples;
 
 use hvm_formats::vmxml::{Document, Node};
+use hvm_testkit::vmxml::MachineXml;
 
 const SAMPLE: &str = "vm-config/D351C151-DAC7-4042-B434-B72D522C1E4A.xml";
 
 fn sample() -> Option<Vec<u8>> {
-    let samples = std::env::var_os("HVM_SAMPLES")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples"), PathBuf::from);
-    match std::fs::read(samples.join(SAMPLE)) {
-        Ok(bytes) => Some(bytes),
-        Err(e) => {
-            eprintln!("SKIPPED: {}: {e}", samples.join(SAMPLE).display());
-            None
-        }
-    }
+    config_samples::read(SAMPLE)
 }
 
 #[test]
@@ -27,23 +20,25 @@ fn sample_survives_byte_for_byte() {
     assert!(document.remarks().is_empty(), "{:?}", document.remarks());
     assert_eq!(document.str("/configuration/properties/name").unwrap(), Some("Default Generation 2"));
     assert_eq!(document.i64("/configuration/properties/version").unwrap(), Some(0x0500));
-    assert!(document.leaves().count() > 200);
+    assert_eq!(document.leaves().count(), 247);
+}
+
+/// The same tree, made anew.
+fn rebuild(node: &Node) -> Node {
+    match node.value() {
+        Some(value) => Node::leaf(node.name(), value.kind.clone(), value.text.clone()).unwrap(),
+        None => {
+            // Inserted from the greatest name down so that only the ordinal order can bring them back.
+            let mut children: Vec<_> = node.children().iter().collect();
+            children.sort_by(|a, b| b.name().cmp(a.name()));
+            children.iter().fold(Node::container(node.name()).unwrap(), |n, child| n.with(rebuild(child)))
+        }
+    }
 }
 
 /// Building the same tree anew must give the same bytes: the writer spells like Hyper-V.
 #[test]
 fn sample_built_anew_is_the_same() {
-    fn rebuild(node: &Node) -> Node {
-        match node.value() {
-            Some(value) => Node::leaf(node.name(), value.kind.clone(), value.text.clone()).unwrap(),
-            None => {
-                // Inserted from the greatest name down so that only the ordinal order can bring them back.
-                let mut children: Vec<_> = node.children().iter().collect();
-                children.sort_by(|a, b| b.name().cmp(a.name()));
-                children.iter().fold(Node::container(node.name()).unwrap(), |n, child| n.with(rebuild(child)))
-            }
-        }
-    }
     let Some(bytes) = sample() else { return };
     let document = Document::parse(&bytes, "sample.xml").unwrap();
     assert!(Document::new("new.xml", rebuild(document.root())).to_bytes() == bytes);
@@ -65,4 +60,18 @@ fn flipped_and_cut_samples_never_panic_and_stay_faithful() {
         }
     }
     assert!(read > 100);
+}
+
+/// Files of the test kit, whose writer is another one.
+#[test]
+fn built_machine_survives_byte_for_byte() {
+    let id = "0F0E0D0C-0B0A-0908-0706-050403020100";
+    let mut tree = MachineXml::new(id, "Müller & Söhne <\"1\">").to_node();
+    tree.push(hvm_testkit::vmxml::Node::new("extra").with(hvm_testkit::vmxml::Node::bytes("blob", &[9; 1000])));
+    let bytes = tree.to_utf16();
+    let document = Document::parse(&bytes, "built.xml").unwrap();
+    assert!(document.to_bytes() == bytes);
+    assert_eq!(document.str("/configuration/properties/name").unwrap(), Some("Müller & Söhne <\"1\">"));
+    assert_eq!(document.bytes("/configuration/extra/blob").unwrap().unwrap(), vec![9; 1000]);
+    assert!(Document::new("new.xml", rebuild(document.root())).to_bytes() == bytes);
 }

@@ -24,7 +24,8 @@ pub(super) fn replay(data: &mut Vec<u8>, base: &BaseBlock, logs: &[Log<'_>]) -> 
     let mut patched = data.clone();
     let mut next = base.primary_sequence;
     if !base.is_valid() {
-        let newest = logs.iter().max_by_key(|log| log.base.primary_sequence).ok_or("there is no log")?;
+        let newest = logs.iter().filter(|log| log.base.is_settled()).max_by_key(|log| log.base.primary_sequence);
+        let newest = newest.ok_or("no log has a base block of a finished write")?;
         take_base(&mut patched, newest.bytes, newest.base.primary_sequence);
         next = newest.base.primary_sequence;
     }

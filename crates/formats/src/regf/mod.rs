@@ -33,3 +33,6 @@ pub fn current_control_set(hive: &Hive) -> Result<String, RegfError> {
         None => Err(missing(&format!("\\Select\\Current = {number}, but no key \\{name}"))),
     }
 }
+
+#[cfg(test)]
+mod tests;
