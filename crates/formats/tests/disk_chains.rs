@@ -186,3 +186,31 @@ fn the_fault_of_a_damaged_parent_is_told() {
     let error = open(child.file("child.avhd"), &files).err().unwrap();
     assert_eq!(error.file(), "base.vhd", "{error}");
 }
+
+#[test]
+fn threads_read_one_chain_at_the_same_time() {
+    let mut random = Random::new(99);
+    let mut base = Vhd::new(3, 40 << 20, 1);
+    base.scatter(&mut random, 3000);
+    let mut child = base.child(2, "base.vhd");
+    child.scatter(&mut random, 3000);
+    let mut files = Files::default();
+    files.add("base.vhd", base.bytes());
+    let model = child.overlay(base.overlay(Vec::new()));
+    // Far more blocks with mixed bitmaps than are kept.
+    let disk = open(child.file("child.avhd"), &files).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4u64 {
+            let (disk, model) = (&disk, &model);
+            scope.spawn(move || {
+                let mut random = Random::new(thread);
+                let mut buffer = vec![0; 300_000];
+                for _ in 0..200 {
+                    let at = random.below(disk.size() - 300_000) as usize;
+                    disk.read_at(at as u64, &mut buffer).unwrap();
+                    assert!(buffer == model[at..at + 300_000]);
+                }
+            });
+        }
+    });
+}

@@ -2,8 +2,6 @@
 //! is checked once when the file is opened; a block that cannot be right is an error only when it is read, so that the
 //! rest of a damaged disk stays within reach.
 
-use std::collections::BTreeMap;
-
 use crate::disk::{DiskError, read};
 use crate::io::ReadAt;
 
@@ -12,8 +10,8 @@ use super::footer::{FOOTER_LEN, Found};
 use super::header::{HEADER_LEN, Header};
 
 const UNUSED: u32 = u32::MAX;
-/// At most 16 Mi entries (64 MiB of memory): 2040 GiB in blocks of 128 KiB. Windows uses blocks of 512 KiB and 2 MiB.
-const MAX_ENTRIES: u64 = 16 << 20;
+/// At most 4 Mi entries (16 MiB of memory): 2040 GiB in blocks of 512 KiB, the smallest that Windows makes.
+const MAX_ENTRIES: u64 = 4 << 20;
 
 /// Why a block cannot be read.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +24,8 @@ enum Fault {
 /// The checked block table of one file.
 pub(super) struct BlockTable {
     entries: Vec<u32>,
-    faults: BTreeMap<u32, Fault>,
+    /// By block, ascending.
+    faults: Vec<(u32, Fault)>,
     shape: Shape,
 }
 
@@ -103,24 +102,29 @@ impl BlockTable {
             as u64
     }
 
+    fn fault(&self, block: u32) -> Option<Fault> {
+        if self.faults.is_empty() {
+            return None;
+        }
+        let at = self.faults.binary_search_by_key(&block, |(number, _)| *number).ok()?;
+        self.faults.get(at).map(|(_, fault)| *fault)
+    }
+
     /// True when `block` cannot be read.
     pub(super) fn is_faulty(&self, block: u32) -> bool {
-        !self.faults.is_empty() && self.faults.contains_key(&block)
+        self.fault(block).is_some()
     }
 
     /// The error for a block that cannot be read.
     pub(super) fn check(&self, name: &str, block: u32) -> Result<(), VhdError> {
-        if self.faults.is_empty() {
-            return Ok(());
-        }
-        let (Some(fault), Some(&entry)) = (self.faults.get(&block), self.entries.get(block as usize)) else {
+        let (Some(fault), Some(&entry)) = (self.fault(block), self.entries.get(block as usize)) else {
             return Ok(());
         };
         let (file, offset) = (name.to_owned(), self.shape.table + u64::from(block) * 4);
         let (start, end) = (self.shape.start(entry), self.shape.needed_end(block, entry));
         let virtual_offset = u64::from(block) * self.shape.block_size;
         let number = u64::from(block);
-        Err(match *fault {
+        Err(match fault {
             Fault::Outside => {
                 let limit = self.shape.data_end;
                 VhdError::BlockOutside { file, offset, block: number, virtual_offset, start, end, limit }
@@ -135,7 +139,7 @@ impl BlockTable {
 
     /// The faults as remarks: the first one in full and how many there are.
     pub(super) fn remarks(&self, name: &str) -> Vec<String> {
-        let Some(first) = self.faults.keys().next() else {
+        let Some((first, _)) = self.faults.first() else {
             return Vec::new();
         };
         let error = self.check(name, *first).err().map(|error| error.to_string()).unwrap_or_default();
@@ -174,41 +178,39 @@ fn overlaps_any(range: (u64, u64), others: &[(u64, u64)]) -> bool {
     others.iter().any(|other| range.0 < other.1 && other.0 < range.1)
 }
 
-fn find_faults(entries: &[u32], shape: &Shape, header: &Header) -> BTreeMap<u32, Fault> {
-    let mut faults = BTreeMap::new();
+fn find_faults(entries: &[u32], shape: &Shape, header: &Header) -> Vec<(u32, Fault)> {
+    let mut faults = Vec::new();
     let mut reserved = header.locators.clone();
     reserved.push((0, FOOTER_LEN));
     reserved.push((header.offset, header.offset + HEADER_LEN));
     reserved.push((header.table, header.table + u64::from(header.max_entries) * 4));
     let mut placed: Vec<(u32, u32)> = Vec::new();
-    for (block, &entry) in (0u32..).zip(entries) {
-        if entry != UNUSED {
+    for (block, &entry) in (0u32..).zip(entries).filter(|(_, entry)| **entry != UNUSED) {
+        let range = (shape.start(entry), shape.needed_end(block, entry));
+        if overlaps_any(range, &reserved) {
+            faults.push((block, Fault::InHeaders));
+        } else if range.1 > shape.data_end {
+            faults.push((block, Fault::Outside));
+        } else {
+            // An entry that is wrong by itself must not cost the block that rightly lies where it points.
             placed.push((entry, block));
         }
     }
     placed.sort_unstable();
-    for &(entry, block) in &placed {
-        let range = (shape.start(entry), shape.needed_end(block, entry));
-        if overlaps_any(range, &reserved) {
-            faults.insert(block, Fault::InHeaders);
-        } else if range.1 > shape.data_end {
-            faults.insert(block, Fault::Outside);
-        }
-    }
-    // An entry that is wrong by itself must not cost the block that rightly lies where it points.
-    placed.retain(|(_, block)| !faults.contains_key(block));
     // Blocks are of one length except the last of the disk, so that a short one may lie inside another: each is compared
     // with the one that reaches furthest so far.
     let mut furthest: Option<(u64, u32)> = None;
     for &(entry, block) in &placed {
         let end = shape.needed_end(block, entry);
         if let Some((_, other)) = furthest.filter(|(reach, _)| *reach > shape.start(entry)) {
-            faults.entry(block).or_insert(Fault::Overlaps { other });
-            faults.entry(other).or_insert(Fault::Overlaps { other: block });
+            faults.push((block, Fault::Overlaps { other }));
+            faults.push((other, Fault::Overlaps { other: block }));
         }
         if furthest.is_none_or(|(reach, _)| end > reach) {
             furthest = Some((end, block));
         }
     }
+    faults.sort_by_key(|(block, _)| *block);
+    faults.dedup_by_key(|(block, _)| *block);
     faults
 }
