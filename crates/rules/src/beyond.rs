@@ -1,0 +1,140 @@
+//! What we require beyond the guide, as clauses of the same form.
+
+use crate::guide::Answer::{Rules, Says, Steps};
+use crate::guide::Clause;
+
+const ANSWERS: &str = "Beyond the guide: answers";
+const SOURCE: &str = "Beyond the guide: the source";
+const MACHINES: &str = "Beyond the guide: machines";
+const DISKS: &str = "Beyond the guide: disks and drives";
+const NETWORKS: &str = "Beyond the guide: networks";
+const SETTINGS: &str = "Beyond the guide: settings";
+
+pub(crate) const CLAUSES: &[Clause] = &[
+    Clause {
+        id: "beyond.answers.valid",
+        chapter: ANSWERS,
+        text: "An answer that cannot be taken stops what it concerns, instead of being passed over.",
+        answers: &[Rules(&["answer.invalid"])],
+    },
+    Clause {
+        id: "beyond.answers.used",
+        chapter: ANSWERS,
+        text: "An answer that fits nothing is named, because it is probably misspelt.",
+        answers: &[Rules(&["answer.unused"])],
+    },
+    Clause {
+        id: "beyond.source.readable",
+        chapter: SOURCE,
+        text: "What cannot be read stops what it touches until the operator accepts it by name.",
+        answers: &[Rules(&["source.problem"])],
+    },
+    Clause {
+        id: "beyond.source.unchanged",
+        chapter: SOURCE,
+        text: "The source must still be what was assessed when it is copied.",
+        answers: &[Steps(&["check.source"])],
+    },
+    Clause {
+        id: "beyond.machines.names",
+        chapter: MACHINES,
+        text: "A machine does not take the place of one that has the same name.",
+        answers: &[Rules(&["machine.name-taken", "machine.name-twice"]), Steps(&["check.destination"])],
+    },
+    Clause {
+        id: "beyond.machines.left-out",
+        chapter: MACHINES,
+        text: "Any machine can be left out by the operator, and the report says so.",
+        answers: &[Rules(&["machine.left-out"])],
+    },
+    Clause {
+        id: "beyond.machines.unknown-nodes",
+        chapter: MACHINES,
+        text: "Settings that are not understood are named and kept in a copy of the original configuration.",
+        answers: &[Rules(&["machine.unknown-nodes"]), Steps(&["copy-file."])],
+    },
+    Clause {
+        id: "beyond.machines.configuration-version",
+        chapter: MACHINES,
+        text: "A configuration of a version that is not known is not trusted silently.",
+        answers: &[Rules(&["machine.configuration-version"])],
+    },
+    Clause {
+        id: "beyond.machines.generation",
+        chapter: MACHINES,
+        text: "A machine of generation 2 goes only where its firmware exists.",
+        answers: &[Rules(&["machine.generation"])],
+    },
+    Clause {
+        id: "beyond.checkpoints.as-disks",
+        chapter: MACHINES,
+        text: "Where checkpoints cannot be put back, the content of each is kept as a complete disk unless the operator wants the present only.",
+        answers: &[Rules(&["machine.checkpoints"]), Steps(&["copy-disk."])],
+    },
+    Clause {
+        id: "beyond.disks.size",
+        chapter: DISKS,
+        text: "A disk must fit the format in which it is written.",
+        answers: &[Rules(&["machine.disk-too-large"])],
+    },
+    Clause {
+        id: "beyond.disks.geometry",
+        chapter: DISKS,
+        text: "A disk on whose size tools disagree is named, and the size that Hyper-V uses is taken.",
+        answers: &[Rules(&["machine.disk-geometry"])],
+    },
+    Clause {
+        id: "beyond.drives.physical-dvd",
+        chapter: DISKS,
+        text: "A connection to the host's own DVD drive is named, because it ends.",
+        answers: &[Rules(&["machine.physical-dvd"])],
+    },
+    Clause {
+        id: "beyond.drives.image-missing",
+        chapter: DISKS,
+        text: "An image that is attached but not there is named.",
+        answers: &[Rules(&["machine.image-missing"])],
+    },
+    Clause {
+        id: "beyond.networks.vlan",
+        chapter: NETWORKS,
+        text: "A VLAN that cannot be read is asked for, never guessed.",
+        answers: &[Rules(&["machine.vlan-unknown"]), Steps(&["confirm.vlan."])],
+    },
+    Clause {
+        id: "beyond.networks.kind",
+        chapter: NETWORKS,
+        text: "The kind of a network that cannot be read is asked for; without an answer the network reaches nothing outside.",
+        answers: &[Rules(&["switch.kind-unknown"])],
+    },
+    Clause {
+        id: "beyond.networks.missing",
+        chapter: NETWORKS,
+        text: "An adapter that is connected to a network that is gone is named.",
+        answers: &[Rules(&["machine.network-missing"])],
+    },
+    Clause {
+        id: "beyond.networks.names",
+        chapter: NETWORKS,
+        text: "A network does not take the place of one that has the same name.",
+        answers: &[Rules(&["switch.name-taken"]), Steps(&["check.destination"])],
+    },
+    Clause {
+        id: "beyond.networks.mac-unique",
+        chapter: NETWORKS,
+        text: "A MAC address belongs to one adapter.",
+        answers: &[Rules(&["machine.static-mac-duplicate"])],
+    },
+    Clause {
+        id: "beyond.settings.authorization-store",
+        chapter: SETTINGS,
+        text: "An authorization store that is not the host's own file is not copied.",
+        answers: &[Rules(&["settings.authorization-scvmm", "settings.authorization-elsewhere"])],
+    },
+    Clause {
+        id: "beyond.settings.without-counterpart",
+        chapter: SETTINGS,
+        text: "A setting that the destination cannot hold is listed with the reason.",
+        answers: &[Says("settings that are not carried, in the report")],
+    },
+];

@@ -1,0 +1,92 @@
+//! The guide and what answers it, as a page of documentation.
+
+use std::fmt::Write;
+
+use hvm_model::finding::Level;
+
+use crate::guide::{Answer, Clause, clauses};
+use crate::rule::{Offered, Rule};
+use crate::rules::rules;
+
+const HEAD: &str = "# The guide, clause by clause\n\n\
+    Each statement of the migration guide that supports, excludes, requires, recommends or warns, in our own words, and what in \
+    hvmigrate answers it: a rule that judges, a step of the plan, a check of `verify`, a part of the report, or the reason why \
+    nothing does. The last chapters are what we require beyond the guide.\n\n\
+    This page is generated from `crates/rules/src/guide` and `beyond.rs`; `HVM_BLESS=1 cargo test -p hvm-rules coverage` writes \
+    it anew.\n";
+
+/// The page `docs/guide-coverage.md`.
+pub fn coverage_markdown() -> String {
+    let mut page = HEAD.to_owned();
+    page.push_str(&summary());
+    let mut chapters: Vec<&str> = Vec::new();
+    for clause in clauses() {
+        if !chapters.contains(&clause.chapter) {
+            chapters.push(clause.chapter);
+        }
+    }
+    for chapter in chapters {
+        line(&mut page, &format!("\n## {chapter}\n"));
+        line(&mut page, "| Clause | What it says | Answered by |");
+        line(&mut page, "| --- | --- | --- |");
+        for clause in clauses().iter().filter(|clause| clause.chapter == chapter) {
+            line(&mut page, &format!("| `{}` | {} | {} |", clause.id, cell(clause.text), cell(&answered_by(clause))));
+        }
+    }
+    line(&mut page, "\n## Rules\n");
+    line(&mut page, "Levels are those under the policy `guide`, and under `extended` where they differ.\n");
+    line(&mut page, "| Rule | Level | What it finds | Clause | Answers |");
+    line(&mut page, "| --- | --- | --- | --- | --- |");
+    rules().iter().for_each(|rule| line(&mut page, &rule_line(rule)));
+    page
+}
+
+fn line(page: &mut String, text: &str) {
+    writeln!(page, "{text}").expect("a string takes all that is written to it");
+}
+
+fn summary() -> String {
+    let count = |fits: fn(&Answer) -> bool| clauses().iter().filter(|clause| clause.answers.iter().any(fits)).count();
+    format!(
+        "\n{} clauses: {} judged by rules, {} done by steps, {} checked by `verify`, {} said by the report, {} with a reason why \
+         something is not done. {} rules.\n",
+        clauses().len(),
+        count(|answer| matches!(answer, Answer::Rules(_))),
+        count(|answer| matches!(answer, Answer::Steps(_))),
+        count(|answer| matches!(answer, Answer::Checks(_))),
+        count(|answer| matches!(answer, Answer::Says(_))),
+        count(|answer| matches!(answer, Answer::None(_))),
+        rules().len()
+    )
+}
+
+fn answered_by(clause: &Clause) -> String {
+    let code = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let one = |answer: &Answer| match answer {
+        Answer::Rules(names) => format!("rules {}", code(names)),
+        Answer::Steps(names) => format!("steps {}", code(names)),
+        Answer::Checks(names) => format!("checks {}", code(names)),
+        Answer::Says(what) => format!("says: {what}"),
+        Answer::None(why) => format!("not done: {why}"),
+    };
+    clause.answers.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn rule_line(rule: &Rule) -> String {
+    let level = if rule.level == rule.under_extended {
+        rule.level.to_string()
+    } else {
+        format!("{} / extended: {}", rule.level, rule.under_extended)
+    };
+    let offers = rule.answers.iter().map(|offer| match offer.offered {
+        Offered::Always => format!("`{}`", offer.value),
+        Offered::Extended => format!("`{}` (extended)", offer.value),
+    });
+    let offers: Vec<String> = offers.collect();
+    let level = if rule.level == Level::Blocks { format!("**{level}**") } else { level };
+    format!("| `{}` | {level} | {} | `{}` | {} |", rule.id, cell(rule.title), rule.clause, cell(&offers.join(", ")))
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}

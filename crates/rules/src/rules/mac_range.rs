@@ -1,0 +1,49 @@
+//! The host's range of dynamic MAC addresses: moved with the role, and dangerous while the source still runs.
+
+use hvm_model::capabilities::DestinationKind;
+use hvm_model::finding::Level;
+#[cfg(test)]
+use hvm_model::host::MacRange;
+#[cfg(test)]
+use hvm_model::names::MacAddress;
+
+use crate::case::{Case, of_setting};
+use crate::rule::{Rule, Seen};
+#[cfg(test)]
+use crate::tests_support::{Example, read};
+
+pub(super) const RULES: &[Rule] = &[Rule {
+    id: "settings.mac-range",
+    level: Level::Notes,
+    under_extended: Level::Notes,
+    clause: "guide.automatic.mac-range",
+    title: "A range of dynamic MAC addresses was set.",
+    answers: &[],
+    check,
+}];
+
+fn check(case: &Case<'_>) -> Vec<Seen> {
+    let found = &case.inventory.host.settings.mac_range;
+    let Some(Some(range)) = found.written() else {
+        return Vec::new();
+    };
+    let there = match case.destination.map(|destination| destination.kind) {
+        Some(DestinationKind::Libvirt) => "KVM has no such setting: each machine keeps the address that it has",
+        _ => "The destination gets the same range, so the source must never run beside it: both would give out the same addresses",
+    };
+    let message = format!(
+        "The source gives dynamic MAC addresses from {} to {}. {there}.",
+        range.minimum, range.maximum
+    );
+    vec![Seen::new(of_setting("MAC address range"), message).at_all(found.place())]
+}
+
+#[cfg(test)]
+pub(super) const EXAMPLES: &[Example] = &[Example {
+    rule: "settings.mac-range",
+    fires: |sample| {
+        let (minimum, maximum) = (MacAddress([0, 0x15, 0x5d, 1, 7, 0]), MacAddress([0, 0x15, 0x5d, 1, 7, 0xff]));
+        sample.inventory.host.settings.mac_range = read(Some(MacRange { minimum, maximum }));
+    },
+    quiet: |sample| sample.inventory.host.settings.mac_range = read(None),
+}];
