@@ -68,7 +68,8 @@ pub(crate) const CLAUSES: &[Clause] = &[
     Clause {
         id: "beyond.checkpoints.as-disks",
         chapter: MACHINES,
-        text: "Where checkpoints cannot be put back, the content of each is kept as a complete disk unless the operator wants the present only.",
+        text: "Where checkpoints cannot be put back, the content of each is kept as a complete disk unless the \
+               operator wants the present only.",
         answers: &[Rules(&["machine.checkpoints"]), Steps(&["copy-disk."])],
     },
     Clause {
@@ -104,7 +105,8 @@ pub(crate) const CLAUSES: &[Clause] = &[
     Clause {
         id: "beyond.networks.kind",
         chapter: NETWORKS,
-        text: "The kind of a network that cannot be read is asked for; without an answer the network reaches nothing outside.",
+        text: "The kind of a network that cannot be read is asked for; without an answer the network reaches \
+               nothing outside.",
         answers: &[Rules(&["switch.kind-unknown"])],
     },
     Clause {

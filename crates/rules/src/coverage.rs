@@ -9,11 +9,11 @@ use crate::rule::{Offered, Rule};
 use crate::rules::rules;
 
 const HEAD: &str = "# The guide, clause by clause\n\n\
-    Each statement of the migration guide that supports, excludes, requires, recommends or warns, in our own words, and what in \
-    hvmigrate answers it: a rule that judges, a step of the plan, a check of `verify`, a part of the report, or the reason why \
-    nothing does. The last chapters are what we require beyond the guide.\n\n\
-    This page is generated from `crates/rules/src/guide` and `beyond.rs`; `HVM_BLESS=1 cargo test -p hvm-rules coverage` writes \
-    it anew.\n";
+    Each statement of the migration guide that supports, excludes, requires, recommends or warns, in our own words, \
+    and what in hvmigrate answers it: a rule that judges, a step of the plan, a check of `verify`, a part of the \
+    report, or the reason why nothing does. The last chapters are what we require beyond the guide.\n\n\
+    This page is generated from `crates/rules/src/guide` and `beyond.rs`; \
+    `HVM_BLESS=1 cargo test -p hvm-rules coverage` writes it anew.\n";
 
 /// The page `docs/guide-coverage.md`.
 pub fn coverage_markdown() -> String {
@@ -48,8 +48,8 @@ fn line(page: &mut String, text: &str) {
 fn summary() -> String {
     let count = |fits: fn(&Answer) -> bool| clauses().iter().filter(|clause| clause.answers.iter().any(fits)).count();
     format!(
-        "\n{} clauses: {} judged by rules, {} done by steps, {} checked by `verify`, {} said by the report, {} with a reason why \
-         something is not done. {} rules.\n",
+        "\n{} clauses: {} judged by rules, {} done by steps, {} checked by `verify`, {} said by the report, {} with a \
+         reason why something is not done. {} rules.\n",
         clauses().len(),
         count(|answer| matches!(answer, Answer::Rules(_))),
         count(|answer| matches!(answer, Answer::Steps(_))),

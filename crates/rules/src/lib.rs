@@ -1,7 +1,7 @@
 //! Judges an inventory by the guide, and by what we require beyond it. Pure: no files, no clock, no network.
 //!
-//! [`guide`] is the guide clause by clause, [`beyond`] the same for our own requirements; `rules/` holds one small file for
-//! each family of rules with its examples. [`assess`] runs them, fills in the operator's answers and sorts.
+//! [`guide`] is the guide clause by clause, [`beyond`] the same for our own requirements; `rules/` holds one small file
+//! for each family of rules with its examples. [`assess`] runs them, fills in the operator's answers and sorts.
 #![forbid(unsafe_code)]
 
 pub mod beyond;

@@ -9,8 +9,8 @@ use hvm_model::vm::{Machine, MachineConfiguration, Media};
 use crate::case::{Case, of_machine};
 use crate::decision::Decision;
 
-/// Bytes for all machines that are not left out: their disks (each checkpoint a flattened disk where the destination does
-/// not keep checkpoints) and their images.
+/// Bytes for all machines that are not left out: their disks (each checkpoint a flattened disk of its own) and their
+/// images.
 pub(crate) fn needed(case: &Case<'_>, destination: &Capabilities) -> ByteSize {
     let mut total = 0u64;
     let mut images: BTreeSet<WindowsPath> = BTreeSet::new();

@@ -31,7 +31,8 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "guide.about.tools",
         chapter: ABOUT,
-        text: "Migration tools carry roles, settings and data to Windows Server 2012 and avoid conflicts; they have an installation guide of their own.",
+        text: "Migration tools carry roles, settings and data to Windows Server 2012 and avoid conflicts; they have \
+               an installation guide of their own.",
         answers: &[None("hvmigrate takes their place and needs nothing installed on the source.")],
     },
     Clause {
@@ -51,7 +52,8 @@ pub(super) const CLAUSES: &[Clause] = &[
         chapter: NOT_PROVIDED,
         text: "Upgrading on the same computer is out of scope.",
         answers: &[None(
-            "The source is only ever read and the destination is another folder or host; an upgrade in place cannot be expressed.",
+            "The source is only ever read and the destination is another folder or host; an upgrade in place cannot \
+             be expressed.",
         )],
     },
     Clause {
@@ -69,7 +71,8 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "guide.not-provided.export-or-live",
         chapter: NOT_PROVIDED,
-        text: "Export and import work in workgroup and domain but need the machine off; live migration needs a domain and keeps it running.",
+        text: "Export and import work in workgroup and domain but need the machine off; live migration needs a \
+               domain and keeps it running.",
         answers: &[Rules(&["os.source-2012", "os.source-newer"])],
     },
     Clause {
@@ -311,13 +314,15 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "guide.manual.pass-through",
         chapter: MANUAL,
-        text: "Connections to physical disks do not move; the disk is connected to the destination and then to the machine.",
+        text: "Connections to physical disks do not move; the disk is connected to the destination and then to the \
+               machine.",
         answers: &[Rules(&["machine.pass-through"]), Steps(&["confirm.pass-through."])],
     },
     Clause {
         id: "guide.manual.remote",
         chapter: MANUAL,
-        text: "DCOM and WMI namespace settings for remote access are made again, at the named point and with a recommended tool.",
+        text: "DCOM and WMI namespace settings for remote access are made again, at the named point and with a \
+               recommended tool.",
         answers: &[
             Rules(&["remote.dcom-widened", "remote.wmi-unknown", "remote.wmi-changed"]),
             Steps(&["confirm.remote-administration"]),
@@ -398,7 +403,8 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "guide.impact.source-off",
         chapter: IMPACT,
-        text: "The source is turned off or taken off the network before the import, so that machines do not meet their doubles.",
+        text: "The source is turned off or taken off the network before the import, so that machines do not meet \
+               their doubles.",
         answers: &[Steps(&["confirm.source-off", "check.source"])],
     },
     Clause {
@@ -436,7 +442,8 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "guide.references.chapters",
         chapter: REFERENCES,
-        text: "Preparing, migrating, verifying and what follows have chapters of their own; earlier releases and other roles have other guides.",
+        text: "Preparing, migrating, verifying and what follows have chapters of their own; earlier releases and \
+               other roles have other guides.",
         answers: &[None(
             "Pointers to other documents; what the chapters on preparing and on what follows ask for is listed below.",
         )],

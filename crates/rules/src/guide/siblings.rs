@@ -1,4 +1,5 @@
-//! The chapters on preparing and on what follows a migration, and what Windows Server Migration Tools do, for comparison.
+//! The chapters on preparing and on what follows a migration, and what Windows Server Migration Tools do, for
+//! comparison.
 
 use super::Answer::{Checks, None, Rules, Says, Steps};
 use super::Clause;
@@ -45,7 +46,8 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "prepare.destination.order",
         chapter: PREPARE,
-        text: "On the destination: the operating system, then the role, then the tools; tools that came first are removed.",
+        text: "On the destination: the operating system, then the role, then the tools; tools that came first are \
+               removed.",
         answers: &[Steps(&["confirm.destination-role"])],
     },
     Clause {
@@ -116,7 +118,8 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "prepare.record.launch-restriction",
         chapter: RECORD,
-        text: "The value MachineLaunchRestriction, if others than Administrators and Distributed COM Users were let in.",
+        text: "The value MachineLaunchRestriction, if others than Administrators and Distributed COM Users were let \
+               in.",
         answers: &[Rules(&["remote.dcom-widened"])],
     },
     Clause {
@@ -140,13 +143,15 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "afterwards.success.remove-role",
         chapter: AFTERWARDS,
-        text: "As soon as all is verified the role is removed from the source, so that its machines never come back as doubles.",
+        text: "As soon as all is verified the role is removed from the source, so that its machines never come back \
+               as doubles.",
         answers: &[Steps(&["confirm.source-role-removed"])],
     },
     Clause {
         id: "afterwards.failure.source",
         chapter: AFTERWARDS,
-        text: "After failure: take the destination off the network, add the role to the source again, reconnect it, restart its machines.",
+        text: "After failure: take the destination off the network, add the role to the source again, reconnect it, \
+               restart its machines.",
         answers: &[Steps(&["rollback.source"])],
     },
     Clause {
@@ -168,7 +173,8 @@ pub(super) const CLAUSES: &[Clause] = &[
         answers: &[
             Steps(&["apply-settings", "complete"]),
             None(
-                "There is no password: the settings lie as readable files beside the disks, under the rights of that folder.",
+                "There is no password: the settings lie as readable files beside the disks, under the rights of \
+                 that folder.",
             ),
         ],
     },
@@ -184,12 +190,14 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "tools.ip-configuration",
         chapter: TOOLS,
-        text: "IP configuration of adapters or of the computer can move, mapped from adapter to adapter by MAC address.",
+        text: "IP configuration of adapters or of the computer can move, mapped from adapter to adapter by MAC \
+               address.",
         answers: &[
             Rules(&["switch.external"]),
             Steps(&["create-management-adapter."]),
             None(
-                "Only virtual adapters of the management operating system get their addresses; those of physical adapters and of the computer are in the report.",
+                "Only virtual adapters of the management operating system get their addresses; those of physical \
+                 adapters and of the computer are in the report.",
             ),
         ],
     },
@@ -208,12 +216,14 @@ pub(super) const CLAUSES: &[Clause] = &[
     Clause {
         id: "tools.send-receive",
         chapter: TOOLS,
-        text: "Data can be sent over the network: both sides at the same time, encrypted, five minutes to connect, no resume.",
+        text: "Data can be sent over the network: both sides at the same time, encrypted, five minutes to connect, \
+               no resume.",
         answers: &[
             Steps(&["copy-disk.", "copy-file."]),
             Checks(&["verify.disks", "verify.files"]),
             None(
-                "Data is copied from files to files; an interrupted copy goes on where it was. Sending between two running programs is not part of it.",
+                "Data is copied from files to files; an interrupted copy goes on where it was. Sending between two \
+                 running programs is not part of it.",
             ),
         ],
     },

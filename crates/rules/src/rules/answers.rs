@@ -1,5 +1,5 @@
-//! Answers that cannot be taken, and answers that fit nothing. What they find depends on all other findings, so `assess`
-//! makes them; here is what they are.
+//! Answers that cannot be taken, and answers that fit nothing. What they find depends on all other findings, so
+//! `assess` makes them; here is what they are.
 
 use hvm_model::finding::Level;
 

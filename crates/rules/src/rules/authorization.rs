@@ -58,8 +58,8 @@ fn carried(case: &Case<'_>, assignment: &RoleAssignment) -> (Level, &'static str
         ),
         _ if accounts => (
             Level::Manual,
-            "The store is migrated. Check that each of these accounts belongs to a domain: an account of the source computer \
-             itself means nothing on the destination and must be created and added there.",
+            "The store is migrated. Check that each of these accounts belongs to a domain: an account of the source \
+             computer itself means nothing on the destination and must be created and added there.",
         ),
         _ => (Level::Notes, "The store is migrated, and these identifiers are the same on every computer."),
     }
@@ -69,8 +69,8 @@ fn scopes(case: &Case<'_>) -> Vec<Seen> {
     let scopes = case.inventory.host.settings.authorization.scopes.iter();
     let seen = scopes.map(|scope| {
         let message = format!(
-            "The authorization store has the scope '{scope}'. Record which machines belong to it, and check on the destination \
-             that the same ones do."
+            "The authorization store has the scope '{scope}'. Record which machines belong to it, and check on the \
+             destination that the same ones do."
         );
         Seen::new(of_setting(scope), message)
     });

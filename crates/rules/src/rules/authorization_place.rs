@@ -33,9 +33,9 @@ fn scvmm(case: &Case<'_>) -> Vec<Seen> {
     if !store.managed_by_scvmm {
         return Vec::new();
     }
-    let message = "System Center Virtual Machine Manager manages the source and rewrites its authorization store. That store \
-                   is not migrated: remove the source from Virtual Machine Manager and add the destination, which writes it \
-                   anew.";
+    let message = "System Center Virtual Machine Manager manages the source and rewrites its authorization store. \
+                   That store is not migrated: remove the source from Virtual Machine Manager and add the \
+                   destination, which writes it anew.";
     vec![Seen::new(of_setting("StoreLocation"), message).at_all(store.location.place())]
 }
 
@@ -44,8 +44,8 @@ fn elsewhere(case: &Case<'_>) -> Vec<Seen> {
     let location = store.location.written().filter(|_| store.file.is_none() && !store.managed_by_scvmm);
     let seen = location.map(|location| {
         let message = format!(
-            "The authorization store of the source is '{location}', not a file. It is not copied; point StoreLocation of the \
-             destination to it where the rights shall stay the same."
+            "The authorization store of the source is '{location}', not a file. It is not copied; point \
+             StoreLocation of the destination to it where the rights shall stay the same."
         );
         Seen::new(of_setting("StoreLocation"), message).at_all(store.location.place())
     });

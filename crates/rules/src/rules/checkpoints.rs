@@ -26,10 +26,12 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     }
     let machines = case.inventory.machines.iter().filter(|machine| !machine.checkpoints.is_empty());
     let seen = machines.map(|machine| {
-        let names: Vec<String> = machine.checkpoints.iter().map(|checkpoint| format!("'{}'", checkpoint.name)).collect();
+        let checkpoints = machine.checkpoints.iter();
+        let names: Vec<String> = checkpoints.map(|checkpoint| format!("'{}'", checkpoint.name)).collect();
         let message = format!(
-            "The virtual machine '{}' has {} checkpoints ({}). Its present disk is complete without them. Each checkpoint is \
-             carried as a complete disk of its own beside it, with its name; the tree itself is not rebuilt.",
+            "The virtual machine '{}' has {} checkpoints ({}). Its present disk is complete without them. Each \
+             checkpoint is carried as a complete disk of its own beside it, with its name; the tree itself is not \
+             rebuilt.",
             machine.name,
             names.len(),
             names.join(", ")

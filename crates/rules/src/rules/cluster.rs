@@ -32,7 +32,8 @@ fn member(case: &Case<'_>) -> Vec<Seen> {
     let Some(cluster) = &case.inventory.host.cluster else {
         return Vec::new();
     };
-    let name = cluster.name.as_ref().map_or("a failover cluster".to_owned(), |name| format!("the failover cluster '{name}'"));
+    let named = cluster.name.as_ref().map(|name| format!("the failover cluster '{name}'"));
+    let name = named.unwrap_or("a failover cluster".to_owned());
     let message = format!(
         "The source is a member of {name}. Its machines may run on another node, and their disks may lie on shared \
          storage that another node has open; migrate the cluster as a cluster, or take the node out of it first."
@@ -44,7 +45,8 @@ fn highly_available(case: &Case<'_>) -> Vec<Seen> {
     let machines = case.inventory.machines.iter().filter(|machine| machine.highly_available);
     let seen = machines.map(|machine| {
         let message = format!(
-            "The virtual machine '{}' is configured as a resource of a cluster; it is migrated as a machine of one host.",
+            "The virtual machine '{}' is configured as a resource of a cluster; it is migrated as a machine of one \
+             host.",
             machine.name
         );
         Seen::new(of_machine(machine), message).at(&machine.place)

@@ -40,8 +40,8 @@ fn unknown_nodes(case: &Case<'_>) -> Vec<Seen> {
         let more = machine.unknown_nodes.len() - some.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let message = format!(
-            "The configuration of the virtual machine '{}' holds settings that hvmigrate does not know: {}{more}. They are not \
-             set on the destination; the configuration file itself is copied as it is.",
+            "The configuration of the virtual machine '{}' holds settings that hvmigrate does not know: {}{more}. \
+             They are not set on the destination; the configuration file itself is copied as it is.",
             machine.name,
             some.join(", ")
         );
@@ -55,8 +55,8 @@ fn version(case: &Case<'_>) -> Vec<Seen> {
         let version = machine.version?;
         let known = XML_VERSIONS.contains(&version) || BINARY_VERSIONS.contains(&version);
         let message = format!(
-            "The configuration of the virtual machine '{}' has version {}.{}, which is not known; settings may mean something \
-             else in it. Compare the settings in the report with those on the source.",
+            "The configuration of the virtual machine '{}' has version {}.{}, which is not known; settings may mean \
+             something else in it. Compare the settings in the report with those on the source.",
             machine.name, version.0, version.1
         );
         (!known).then(|| Seen::new(of_machine(machine), message).at(&machine.place))

@@ -29,9 +29,10 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-const MERGE: &str = "Merge the same entries into the value of the destination; never replace it, because newer releases have \
-                     entries of their own.";
-const ON_KVM: &str = "KVM has no counterpart; give whoever managed machines from elsewhere the rights that libvirt needs.";
+const MERGE: &str = "Merge the same entries into the value of the destination; never replace it, because newer \
+                     releases have entries of their own.";
+const ON_KVM: &str = "KVM has no counterpart; give whoever managed machines from elsewhere the rights that libvirt \
+                      needs.";
 
 /// On KVM there is nothing to repeat, only something to know.
 fn without_counterpart(case: &Case<'_>, seen: Seen) -> Seen {

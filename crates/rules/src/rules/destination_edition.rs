@@ -23,8 +23,8 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     match edition {
         Some(edition) if !supported.contains(&edition.to_lowercase().as_str()) => {
             let message = format!(
-                "The destination's edition is '{edition}'; the guide supports Standard, Enterprise and Datacenter, and not \
-                 the stand-alone Hyper-V Server."
+                "The destination's edition is '{edition}'; the guide supports Standard, Enterprise and Datacenter, \
+                 and not the stand-alone Hyper-V Server."
             );
             vec![Seen::new(Subject::Destination, message)]
         }

@@ -50,7 +50,8 @@ fn unsupported(case: &Case<'_>) -> Vec<Seen> {
 fn too_old(case: &Case<'_>) -> Vec<Seen> {
     match case.destination.map(|destination| destination.kind) {
         Some(DestinationKind::HyperV { release }) if is_old(release) => {
-            let message = format!("The destination runs {release}; Windows Server 2012 is the oldest that can be migrated to.");
+            let message = format!("The destination runs {release}; Windows Server 2012 is the oldest that can be \
+                                   migrated to.");
             vec![Seen::new(Subject::Destination, message)]
         }
         _ => Vec::new(),

@@ -30,7 +30,8 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// One cylinder of the largest geometry, 16 heads of 255 sectors: rounding to whole cylinders explains a difference up to it.
+/// One cylinder of the largest geometry, 16 heads of 255 sectors: rounding to whole cylinders explains a difference up
+/// to it.
 const CYLINDER: u64 = 16 * 255 * 512;
 /// The largest size that a geometry can name (65535 cylinders); every larger disk names this one.
 const LARGEST_GEOMETRY: u64 = 65_535 * CYLINDER;
@@ -65,8 +66,9 @@ fn geometry(case: &Case<'_>) -> Vec<Seen> {
         let disk = case.inventory.disk(path)?;
         let by_geometry = disk.geometry_size.filter(|size| is_odd(disk.virtual_size, *size))?;
         let message = format!(
-            "The geometry of the disk '{path}' of the virtual machine '{}' names {by_geometry}, its header {}. Hyper-V and \
-             hvmigrate go by the header; some other tools go by the geometry and cut or lengthen such a disk.",
+            "The geometry of the disk '{path}' of the virtual machine '{}' names {by_geometry}, its header {}. \
+             Hyper-V and hvmigrate go by the header; some other tools go by the geometry and cut or lengthen such a \
+             disk.",
             machine.name, disk.virtual_size
         );
         Some(Seen::new(of_disk(machine, path), message).at(&disk.place))

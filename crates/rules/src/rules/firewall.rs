@@ -17,8 +17,8 @@ pub(super) const RULES: &[Rule] = &[Rule {
     check,
 }];
 
-const ON_HYPER_V: &str = "The destination has the rules as Hyper-V installs them; make the same change there, by hand or with \
-                          the script that comes with the migrated data.";
+const ON_HYPER_V: &str = "The destination has the rules as Hyper-V installs them; make the same change there, by \
+                          hand or with the script that comes with the migrated data.";
 const ON_KVM: &str = "KVM has no such rule; look whether its purpose needs one in the firewall of the destination.";
 
 fn check(case: &Case<'_>) -> Vec<Seen> {

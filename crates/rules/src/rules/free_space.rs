@@ -36,7 +36,8 @@ fn too_little(case: &Case<'_>) -> Vec<Seen> {
         return Vec::new();
     };
     let needed = needed(case, destination);
-    let message = format!("The machines need at least {needed} on the destination as {}; {free} are free.", destination.disk_format);
+    let format = destination.disk_format;
+    let message = format!("The machines need at least {needed} on the destination as {format}; {free} are free.");
     if needed > free { vec![Seen::new(Subject::Destination, message)] } else { Vec::new() }
 }
 

@@ -31,7 +31,8 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     let machines = case.inventory.machines.iter().filter(|machine| machine.generation >= 2);
     let seen = machines.map(|machine| {
         let message = format!(
-            "The virtual machine '{}' is of generation {}, which starts from UEFI; the destination is {kind}, and {why}.",
+            "The virtual machine '{}' is of generation {}, which starts from UEFI; the destination is {kind}, and \
+             {why}.",
             machine.name, machine.generation
         );
         Seen::new(of_machine(machine), message).at(&machine.place)

@@ -58,9 +58,9 @@ fn images<'a>(case: &Case<'a>, wanted: Presence) -> Vec<(&'a Machine, &'a Drive,
 fn present(case: &Case<'_>) -> Vec<Seen> {
     let seen = images(case, Presence::There).into_iter().map(|(machine, drive, path)| {
         let message = format!(
-            "The image '{path}' is in the drive {} of the virtual machine '{}'. The guide leaves images to a person; hvmigrate \
-             copies the file beside the machine's disks and attaches it again. Check after the migration that it is there \
-             and still wanted.",
+            "The image '{path}' is in the drive {} of the virtual machine '{}'. The guide leaves images to a \
+             person; hvmigrate copies the file beside the machine's disks and attaches it again. Check after the \
+             migration that it is there and still wanted.",
             drive.slot_name(),
             machine.name
         );
@@ -72,8 +72,8 @@ fn present(case: &Case<'_>) -> Vec<Seen> {
 fn missing(case: &Case<'_>) -> Vec<Seen> {
     let seen = images(case, Presence::Missing).into_iter().map(|(machine, drive, path)| {
         let message = format!(
-            "The image '{path}' in the drive {} of the virtual machine '{}' is not on the source; the drive is empty on the \
-             destination.",
+            "The image '{path}' in the drive {} of the virtual machine '{}' is not on the source; the drive is \
+             empty on the destination.",
             drive.slot_name(),
             machine.name
         );

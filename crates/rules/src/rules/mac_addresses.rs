@@ -39,10 +39,12 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
         }
         if owners.len() > 1 {
             let message = format!(
-                "The MAC address {mac} belongs to more than one: {}. They cannot be on the same network at the same time.",
+                "The MAC address {mac} belongs to more than one: {}. They cannot be on the same network at the same \
+                 time.",
                 owners.join(", ")
             );
-            seen.push(Seen::new(of_adapter(machine, adapter), message).at_all(holders.iter().map(|(_, one)| &one.place)));
+            let places = holders.iter().map(|(_, one)| &one.place);
+            seen.push(Seen::new(of_adapter(machine, adapter), message).at_all(places));
         }
     }
     seen

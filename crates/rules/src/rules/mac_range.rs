@@ -29,7 +29,8 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     };
     let there = match case.destination.map(|destination| destination.kind) {
         Some(DestinationKind::Libvirt) => "KVM has no such setting: each machine keeps the address that it has",
-        _ => "The destination gets the same range, so the source must never run beside it: both would give out the same addresses",
+        _ => "The destination gets the same range, so the source must never run beside it: both would give out the \
+              same addresses",
     };
     let message = format!(
         "The source gives dynamic MAC addresses from {} to {}. {there}.",

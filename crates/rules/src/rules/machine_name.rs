@@ -54,7 +54,8 @@ fn twice(case: &Case<'_>) -> Vec<Seen> {
         let mut earlier = earlier.filter(|other| !case.excluded.contains(&other.id));
         if let Some(other) = earlier.find(|other| other.name == machine.name) {
             let message = format!(
-                "The virtual machines {} and {} are both named '{}'; under libvirt names must differ. This is the second one.",
+                "The virtual machines {} and {} are both named '{}'; under libvirt names must differ. This is the \
+                 second one.",
                 other.id, machine.id, machine.name
             );
             seen.push(Seen::new(of_machine(machine), message).at(&machine.place));

@@ -23,8 +23,9 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
         Found::Unknown { reason } => {
             let subject = Subject::Adapter { id: adapter.id.clone(), name: adapter.connection.clone() };
             let message = format!(
-                "It is not known to which virtual network the adapter '{}' of the management operating system belongs. {reason} \
-                 Its addresses ({}) are in the report; set them by hand on the adapter that takes its place.",
+                "It is not known to which virtual network the adapter '{}' of the management operating system \
+                 belongs. {reason} Its addresses ({}) are in the report; set them by hand on the adapter that takes \
+                 its place.",
                 adapter.connection,
                 if adapter.ip.addresses.is_empty() { "none static".to_owned() } else { adapter.ip.addresses.join(", ") }
             );

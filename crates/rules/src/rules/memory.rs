@@ -55,8 +55,8 @@ fn unknown(case: &Case<'_>) -> Vec<Seen> {
         return Vec::new();
     }
     let message = format!(
-        "The memory of the destination is not known. Check that it has enough for all machines that run at the same time \
-         ({} if all of them do) and for the host itself.",
+        "The memory of the destination is not known. Check that it has enough for all machines that run at the same \
+         time ({} if all of them do) and for the host itself.",
         ByteSize::from_mib(sum)
     );
     vec![Seen::new(Subject::Destination, message)]

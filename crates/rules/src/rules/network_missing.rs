@@ -28,9 +28,9 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
             }
             let name = name.as_deref().unwrap_or(switch);
             let message = format!(
-                "The network adapter '{}' ({}) of the virtual machine '{}' is connected to the virtual network '{name}', which \
-                 the source does not have (any more). It is not connected on the destination; connect it by hand where that \
-                 is wanted.",
+                "The network adapter '{}' ({}) of the virtual machine '{}' is connected to the virtual network \
+                 '{name}', which the source does not have (any more). It is not connected on the destination; \
+                 connect it by hand where that is wanted.",
                 adapter.name, adapter.mac, machine.name
             );
             seen.push(Seen::new(of_adapter(machine, adapter), message).at(&adapter.place));

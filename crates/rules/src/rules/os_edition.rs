@@ -34,8 +34,8 @@ fn hyper_v_server(case: &Case<'_>) -> Vec<Seen> {
     if edition.value() != Some(&Edition::HyperVServer) {
         return Vec::new();
     }
-    let message = "The source is the stand-alone product Microsoft Hyper-V Server. Its Hyper-V keeps its data as that of \
-                   Windows Server does.";
+    let message = "The source is the stand-alone product Microsoft Hyper-V Server. Its Hyper-V keeps its data as \
+                   that of Windows Server does.";
     vec![Seen::new(Subject::Host, message).at_all(edition.place())]
 }
 

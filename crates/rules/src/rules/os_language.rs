@@ -60,8 +60,8 @@ fn unknown(case: &Case<'_>) -> Vec<Seen> {
     let message = match (found.value(), destination.ui_language.as_deref()) {
         (Some(_), Some(_)) => return Vec::new(),
         (Some(here), None) => format!(
-            "The system UI language of the source is {}; that of the destination is not known. Check that it is the same \
-             ('dism /online /get-intl' on the destination).",
+            "The system UI language of the source is {}; that of the destination is not known. Check that it is the \
+             same ('dism /online /get-intl' on the destination).",
             language(here)
         ),
         (None, _) => "The system UI language of the source could not be read. Check that the destination has the same \

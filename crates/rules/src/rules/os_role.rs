@@ -19,8 +19,8 @@ pub(super) const RULES: &[Rule] = &[Rule {
 
 fn check(case: &Case<'_>) -> Vec<Seen> {
     let installed = &case.inventory.host.hyper_v_installed;
-    let message = "The Hyper-V role is not installed on the source (there is no service 'vmms'). Check that the folders \
-                   are those of the Hyper-V host.";
+    let message = "The Hyper-V role is not installed on the source (there is no service 'vmms'). Check that the \
+                   folders are those of the Hyper-V host.";
     let seen = Seen::new(Subject::Host, message).at_all(installed.place());
     if installed.value() == Some(&false) { vec![seen] } else { Vec::new() }
 }

@@ -37,9 +37,9 @@ fn pass_through(case: &Case<'_>) -> Vec<Seen> {
             if let Media::PassThrough { kind, identity } = &drive.media {
                 let path = if identity.is_empty() { drive.slot_name() } else { identity.clone() };
                 let message = format!(
-                    "The drive {} of the virtual machine '{}' is no file but a disk of the host (type '{kind}', '{identity}'). \
-                     Its content is not migrated: connect the disk to the destination, take it offline there, and attach it \
-                     to the machine after it is registered.",
+                    "The drive {} of the virtual machine '{}' is no file but a disk of the host (type '{kind}', \
+                     '{identity}'). Its content is not migrated: connect the disk to the destination, take it \
+                     offline there, and attach it to the machine after it is registered.",
                     drive.slot_name(),
                     machine.name
                 );
@@ -56,8 +56,8 @@ fn physical_dvd(case: &Case<'_>) -> Vec<Seen> {
         for drive in &machine.configuration.drives {
             if let Media::PhysicalDvd { path } = &drive.media {
                 let message = format!(
-                    "The DVD drive {} of the virtual machine '{}' is connected to the host's own drive ('{path}'); it is empty \
-                     on the destination.",
+                    "The DVD drive {} of the virtual machine '{}' is connected to the host's own drive ('{path}'); \
+                     it is empty on the destination.",
                     drive.slot_name(),
                     machine.name
                 );

@@ -55,8 +55,8 @@ fn unknown(case: &Case<'_>) -> Vec<Seen> {
     match largest {
         Some(largest) if unknown => {
             let message = format!(
-                "The number of logical processors of the destination is not known. Check that it has at least {largest}, as \
-                 many as the largest machine has virtual ones."
+                "The number of logical processors of the destination is not known. Check that it has at least \
+                 {largest}, as many as the largest machine has virtual ones."
             );
             vec![Seen::new(Subject::Destination, message)]
         }

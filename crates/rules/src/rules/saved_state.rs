@@ -37,8 +37,8 @@ fn machine(case: &Case<'_>) -> Vec<Seen> {
         MachineState::Off => None,
         MachineState::Saved { place, .. } => {
             let message = format!(
-                "The virtual machine '{}' is in the saved state, which cannot be migrated. To keep what it was doing, start \
-                 it on the source, shut it down there, and assess again.",
+                "The virtual machine '{}' is in the saved state, which cannot be migrated. To keep what it was \
+                 doing, start it on the source, shut it down there, and assess again.",
                 machine.name
             );
             Some(Seen::new(of_machine(machine), message).at(place))
@@ -55,8 +55,8 @@ fn checkpoint(case: &Case<'_>) -> Vec<Seen> {
         }
         let names: Vec<String> = saved.iter().map(|checkpoint| format!("'{}'", checkpoint.name)).collect();
         let message = format!(
-            "Checkpoints of the virtual machine '{}' were made while it ran: {}. Their memory is not carried; their disks \
-             are as after a power cut at that moment.",
+            "Checkpoints of the virtual machine '{}' were made while it ran: {}. Their memory is not carried; their \
+             disks are as after a power cut at that moment.",
             machine.name,
             names.join(", ")
         );

@@ -20,9 +20,9 @@ pub(super) const RULES: &[Rule] = &[Rule {
 fn check(case: &Case<'_>) -> Vec<Seen> {
     let seen = case.inventory.host.other_roles.iter().map(|role| {
         let message = format!(
-            "The source also has the role '{}' (service '{}'), which is not migrated. It may fail when the source is \
-             turned off or when its computer name or addresses move; plan for it separately. Best practice is a Hyper-V \
-             server without other roles.",
+            "The source also has the role '{}' (service '{}'), which is not migrated. It may fail when the source \
+             is turned off or when its computer name or addresses move; plan for it separately. Best practice is a \
+             Hyper-V server without other roles.",
             role.name, role.service
         );
         Seen::new(of_setting(&role.name), message).at(&role.place)

@@ -15,7 +15,8 @@ pub(super) const RULES: &[Rule] = &[Rule {
     title: "A piece of the source could not be read.",
     answers: &[
         EXCLUDE,
-        Offer::new("accept", "The migration goes on without what could not be read; a machine goes without that disk or adapter."),
+        Offer::new("accept", "The migration goes on without what could not be read; a machine goes without that \
+                              disk or adapter."),
     ],
     check,
 }];
@@ -28,7 +29,8 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     seen.collect()
 }
 
-/// A machine whose own configuration is damaged cannot go without it; one without a disk can, when the operator says so.
+/// A machine whose own configuration is damaged cannot go without it; one without a disk can, when the operator says
+/// so.
 fn offered(subject: &Subject) -> &'static [&'static str] {
     match subject {
         Subject::Machine { .. } => &["exclude"],

@@ -39,14 +39,15 @@ fn externals<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a VirtualSwitch> {
 
 fn external(case: &Case<'_>) -> Vec<Seen> {
     let seen = externals(case).map(|switch| {
-        let uplink = switch.uplink.value().and_then(|id| case.inventory.adapters.iter().find(|adapter| adapter.id == *id));
+        let mut adapters = case.inventory.adapters.iter();
+        let uplink = switch.uplink.value().and_then(|id| adapters.find(|adapter| adapter.id == *id));
         let was = uplink.map_or("an adapter that the source does not name".to_owned(), |adapter| {
             format!("the adapter '{}' ({})", adapter.connection, adapter.description)
         });
         let message = format!(
-            "The virtual network '{}' is external: on the source it uses {was}. It is created as an internal network; connect \
-             it to an adapter of the destination afterwards, or name the adapter in the answer. A virtual adapter of the \
-             management operating system on it works again only then.",
+            "The virtual network '{}' is external: on the source it uses {was}. It is created as an internal \
+             network; connect it to an adapter of the destination afterwards, or name the adapter in the answer. A \
+             virtual adapter of the management operating system on it works again only then.",
             switch.name
         );
         Seen::new(of_switch(switch), message).at(&switch.place)
@@ -65,8 +66,8 @@ fn too_few(case: &Case<'_>) -> Vec<Seen> {
         return Vec::new();
     }
     let message = format!(
-        "The source has {} external networks ({}); the destination has {} physical network adapters ({}). Each external network \
-         needs one.",
+        "The source has {} external networks ({}); the destination has {} physical network adapters ({}). Each \
+         external network needs one.",
         names.len(),
         names.join(", "),
         adapters.len(),

@@ -29,8 +29,8 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     let seen = case.inventory.switches.iter().filter_map(|switch| match &switch.kind {
         Found::Unknown { reason } => {
             let message = format!(
-                "It is not known whether the virtual network '{}' is external, internal or private. {reason} Without an answer \
-                 it is created as private, so that no machine reaches a network by mistake.",
+                "It is not known whether the virtual network '{}' is external, internal or private. {reason} \
+                 Without an answer it is created as private, so that no machine reaches a network by mistake.",
                 switch.name
             );
             Some(Seen::new(of_switch(switch), message).at(&switch.place))

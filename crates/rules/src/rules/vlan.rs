@@ -1,5 +1,5 @@
-//! VLANs of adapters. On 2008 and 2008 R2 the switch port holds them under names that nobody documents; where a port holds
-//! such values, a person has to say what they mean.
+//! VLANs of adapters. On 2008 and 2008 R2 the switch port holds them under names that nobody documents; where a port
+//! holds such values, a person has to say what they mean.
 
 use hvm_model::finding::Level;
 use hvm_model::network::SwitchPort;
@@ -32,9 +32,9 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
             let Some(port) = port(case, adapter).filter(|port| !port.other.is_empty()) else { continue };
             let values: Vec<String> = port.other.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let message = format!(
-                "The switch port of the network adapter '{}' ({}) of the virtual machine '{}' holds values whose meaning is not \
-                 documented: {}. They may set a VLAN. Look at the machine's settings on the source, or ask the network's \
-                 owner, and answer; without an answer the adapter is untagged.",
+                "The switch port of the network adapter '{}' ({}) of the virtual machine '{}' holds values whose \
+                 meaning is not documented: {}. They may set a VLAN. Look at the machine's settings on the source, \
+                 or ask the network's owner, and answer; without an answer the adapter is untagged.",
                 adapter.name,
                 adapter.mac,
                 machine.name,

@@ -18,12 +18,15 @@ pub(super) const RULES: &[Rule] = &[Rule {
     check,
 }];
 
-const MAPPED: &str = "They are set on the adapter of the destination to which its external network is mapped by an answer; \
-                      otherwise a person sets them.";
+const MAPPED: &str = "They are set on the adapter of the destination to which its external network is mapped by an \
+                      answer; otherwise a person sets them.";
 
 fn check(case: &Case<'_>) -> Vec<Seen> {
     let settings = &case.inventory.host.settings;
-    let dwords = [("TenGigVmqEnabled", &settings.vmq_ten_gigabit), ("BelowTenGigVmqEnabled", &settings.vmq_below_ten_gigabit)];
+    let dwords = [
+        ("TenGigVmqEnabled", &settings.vmq_ten_gigabit),
+        ("BelowTenGigVmqEnabled", &settings.vmq_below_ten_gigabit),
+    ];
     let mut seen: Vec<Seen> = dwords.into_iter().filter_map(|(name, found)| host(case, name, found)).collect();
     for adapter in &case.inventory.adapters {
         let keywords: Vec<String> = adapter

@@ -37,7 +37,8 @@ fn unknown(case: &Case<'_>) -> Vec<Seen> {
     };
     let mut unknown = Vec::new();
     if let Some(reason) = reason(&remote.wmi_namespaces) {
-        unknown.push(format!("The rights on the WMI namespaces root\\CIMV2 and root\\virtualization are not known. {reason}"));
+        unknown.push(format!("The rights on the WMI namespaces root\\CIMV2 and root\\virtualization are not known. \
+                              {reason}"));
     }
     if let Some(reason) = reason(&remote.dcom_users) {
         unknown.push(format!("The members of Distributed COM Users are not known. {reason}"));
@@ -46,7 +47,8 @@ fn unknown(case: &Case<'_>) -> Vec<Seen> {
         return Vec::new();
     }
     let message = format!(
-        "{} If accounts outside Administrators manage Hyper-V from elsewhere, give them the same rights on the destination.",
+        "{} If accounts outside Administrators manage Hyper-V from elsewhere, give them the same rights on the \
+         destination.",
         unknown.join(" ")
     );
     vec![without_counterpart(case, Seen::new(of_setting("WMI namespace rights"), message))]
@@ -63,8 +65,8 @@ fn changed(case: &Case<'_>) -> Vec<Seen> {
         return Vec::new();
     };
     let message = format!(
-        "Rights on the WMI namespaces were given on the source: {}. Give the same ones on the destination (root\\CIMV2 and \
-         root\\virtualization\\v2).",
+        "Rights on the WMI namespaces were given on the source: {}. Give the same ones on the destination \
+         (root\\CIMV2 and root\\virtualization\\v2).",
         rights.join(", ")
     );
     vec![without_counterpart(case, Seen::new(of_setting("WMI namespace rights"), message).at_all(found.place()))]
