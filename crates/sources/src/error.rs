@@ -1,0 +1,164 @@
+//! What keeps a source from being opened or a file from being reached. What cannot be read inside a source that was
+//! opened is a `Problem` of the inventory, not an error.
+
+use std::io;
+
+use hvm_formats::disk::DiskError;
+
+/// A source could not be opened, or something of it could not be delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The scheme of the URI is not in the list.
+    #[error("'{uri}' is no source: its scheme '{scheme}' is not known. Known are: {known}.")]
+    UnknownScheme {
+        /// The URI as given.
+        uri: String,
+        /// The part before the colon.
+        scheme: String,
+        /// The schemes that there are, with an example each.
+        known: String,
+    },
+    /// The URI has the right scheme but cannot be understood.
+    #[error("The source '{uri}' cannot be understood: {reason}.")]
+    BadUri {
+        /// The URI as given.
+        uri: String,
+        /// What is wrong, with the values.
+        reason: String,
+    },
+    /// A folder of the URI is not there.
+    #[error("The folder '{path}' cannot be opened as a source: {source}.")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// No drive was found or given.
+    #[error(
+        "'{path}' holds neither folders named after drive letters (such as '{path}/C') nor a 'Windows' folder. Name the \
+         drives, for example 'folder:{path}?c=/path/to/c'."
+    )]
+    NoDrives {
+        /// The folder.
+        path: String,
+    },
+    /// No drive holds a Windows installation.
+    #[error(
+        "None of the drives {drives} holds 'Windows\\System32\\config' or \
+         'ProgramData\\Microsoft\\Windows\\Hyper-V': this is no system volume of a Hyper-V host. Map the volume that \
+         Windows was started from, for example with 'c=/path/to/it'."
+    )]
+    NoSystem {
+        /// Drive letters that were looked at.
+        drives: String,
+    },
+    /// A file or folder of the source could not be reached.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
+    /// A disk of the source could not be opened.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// A path of the source could not be followed or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError {
+    /// No drive letter at the start.
+    #[error("'{path}' does not start with a drive letter, so it cannot be found in the mapped folders.")]
+    NoDrive {
+        /// The path as asked for.
+        path: String,
+    },
+    /// The drive is not part of the source.
+    #[error(
+        "'{path}' cannot be reached: drive {letter}: is not mapped: add {small}=/path to the source.",
+        small = letter.to_ascii_lowercase()
+    )]
+    NotMapped {
+        /// The path as asked for.
+        path: String,
+        /// The drive letter in upper case.
+        letter: char,
+    },
+    /// A component does not exist.
+    #[error("'{path}' does not exist: there is no '{component}' in '{folder}'.")]
+    NotFound {
+        /// The path as asked for.
+        path: String,
+        /// The first component that is missing.
+        component: String,
+        /// The folder in which it was looked for.
+        folder: String,
+    },
+    /// Two names differ only by case and neither is spelt as asked for.
+    #[error("'{path}' is ambiguous: '{folder}' holds both '{first}' and '{second}'. Rename or remove one in the copy.")]
+    Ambiguous {
+        /// The path as asked for.
+        path: String,
+        /// The folder that holds both.
+        folder: String,
+        /// One name.
+        first: String,
+        /// The other name.
+        second: String,
+    },
+    /// A file where a folder was expected, or the other way round.
+    #[error("'{path}' is {found}, expected {expected}.")]
+    WrongKind {
+        /// The path.
+        path: String,
+        /// What was expected.
+        expected: &'static str,
+        /// What was found.
+        found: &'static str,
+    },
+    /// A link leads out of the mapped folders.
+    #[error(
+        "'{path}' is not followed: the link '{link}' leads to '{target}', outside of the mapped folders. Map the folder \
+         as a drive if it belongs to the source."
+    )]
+    LinkOutside {
+        /// The path as asked for.
+        path: String,
+        /// The link.
+        link: String,
+        /// The text of the link.
+        target: String,
+    },
+    /// Too many links on the way.
+    #[error("'{path}' is not followed: more than {limit} symbolic links lie on the way; they probably form a circle.")]
+    LinkLoop {
+        /// The path as asked for.
+        path: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// A folder with more entries than are read.
+    #[error("'{path}' holds more than {limit} entries, which is more than is read.")]
+    TooMany {
+        /// The folder.
+        path: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// The system could not deliver it.
+    #[error("'{path}' could not be read: {source}.")]
+    Io {
+        /// The path.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl ReachError {
+    /// True when the thing is simply not there.
+    pub fn is_missing(&self) -> bool {
+        match self {
+            ReachError::NotFound { .. } => true,
+            ReachError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+}

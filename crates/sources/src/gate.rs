@@ -1,0 +1,103 @@
+//! Finds the parents of differencing disks inside a source: by their recorded paths, then beside the child, then in the
+//! folders in which Hyper-V keeps disks and checkpoints. Nothing outside the mapped folders is ever opened; whether a
+//! candidate is the right parent, the chain checks by its identity.
+
+use std::collections::HashSet;
+
+use hvm_formats::disk::{GateError, ParentGate, ParentLocator, ParentRequest};
+use hvm_formats::io::SharedFile;
+use hvm_model::names::WindowsPath;
+
+use crate::error::ReachError;
+use crate::reach::ReadOnlyTree;
+
+/// Folders in which Hyper-V keeps disks, beside the child's folder or one of the folders above it.
+const NEIGHBOURS: [&str; 2] = ["Virtual Hard Disks", "Snapshots"];
+/// How many folders above the child's are looked at.
+const LEVELS: usize = 3;
+
+/// The gate of a source.
+pub(crate) struct TreeGate<'a> {
+    tree: &'a dyn ReadOnlyTree,
+}
+
+impl<'a> TreeGate<'a> {
+    pub(crate) fn new(tree: &'a dyn ReadOnlyTree) -> TreeGate<'a> {
+        TreeGate { tree }
+    }
+}
+
+/// True for a locator that counts from the child's folder.
+pub(crate) fn is_relative(locator: &ParentLocator) -> bool {
+    matches!(locator.platform.as_str(), "W2ru" | "Wi2r")
+}
+
+/// The file names that the parent may have, without repeats.
+pub(crate) fn file_names(request: &ParentRequest) -> Vec<String> {
+    let paths = request.locators.iter().map(|locator| locator.path.as_str()).chain([request.name.as_str()]);
+    let mut names: Vec<String> = Vec::new();
+    for path in paths {
+        let name = WindowsPath::new(path).file_name().to_owned();
+        let usable = !name.is_empty() && !matches!(name.as_str(), "." | "..");
+        if usable && !names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn paths(request: &ParentRequest) -> Vec<WindowsPath> {
+    let child = WindowsPath::new(&request.child);
+    let folder = child.parent().unwrap_or_else(|| child.clone());
+    let mut paths: Vec<WindowsPath> = Vec::new();
+    for locator in request.locators.iter().filter(|locator| !locator.path.is_empty()) {
+        let path = WindowsPath::new(&locator.path);
+        if is_relative(locator) {
+            paths.push(folder.join(&locator.path));
+        } else if path.drive().is_some() {
+            paths.push(path);
+        }
+    }
+    let mut folders = vec![folder.clone()];
+    let mut above = Some(folder);
+    for _ in 0..=LEVELS {
+        let Some(here) = above else { break };
+        folders.extend(NEIGHBOURS.iter().map(|name| here.join(name)));
+        above = here.parent().filter(|parent| *parent != here);
+    }
+    let names = file_names(request);
+    paths.extend(folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))));
+    paths
+}
+
+impl ParentGate for TreeGate<'_> {
+    fn candidates(&self, request: &ParentRequest) -> Result<Vec<SharedFile>, GateError> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        let mut reason = None;
+        for path in paths(request) {
+            let metadata = match self.tree.metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    if matches!(error, ReachError::NotMapped { .. } | ReachError::LinkOutside { .. }) {
+                        reason = reason.or(Some(error));
+                    }
+                    continue;
+                }
+            };
+            if seen.insert(metadata.real_path.key())
+                && let Ok(file) = self.tree.open(&path)
+            {
+                found.push(file);
+            }
+        }
+        match reason {
+            Some(error) if found.is_empty() => Err(GateError {
+                child: request.child.clone(),
+                wanted: request.name.clone(),
+                reason: error.to_string().trim_end_matches('.').to_owned(),
+            }),
+            _ => Ok(found),
+        }
+    }
+}

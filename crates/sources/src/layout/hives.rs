@@ -1,0 +1,39 @@
+//! The registry hives of a system volume with their transaction logs.
+
+use hvm_formats::io::read_whole;
+use hvm_formats::regf::Hive;
+use hvm_model::names::WindowsPath;
+
+use crate::reach::ReadOnlyTree;
+
+/// Largest hive that is read, bytes. SOFTWARE hives of servers have some 100 MiB.
+const MAX_HIVE: u64 = 1 << 30;
+/// Endings of the transaction logs, in the order in which they are tried.
+pub(crate) const LOGS: [&str; 3] = [".LOG", ".LOG1", ".LOG2"];
+
+/// A hive that could not be opened.
+#[derive(Debug)]
+pub(crate) struct NoHive {
+    /// True when the file is not there at all.
+    pub(crate) missing: bool,
+    /// Why, as a whole sentence.
+    pub(crate) reason: String,
+}
+
+/// Reads a hive and replays its logs in memory.
+pub(crate) fn read(tree: &dyn ReadOnlyTree, path: &WindowsPath) -> Result<Hive, NoHive> {
+    let file = tree.open(path).map_err(|error| NoHive { missing: error.is_missing(), reason: error.to_string() })?;
+    let bytes = read_whole(&*file, MAX_HIVE)
+        .map_err(|error| NoHive { missing: false, reason: format!("'{path}' could not be read: {error}.") })?;
+    let mut logs = Vec::new();
+    for end in LOGS {
+        let name = format!("{}{end}", path.as_str());
+        if let Ok(log) = tree.open(&WindowsPath::new(&name))
+            && let Ok(bytes) = read_whole(&*log, MAX_HIVE)
+        {
+            logs.push((name, bytes));
+        }
+    }
+    let logs: Vec<(&str, &[u8])> = logs.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    Hive::open(bytes, &logs, path.as_str()).map_err(|error| NoHive { missing: false, reason: error.to_string() })
+}

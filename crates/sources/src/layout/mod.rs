@@ -1,0 +1,5 @@
+//! Where Hyper-V's things are on a source.
+
+mod hives;
+pub(crate) use hives::NoHive;
+pub(crate) mod role;

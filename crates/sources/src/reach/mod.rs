@@ -1,0 +1,72 @@
+//! How the bytes of a source come: a read-only tree addressed by Windows paths. No method that writes exists, so nothing
+//! above can change a source.
+
+pub(crate) mod drives;
+mod folder;
+mod link;
+mod listing;
+pub(crate) mod variables;
+
+use hvm_formats::io::SharedFile;
+use hvm_model::names::WindowsPath;
+
+use crate::error::ReachError;
+
+pub use folder::FolderTree;
+
+/// A tree of files under Windows names: compared without regard to case, `..` never above the drive, links followed only
+/// inside the source.
+pub trait ReadOnlyTree: Send + Sync {
+    /// The entries of a folder, by name.
+    fn read_dir(&self, path: &WindowsPath) -> Result<Vec<Entry>, ReachError>;
+    /// What the path leads to, links followed.
+    fn metadata(&self, path: &WindowsPath) -> Result<Metadata, ReachError>;
+    /// A file, links followed.
+    fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError>;
+    /// True when the path leads to something.
+    fn exists(&self, path: &WindowsPath) -> bool {
+        self.metadata(path).is_ok()
+    }
+    /// Drive letters and what stands for them, for messages.
+    fn drives(&self) -> Vec<(char, String)>;
+    /// Forgets what was remembered of folders, so that later questions see the source as it is then.
+    fn refresh(&self);
+}
+
+/// An entry of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Name as spelt on the source.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link with the text that it holds.
+    Link {
+        /// Where it says that it leads.
+        target: String,
+    },
+    /// A device, pipe or socket: never opened.
+    Other,
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// File or folder (never a link).
+    pub kind: EntryKind,
+    /// Length in bytes, 0 for folders.
+    pub size: u64,
+    /// Modification time, nanoseconds since 1970-01-01 UTC.
+    pub modified: i128,
+    /// The path after all links, spelt as on the source.
+    pub real_path: WindowsPath,
+}

@@ -1,0 +1,94 @@
+//! One disk file of this computer with its parents, without a host around it. Parents are looked for beside the file, by
+//! their recorded paths, and below folders that the operator names.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hvm_formats::disk::{self, GateError, ParentGate, ParentRequest, SharedDisk};
+use hvm_formats::io::{LocalFile, SharedFile};
+use hvm_model::names::WindowsPath;
+
+use crate::error::{ReachError, SourceError};
+use crate::gate::{file_names, is_relative};
+
+/// Most trailing components of a recorded path that are tried below a parent folder.
+const MAX_TAIL: usize = 32;
+
+/// Opens a disk file and its parents. A recorded relative path counts from the folder of the child; of an absolute one the
+/// file name is tried beside the child and its last components below each of `parent_dirs`.
+pub fn open_disk_file(path: &Path, parent_dirs: &[PathBuf]) -> Result<SharedDisk, SourceError> {
+    let file = open_plain(path)?;
+    Ok(disk::open(file, &LocalGate { parent_dirs })?)
+}
+
+fn open_plain(path: &Path) -> Result<SharedFile, ReachError> {
+    let name = path.display().to_string();
+    let error = |source| ReachError::Io { path: name.clone(), source };
+    // A pipe would block the program for ever.
+    if !fs::metadata(path).map_err(error)?.is_file() {
+        let found = if path.is_dir() { "a folder" } else { "a device, pipe or socket" };
+        return Err(ReachError::WrongKind { path: name, expected: "a file", found });
+    }
+    Ok(Arc::new(LocalFile::open(path, name.clone()).map_err(error)?))
+}
+
+struct LocalGate<'a> {
+    parent_dirs: &'a [PathBuf],
+}
+
+impl LocalGate<'_> {
+    fn paths(&self, request: &ParentRequest) -> Vec<PathBuf> {
+        let folder = Path::new(&request.child).parent().map(Path::to_path_buf).unwrap_or_default();
+        let mut paths = Vec::new();
+        for locator in request.locators.iter().filter(|locator| is_relative(locator)) {
+            paths.extend(find(&folder, &WindowsPath::new(&locator.path).components().collect::<Vec<_>>()));
+        }
+        for name in file_names(request) {
+            paths.extend(find(&folder, &[&name]));
+        }
+        for dir in self.parent_dirs {
+            for locator in &request.locators {
+                let path = WindowsPath::new(&locator.path);
+                let parts: Vec<&str> = path.components().filter(|part| *part != "..").collect();
+                for start in parts.len().saturating_sub(MAX_TAIL)..parts.len() {
+                    paths.extend(find(dir, parts.get(start..).unwrap_or_default()));
+                }
+            }
+            for name in file_names(request) {
+                paths.extend(find(dir, &[&name]));
+            }
+        }
+        paths
+    }
+}
+
+/// Follows Windows components below a folder: the exact name first, then one that differs only by case.
+fn find(folder: &Path, parts: &[&str]) -> Option<PathBuf> {
+    let mut path = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() };
+    for part in parts {
+        if *part == ".." {
+            path = path.join("..");
+            continue;
+        }
+        let exact = path.join(part);
+        path = if exact.symlink_metadata().is_ok() { exact } else { in_any_case(&path, part)? };
+    }
+    (!parts.is_empty()).then_some(path)
+}
+
+fn in_any_case(folder: &Path, name: &str) -> Option<PathBuf> {
+    let wanted = name.to_uppercase();
+    let mut entries = fs::read_dir(folder).ok()?.flatten();
+    entries.find(|entry| entry.file_name().to_string_lossy().to_uppercase() == wanted).map(|entry| entry.path())
+}
+
+impl ParentGate for LocalGate<'_> {
+    fn candidates(&self, request: &ParentRequest) -> Result<Vec<SharedFile>, GateError> {
+        let mut seen = HashSet::new();
+        let paths = self.paths(request).into_iter();
+        let fresh = paths.filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
+        Ok(fresh.filter_map(|path| open_plain(&path).ok()).collect())
+    }
+}

@@ -1,0 +1,222 @@
+//! The disk files that machines and checkpoints use, each once with its chain; and the sizes of images. A disk that cannot
+//! be opened is a problem of each machine that uses it, and what its headers and those of its parents tell is still kept.
+
+use std::collections::{HashMap, HashSet};
+
+use hvm_formats::disk::{self, DiskError, Layer, LayerFormat, MAX_LAYERS, ParentGate};
+use hvm_formats::io::SharedFile;
+use hvm_model::disk::DiskFile;
+use hvm_model::finding::Subject;
+use hvm_model::found::{Place, Problem};
+use hvm_model::inventory::MediaFile;
+use hvm_model::names::{ByteSize, VmId, WindowsPath};
+use hvm_model::vm::{Drive, Media};
+
+use super::Reading;
+use super::machines::Machines;
+use crate::error::ReachError;
+use crate::gate::TreeGate;
+
+/// Disks and images.
+pub(super) struct Files {
+    pub(super) disks: Vec<DiskFile>,
+    pub(super) media: Vec<MediaFile>,
+}
+
+/// Whose disk it is, for the subject of a problem.
+#[derive(Clone)]
+struct User {
+    id: VmId,
+    name: String,
+}
+
+struct Disks<'a> {
+    reading: &'a Reading<'a>,
+    list: Vec<DiskFile>,
+    known: HashMap<String, usize>,
+    /// Leaves that could not be opened, with the problem's kind, message, place and hint.
+    bad: HashMap<String, (String, String, Place, String)>,
+    told: HashSet<(VmId, String)>,
+}
+
+/// Reads all disks; paths of drives that lead through links become the paths after them.
+pub(super) fn read(reading: &Reading<'_>, machines: &mut Machines) -> Files {
+    let mut disks =
+        Disks { reading, list: Vec::new(), known: HashMap::new(), bad: HashMap::new(), told: HashSet::new() };
+    let mut media: HashMap<String, MediaFile> = HashMap::new();
+    for machine in &mut machines.machines {
+        let user = User { id: machine.id.clone(), name: machine.name.clone() };
+        for drive in &mut machine.configuration.drives {
+            disks.drive(drive, Some(&user));
+            image(reading, drive, &mut media);
+        }
+    }
+    let users: HashMap<VmId, User> = machines
+        .machines
+        .iter()
+        .map(|machine| (machine.id.clone(), User { id: machine.id.clone(), name: machine.name.clone() }))
+        .collect();
+    for checkpoint in &mut machines.checkpoints {
+        let user =
+            super::checkpoints::named_owner(checkpoint, |id| users.contains_key(id)).and_then(|id| users.get(&id));
+        for drive in &mut checkpoint.configuration.drives {
+            disks.drive(drive, user);
+            image(reading, drive, &mut media);
+        }
+    }
+    let mut media: Vec<MediaFile> = media.into_values().collect();
+    media.sort_by(|a, b| a.path.cmp(&b.path));
+    disks.list.sort_by(|a, b| a.path.cmp(&b.path));
+    Files { disks: disks.list, media }
+}
+
+fn image(reading: &Reading<'_>, drive: &Drive, media: &mut HashMap<String, MediaFile>) {
+    if let Media::Iso { path } | Media::Floppy { path } = &drive.media {
+        media.entry(path.key()).or_insert_with(|| MediaFile {
+            path: path.clone(),
+            size: reading.tree.metadata(path).ok().map(|metadata| ByteSize(metadata.size)),
+        });
+    }
+}
+
+impl Disks<'_> {
+    fn drive(&mut self, drive: &mut Drive, user: Option<&User>) {
+        let Media::VirtualDisk { path } = &mut drive.media else { return };
+        match self.reading.tree.metadata(path) {
+            Ok(metadata) => {
+                if metadata.real_path != *path {
+                    *path = metadata.real_path;
+                }
+                if !self.known.contains_key(&path.key()) && !self.bad.contains_key(&path.key()) {
+                    self.open(path);
+                }
+            }
+            Err(error) => {
+                self.bad.entry(path.key()).or_insert_with(|| unreachable(&error, &drive.place));
+            }
+        }
+        if let Some((kind, message, place, hint)) = self.bad.get(&path.key()) {
+            let subject = match user {
+                Some(user) if !self.told.insert((user.id.clone(), path.key())) => return,
+                Some(user) => {
+                    Subject::Disk { machine: user.id.clone(), machine_name: user.name.clone(), path: path.clone() }
+                }
+                None => Subject::File { path: path.to_string() },
+            };
+            self.reading.problem(Problem {
+                kind: kind.clone(),
+                subject,
+                message: message.clone(),
+                place: place.clone(),
+                hint: hint.clone(),
+            });
+        }
+    }
+
+    fn open(&mut self, path: &WindowsPath) {
+        let gate = TreeGate::new(self.reading.tree);
+        let file = match self.reading.tree.open(path) {
+            Ok(file) => file,
+            Err(error) => {
+                let place = Place::new(path.as_str(), "");
+                self.bad.insert(path.key(), unreachable(&error, &place));
+                return;
+            }
+        };
+        match disk::open(SharedFile::clone(&file), &gate) {
+            Ok(opened) => {
+                let layers = opened.layers();
+                for (index, layer) in layers.iter().enumerate() {
+                    let parent = layers.get(index + 1).map(|parent| WindowsPath::new(&parent.name));
+                    self.add(layer, parent);
+                }
+            }
+            Err(error) => {
+                self.bad.insert(path.key(), broken(&error));
+                self.salvage(file, &gate);
+            }
+        }
+    }
+
+    /// What can still be told of a broken chain: each layer whose headers are readable.
+    fn salvage(&mut self, leaf: SharedFile, gate: &dyn ParentGate) {
+        let mut next = Some(leaf);
+        for _ in 0..MAX_LAYERS {
+            let Some(file) = next else { return };
+            let Ok(layer) = disk::headers(&file) else { return };
+            let parent = layer.parent.as_ref().and_then(|request| {
+                let candidates = gate.candidates(request).ok()?;
+                let fits = |file: &SharedFile| {
+                    disk::headers(file).is_ok_and(|layer| layer.unique_id.eq_ignore_ascii_case(&request.unique_id))
+                };
+                candidates.into_iter().find(fits)
+            });
+            self.add(&layer, parent.as_ref().map(|file| WindowsPath::new(file.name())));
+            next = parent.filter(|file| !self.known.contains_key(&WindowsPath::new(file.name()).key()));
+        }
+    }
+
+    fn add(&mut self, layer: &Layer, parent: Option<WindowsPath>) {
+        let path = WindowsPath::new(&layer.name);
+        if self.known.contains_key(&path.key()) {
+            return;
+        }
+        self.known.insert(path.key(), self.list.len());
+        self.list.push(DiskFile {
+            format: format_name(layer.format).to_owned(),
+            virtual_size: ByteSize(layer.virtual_size),
+            file_size: ByteSize(layer.file_size),
+            allocated: ByteSize(layer.allocated),
+            unique_id: layer.unique_id.clone(),
+            parent,
+            geometry_size: layer.geometry_size.map(ByteSize),
+            remarks: layer.remarks.clone(),
+            place: Place::new(path.as_str(), ""),
+            path,
+        });
+    }
+}
+
+fn format_name(format: LayerFormat) -> &'static str {
+    match format {
+        LayerFormat::Raw => "raw",
+        LayerFormat::VhdFixed => "vhd-fixed",
+        LayerFormat::VhdDynamic => "vhd-dynamic",
+        LayerFormat::VhdDifferencing => "vhd-differencing",
+        LayerFormat::Qcow2 => "qcow2",
+    }
+}
+
+fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, String) {
+    let (kind, hint) = match error {
+        error if error.is_missing() => {
+            ("disk.missing", "Copy the file from the source host, or go on without this disk by accepting the problem.")
+        }
+        ReachError::NotMapped { .. } => ("disk.unreachable", "Map the drive, then read the source again."),
+        _ => ("disk.unreachable", "Copy the file to a mapped folder under the same path, then read the source again."),
+    };
+    (kind.to_owned(), error.to_string(), place.clone(), hint.to_owned())
+}
+
+fn broken(error: &DiskError) -> (String, String, Place, String) {
+    let (kind, hint) = match error {
+        DiskError::MissingParent { .. } | DiskError::Gate(_) => (
+            "disk.parent-missing",
+            "Copy the parent from the source host to its recorded path or beside the child, then read the source again.",
+        ),
+        DiskError::WrongParent { .. } => {
+            ("disk.parent-wrong", "Find the right parent on the source host, and copy it to the recorded path.")
+        }
+        DiskError::ParentChanged { .. } => (
+            "disk.parent-changed",
+            "Find out on the source host whether the parent was mounted or started after the checkpoint was made.",
+        ),
+        DiskError::Cycle { .. } => ("disk.chain-circle", "The files were mixed up; copy them again."),
+        DiskError::TooDeep { .. } => ("disk.chain-too-deep", "Merge checkpoints on the source host."),
+        _ => (
+            "disk.unreadable",
+            "Copy the file again from the source host and compare the length; 'hvmigrate disk info FILE' tells more.",
+        ),
+    };
+    (kind.to_owned(), error.to_string(), Place::new(error.file(), ""), hint.to_owned())
+}

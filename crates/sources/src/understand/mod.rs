@@ -1,0 +1,113 @@
+//! Turns what the formats say into the model: one file a topic. What cannot be read becomes a problem and the rest goes
+//! on; what no source documents is kept raw, and conclusions say from what they were drawn.
+
+mod adapters;
+mod authorization;
+mod checkpoints;
+mod cluster;
+mod configuration;
+mod dcom;
+mod devices;
+mod disks;
+mod firewall;
+mod hyperv;
+mod ip;
+mod known;
+mod machine;
+mod machines;
+mod os;
+pub(crate) mod registry;
+mod roles;
+mod state;
+mod switches;
+mod unknowns;
+mod vmfile;
+
+use std::cell::RefCell;
+
+use hvm_model::found::Problem;
+use hvm_model::host::{Host, RemoteAdministration};
+use hvm_model::inventory::{Inventory, SCHEMA_VERSION, SourceDescription};
+
+use crate::reach::ReadOnlyTree;
+use crate::reach::variables::Variables;
+use registry::Registry;
+
+/// Where the folders of all users are written (SOFTWARE).
+const PROFILES: &str = r"Microsoft\Windows NT\CurrentVersion\ProfileList";
+
+/// Everything that the topics read from, and the problems that they meet.
+pub(crate) struct Reading<'a> {
+    tree: &'a dyn ReadOnlyTree,
+    variables: Variables,
+    system: Registry,
+    software: Registry,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(
+        tree: &'a dyn ReadOnlyTree,
+        mut variables: Variables,
+        system: Registry,
+        software: Registry,
+    ) -> Reading<'a> {
+        let program_data = software.text(PROFILES, "ProgramData").into_value();
+        let public = software.text(PROFILES, "Public").into_value();
+        variables.set_profiles(program_data.as_deref(), public.as_deref());
+        Reading { tree, variables, system, software, problems: RefCell::new(Vec::new()) }
+    }
+
+    fn problem(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+}
+
+/// Reads everything.
+pub(crate) fn inventory(reading: Reading<'_>, source: SourceDescription) -> Inventory {
+    let host = host(&reading);
+    let nics = adapters::read(&reading);
+    let networks = switches::read(&reading, &nics);
+    let mut machines = machines::read(&reading, &networks);
+    let files = disks::read(&reading, &mut machines);
+    checkpoints::attach(&reading, &mut machines, &files.disks);
+    let persistent_routes = ip::persistent_routes(&reading);
+    let mut problems = reading.system.problems();
+    problems.extend(reading.software.problems());
+    problems.extend(reading.problems.take());
+    Inventory {
+        schema: SCHEMA_VERSION,
+        source,
+        unknowns: unknowns::list(&host),
+        host,
+        switches: networks.switches,
+        adapters: networks.adapters,
+        management_adapters: networks.management_adapters,
+        persistent_routes,
+        machines: machines.machines,
+        disks: files.disks,
+        media: files.media,
+        problems,
+    }
+}
+
+fn host(reading: &Reading<'_>) -> Host {
+    let system = os::read(reading);
+    Host {
+        computer_name: os::computer_name(reading),
+        domain: os::domain(reading),
+        hyper_v_installed: roles::hyper_v(reading),
+        other_roles: roles::others(reading),
+        cluster: cluster::read(reading),
+        logical_processors: os::logical_processors(reading),
+        processor: os::processor(reading),
+        settings: hyperv::read(reading),
+        remote_administration: RemoteAdministration {
+            dcom: dcom::read(reading),
+            dcom_users: unknowns::dcom_users(),
+            wmi_namespaces: unknowns::wmi_namespaces(),
+        },
+        firewall: firewall::read(reading),
+        system,
+    }
+}

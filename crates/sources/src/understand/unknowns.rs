@@ -1,0 +1,73 @@
+//! What files alone cannot tell, each once, with what would tell.
+
+use hvm_model::found::{Found, Unknown};
+use hvm_model::host::{Host, WindowsRelease};
+
+/// Item, reason, how to learn.
+const ALWAYS: [(&str, &str, &str); 7] = [
+    (
+        "WMI namespace rights",
+        "The rights on root\\CIMV2 and root\\virtualization lie inside the WMI repository, whose place for them is not \
+         documented.",
+        "On the host: wmimgmt.msc > WMI Control > Properties > Security, for Root\\CIMV2 and Root\\virtualization.",
+    ),
+    (
+        "Members of Distributed COM Users",
+        "Local groups are kept in the SAM hive, which is not read.",
+        "On the host: net localgroup \"Distributed COM Users\"",
+    ),
+    (
+        "VLAN and MAC address spoofing of switch ports",
+        "The registry values of switch ports are not documented; they are kept in the inventory as they are.",
+        "On the host: the settings of each network adapter in Hyper-V Manager, or Msvm_VLANEndpointSettingData and \
+         Msvm_SwitchPort.AllowMacSpoofing in root\\virtualization.",
+    ),
+    (
+        "MAC addresses of physical adapters",
+        "Windows does not write the burnt-in address to the registry.",
+        "On the host: getmac /v",
+    ),
+    (
+        "Memory of the host",
+        "The amount of memory is not written to a file that is read.",
+        "On the host: systeminfo, 'Total Physical Memory'.",
+    ),
+    (
+        "Static IPv6 addresses",
+        "They lie in the NSI store of the registry, whose layout is not documented.",
+        "On the host: netsh interface ipv6 show addresses",
+    ),
+    (
+        "Free space and file systems of the drives",
+        "A folder does not tell which volume it was copied from.",
+        "On the host: fsutil volume diskfree C:",
+    ),
+];
+
+pub(super) fn dcom_users() -> Found<Vec<String>> {
+    Found::unknown("The members of local groups are in the SAM hive, which is not read.")
+}
+
+pub(super) fn wmi_namespaces() -> Found<Vec<String>> {
+    Found::unknown("The rights on WMI namespaces are inside the WMI repository, where files do not tell them.")
+}
+
+pub(super) fn list(host: &Host) -> Vec<Unknown> {
+    let mut list: Vec<Unknown> = ALWAYS
+        .iter()
+        .map(|(item, reason, how_to_learn)| Unknown {
+            item: (*item).to_owned(),
+            reason: (*reason).to_owned(),
+            how_to_learn: (*how_to_learn).to_owned(),
+        })
+        .collect();
+    let numa_matters = host.system.release.value() != Some(&WindowsRelease::Server2008);
+    if let (Found::Unknown { reason }, true) = (&host.settings.numa_spanning, numa_matters) {
+        list.push(Unknown {
+            item: "NUMA spanning".to_owned(),
+            reason: reason.clone(),
+            how_to_learn: "On the host: Hyper-V Manager > Hyper-V Settings > NUMA Spanning.".to_owned(),
+        });
+    }
+    list
+}

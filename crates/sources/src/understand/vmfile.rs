@@ -1,0 +1,131 @@
+//! A configuration file as its readers want it: a leaf that is of another type than expected is noted and counts as not
+//! there, so that the rest of the machine is still read.
+
+use std::cell::RefCell;
+
+use hvm_formats::io::read_whole;
+use hvm_formats::vmxml::{Document, MAX_FILE, Node, VmXmlError};
+use hvm_model::found::Place;
+use hvm_model::names::WindowsPath;
+
+use crate::reach::ReadOnlyTree;
+
+/// The root of every path.
+const ROOT: &str = "/configuration";
+
+/// A configuration that is well-formed.
+pub(super) struct VmFile {
+    /// The file after links.
+    pub(super) path: WindowsPath,
+    document: Document,
+    trouble: RefCell<Vec<Trouble>>,
+}
+
+/// A leaf that could not be read.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    /// A whole sentence.
+    pub(super) message: String,
+    pub(super) place: Place,
+}
+
+impl VmFile {
+    /// Opens and parses; an error is a whole sentence with the place in the file.
+    pub(super) fn open(tree: &dyn ReadOnlyTree, path: &WindowsPath) -> Result<VmFile, (String, String)> {
+        let plain = |message: String| (message, String::new());
+        let file = tree.open(path).map_err(|error| plain(error.to_string()))?;
+        let real = WindowsPath::new(file.name());
+        let bytes = read_whole(&*file, MAX_FILE as u64)
+            .map_err(|error| plain(format!("'{real}' could not be read: {error}.")))?;
+        let document = Document::parse(&bytes, real.as_str()).map_err(|error| (error.to_string(), place_of(&error)))?;
+        if document.root().name() != "configuration" {
+            let found = document.root().name();
+            return Err(plain(format!(
+                "'{real}' is no configuration of a virtual machine: its outermost element should be 'configuration', it \
+                 is '{found}'."
+            )));
+        }
+        Ok(VmFile { path: real, document, trouble: RefCell::new(Vec::new()) })
+    }
+
+    pub(super) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The place of a path below the root.
+    pub(super) fn place(&self, path: &str) -> Place {
+        Place::new(self.path.as_str(), self.document.place(&full(path)))
+    }
+
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        self.take(path, self.document.str(&full(path))).map(str::to_owned)
+    }
+
+    pub(super) fn number(&self, path: &str) -> Option<i64> {
+        self.take(path, self.document.i64(&full(path)))
+    }
+
+    /// A number that fits `T`; another one is noted.
+    pub(super) fn sized<T: TryFrom<i64>>(&self, path: &str) -> Option<T> {
+        let number = self.number(path)?;
+        let sized = T::try_from(number).ok();
+        if sized.is_none() {
+            let place = self.place(path);
+            self.note(format!("{place}: the number {number} is out of the range that it can have."), place);
+        }
+        sized
+    }
+
+    pub(super) fn flag(&self, path: &str) -> Option<bool> {
+        self.take(path, self.document.bool(&full(path)))
+    }
+
+    pub(super) fn bytes(&self, path: &str) -> Option<Vec<u8>> {
+        self.take(path, self.document.bytes(&full(path)))
+    }
+
+    pub(super) fn children(&self, path: &str) -> &[Node] {
+        self.document.children(&full(path))
+    }
+
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.document.get(&full(path)).is_some()
+    }
+
+    pub(super) fn note(&self, message: String, place: Place) {
+        self.trouble.borrow_mut().push(Trouble { message, place });
+    }
+
+    /// What could not be read so far.
+    pub(super) fn take_trouble(&self) -> Vec<Trouble> {
+        self.trouble.take()
+    }
+
+    fn take<T>(&self, path: &str, result: Result<Option<T>, VmXmlError>) -> Option<T> {
+        match result {
+            Ok(value) => value,
+            Err(error) => {
+                self.note(error.to_string(), self.place(path));
+                None
+            }
+        }
+    }
+}
+
+fn full(path: &str) -> String {
+    format!("{ROOT}/{path}")
+}
+
+/// Line or offset of an error, for its place.
+fn place_of(error: &VmXmlError) -> String {
+    match error {
+        VmXmlError::NotText { offset, .. } => format!("byte offset {offset}"),
+        VmXmlError::Markup { line, column, .. } => format!("line {line}, column {column}"),
+        VmXmlError::TooDeep { line, .. }
+        | VmXmlError::NameTooLong { line, .. }
+        | VmXmlError::TooManyAttributes { line, .. }
+        | VmXmlError::TooManyNamespaces { line, .. } => format!("line {line}"),
+        VmXmlError::Value { place, .. } => place.clone(),
+        _ => String::new(),
+    }
+}

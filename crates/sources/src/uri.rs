@@ -1,0 +1,107 @@
+//! The text after `folder:`: a path and a drive map, percent-decoded. `%` that is not followed by two hex digits stands
+//! for itself, so that most paths need no encoding; `?` and `&` inside a path are written `%3F` and `%26`.
+
+use std::collections::BTreeMap;
+
+use crate::error::SourceError;
+
+/// What a `folder:` URI says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FolderUri {
+    /// The folder; empty when only drives are named.
+    pub(crate) path: String,
+    /// Drive letter in upper case and its folder as written.
+    pub(crate) drives: BTreeMap<char, String>,
+}
+
+/// Reads the text after the scheme; `uri` is the whole for messages.
+pub(crate) fn parse_folder(uri: &str, rest: &str) -> Result<FolderUri, SourceError> {
+    let bad = |reason: String| SourceError::BadUri { uri: uri.to_owned(), reason };
+    let (path, query) = match rest.split_once('?') {
+        Some((path, query)) => (path, query),
+        None => (rest, ""),
+    };
+    let mut drives = BTreeMap::new();
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (key, value) = part.split_once('=').ok_or_else(|| bad(format!("'{part}' is not of the form 'c=/path'")))?;
+        let letter = single_letter(key)
+            .ok_or_else(|| bad(format!("'{key}' is not a drive letter; drives are mapped as 'c=/path'")))?;
+        let folder = decode(value).ok_or_else(|| bad(format!("'{value}' is not valid UTF-8 after decoding")))?;
+        if folder.is_empty() {
+            return Err(bad(format!("drive {letter}: is mapped to an empty path")));
+        }
+        if drives.insert(letter, folder).is_some() {
+            return Err(bad(format!("drive {letter}: is mapped twice")));
+        }
+    }
+    let path = decode(path).ok_or_else(|| bad(format!("'{path}' is not valid UTF-8 after decoding")))?;
+    if path.is_empty() && drives.is_empty() {
+        return Err(bad("it names no folder; an example is 'folder:/mnt?c=/mnt/c&d=/mnt/d'".to_owned()));
+    }
+    Ok(FolderUri { path, drives })
+}
+
+fn single_letter(key: &str) -> Option<char> {
+    let mut chars = key.chars();
+    match (chars.next(), chars.next()) {
+        (Some(letter), None) if letter.is_ascii_alphabetic() => Some(letter.to_ascii_uppercase()),
+        _ => None,
+    }
+}
+
+fn decode(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let digits = bytes.get(at + 1..at + 3).and_then(|pair| Some((hex(*pair.first()?)?, hex(*pair.get(1)?)?)));
+        match (byte, digits) {
+            (b'%', Some((high, low))) => {
+                decoded.push(high << 4 | low);
+                at += 3;
+            }
+            _ => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(rest: &str) -> Result<FolderUri, SourceError> {
+        parse_folder(&format!("folder:{rest}"), rest)
+    }
+
+    #[test]
+    fn paths_and_drives_are_decoded() {
+        let uri = parse("/mnt/my host%3F?c=/mnt/a%26b&D=/x y/%C3%A4").unwrap();
+        assert_eq!(uri.path, "/mnt/my host?");
+        assert_eq!(uri.drives.get(&'C').unwrap(), "/mnt/a&b");
+        assert_eq!(uri.drives.get(&'D').unwrap(), "/x y/ä");
+        assert_eq!(parse("100% sure").unwrap().path, "100% sure");
+    }
+
+    #[test]
+    fn wrong_maps_are_refused_with_the_part_that_is_wrong() {
+        for (rest, part) in [
+            ("", "names no folder"),
+            ("/m?cd=/x", "'cd' is not a drive letter"),
+            ("/m?c", "'c' is not of the form"),
+            ("/m?c=/x&C=/y", "mapped twice"),
+            ("/m?c=", "empty path"),
+            ("%FF", "UTF-8"),
+        ] {
+            let text = parse(rest).unwrap_err().to_string();
+            assert!(text.contains(part), "{rest}: {text}");
+        }
+    }
+}
