@@ -103,6 +103,12 @@ pub(crate) const CLAUSES: &[Clause] = &[
         answers: &[Rules(&["machine.vlan-unknown"]), Steps(&["confirm.vlan."])],
     },
     Clause {
+        id: "beyond.networks.port-settings",
+        chapter: NETWORKS,
+        text: "Settings of switch ports that are not migrated are named.",
+        answers: &[Rules(&["machine.port-settings"])],
+    },
+    Clause {
         id: "beyond.networks.kind",
         chapter: NETWORKS,
         text: "The kind of a network that cannot be read is asked for; without an answer the network reaches \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hvm_model::capabilities::{Capabilities, DiskFormat};
+use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
 use hvm_model::names::{ByteSize, WindowsPath};
 use hvm_model::vm::{Machine, MachineConfiguration, Media};
 
@@ -44,8 +44,12 @@ fn disk(case: &Case<'_>, destination: &Capabilities, leaf: &WindowsPath) -> u64 
     let chain = case.inventory.chain(leaf);
     let size = chain.first().map_or(0, |disk| disk.virtual_size.0);
     let stored = chain.iter().fold(0u64, |sum, disk| sum.saturating_add(disk.allocated.0));
+    // A fixed disk without checkpoints stays fixed on Hyper-V.
+    let hyper_v = matches!(destination.kind, DestinationKind::HyperV { .. });
+    let stays_fixed = hyper_v && chain.len() == 1 && chain.iter().all(|disk| disk.format == "vhd-fixed");
     match destination.disk_format {
         DiskFormat::VhdFixed => size,
+        _ if stays_fixed => size,
         DiskFormat::Raw | DiskFormat::Vhd | DiskFormat::Qcow2 => size.min(stored),
     }
 }

@@ -89,6 +89,16 @@ mod tests {
     }
 
     #[test]
+    fn a_fixed_disk_stays_fixed_on_hyper_v_only() {
+        let mut sample = Sample::new();
+        sample.inventory.disks[0].format = "vhd-fixed".to_owned();
+        sample.destination().free_space = Some(ByteSize(1 << 30));
+        assert!(sample.one("destination.space").message.contains("at least 40 GiB"));
+        sample.kvm();
+        assert!(sample.one("destination.space").message.contains("at least 4 GiB"));
+    }
+
+    #[test]
     fn images_count_once() {
         let mut sample = Sample::new();
         sample.add_image(Some(ByteSize(1 << 30)));

@@ -1,6 +1,7 @@
 //! A piece of the source could not be read: what it touches waits until the operator accepts it by name.
 
 use hvm_model::finding::{Level, Subject};
+use hvm_model::found::Problem;
 
 use crate::case::Case;
 use crate::rule::{EXCLUDE, Offer, Rule, Seen};
@@ -15,8 +16,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     title: "A piece of the source could not be read.",
     answers: &[
         EXCLUDE,
-        Offer::new("accept", "The migration goes on without what could not be read; a machine goes without that \
-                              disk or adapter."),
+        Offer::new("accept", "The migration goes on with what could be read, without that disk or adapter."),
     ],
     check,
 }];
@@ -24,17 +24,20 @@ pub(super) const RULES: &[Rule] = &[Rule {
 fn check(case: &Case<'_>) -> Vec<Seen> {
     let seen = case.inventory.problems.iter().map(|problem| {
         let message = format!("{} [{}] {}", problem.message, problem.kind, problem.hint);
-        Seen::new(problem.subject.clone(), message.trim_end()).at(&problem.place).only(offered(&problem.subject))
+        Seen::new(problem.subject.clone(), message.trim_end()).at(&problem.place).only(offered(problem))
     });
     seen.collect()
 }
 
-/// A machine whose own configuration is damaged cannot go without it; one without a disk can, when the operator says
-/// so.
-fn offered(subject: &Subject) -> &'static [&'static str] {
-    match subject {
-        Subject::Machine { .. } => &["exclude"],
-        Subject::Disk { .. } | Subject::MachineAdapter { .. } => &["exclude", "accept"],
+/// Kinds of problems after which a machine is still known well enough to be migrated, when the operator says so. After
+/// all others, such as two machines with one id, it can only be left out.
+const BEARABLE: [&str; 4] =
+    ["machine.setting-unreadable", "machine.id-mismatch", "checkpoint.duplicate-id", "checkpoint.parent-conflict"];
+
+fn offered(problem: &Problem) -> &'static [&'static str] {
+    match &problem.subject {
+        Subject::Machine { .. } if !BEARABLE.contains(&problem.kind.as_str()) => &["exclude"],
+        Subject::Machine { .. } | Subject::Disk { .. } | Subject::MachineAdapter { .. } => &["exclude", "accept"],
         _ => &["accept"],
     }
 }
@@ -65,6 +68,17 @@ mod tests {
         assert_eq!(answers(of_machine(&machine)), ["exclude"]);
         assert_eq!(answers(of_disk(&machine, &path)), ["exclude", "accept"]);
         assert_eq!(answers(Subject::Host), ["accept"]);
+    }
+
+    #[test]
+    fn a_machine_that_is_known_well_enough_can_be_accepted() {
+        let answers = |kind: &str| {
+            let mut sample = Sample::new();
+            let subject = of_machine(&sample.inventory.machines[0]);
+            sample.inventory.problems.push(Problem { kind: kind.to_owned(), ..problem(subject) });
+            sample.one("source.problem").answers.len()
+        };
+        assert_eq!((answers("machine.setting-unreadable"), answers("machine.duplicate-id")), (2, 1));
     }
 
     #[test]
