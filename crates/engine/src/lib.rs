@@ -1,1 +1,39 @@
-//! Puts the phases of a migration in order.
+//! Puts a migration in order: reads and judges a source, plans, performs the plan step by step with a journal, verifies,
+//! finishes, or takes back. The phases of the guide are the modules; nothing happens on a destination that is not a step
+//! of a plan in the journal.
+#![forbid(unsafe_code)]
+
+mod assess;
+mod clock;
+mod disk;
+mod error;
+mod estimate;
+mod events;
+mod finish;
+mod journal;
+mod migrate;
+mod owned;
+mod perform;
+mod placing;
+mod plan;
+mod report;
+mod role;
+mod rollback;
+mod state;
+mod steps;
+mod verify;
+mod workdir;
+
+pub use assess::{Assessment, assess};
+pub use disk::{DiskInfo, DiskLayer, disk_convert, disk_hash, disk_info};
+pub use error::EngineError;
+pub use events::{Observer, Quiet};
+pub use finish::finish;
+pub use hvm_rules as rules;
+pub use hvm_transfer::Stage;
+pub use journal::Journal;
+pub use migrate::{MigrateOptions, MigrateOutcome, MigrateState, migrate};
+pub use plan::{PlanRequest, plan};
+pub use report::report;
+pub use rollback::{DataChoice, RollbackOutcome, rollback};
+pub use verify::{VerifyOptions, verify};

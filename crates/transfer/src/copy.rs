@@ -38,8 +38,9 @@ pub struct CopyJob<'a> {
     pub format: DiskFormat,
     /// Unique id of the copy where the format has one.
     pub id: [u8; 16],
-    /// Where the manifest goes; it is there before the copy gets its final name.
-    pub manifest: &'a Path,
+    /// Where the manifest goes; it is there before the copy gets its final name. Without one, a file that has the
+    /// final name already is never accepted.
+    pub manifest: Option<&'a Path>,
 }
 
 /// Who watches a job, and how fast it may be.
@@ -106,7 +107,9 @@ pub fn copy(job: &CopyJob<'_>, watch: &Watch<'_>) -> Result<CopyOutcome, Transfe
         blocks,
         file,
     };
-    manifest.save(job.manifest)?;
+    if let Some(path) = job.manifest {
+        manifest.save(path)?;
+    }
     std::fs::rename(&partial, job.target).map_err(TransferError::io("renamed into place", job.target))?;
     sync_folder(job.target)?;
     remove_if_there(&sidecar_path(job.target))?;
@@ -129,10 +132,10 @@ struct Outcome {
 
 fn adopt(job: &CopyJob<'_>, watch: &Watch<'_>, started: Instant) -> Result<CopyOutcome, TransferError> {
     let exists = |reason: String| TransferError::Exists { path: job.target.to_owned(), reason };
-    if !job.manifest.exists() {
+    let Some(path) = job.manifest.filter(|path| path.exists()) else {
         return Err(exists("there is no manifest for it".to_owned()));
-    }
-    let manifest = Manifest::load(job.manifest)?;
+    };
+    let manifest = Manifest::load(path)?;
     if let Some(reason) = other_job(&manifest, job) {
         return Err(exists(reason));
     }

@@ -84,7 +84,7 @@ impl Place {
             target: &self.target(),
             format,
             id: ID,
-            manifest: &self.manifest(),
+            manifest: Some(&self.manifest()),
         };
         copy(&job, &Watch { progress: &stop, cancel: &cancel, rate: None })
     }
@@ -187,7 +187,7 @@ fn an_unfinished_copy_of_another_source_is_begun_anew() {
         target: &place.target(),
         format: DiskFormat::Raw,
         id: ID,
-        manifest: &place.manifest(),
+        manifest: Some(&place.manifest()),
     };
     let outcome = copy(&job, &silent(&cancel)).unwrap();
     assert_eq!(outcome.resumed_from, 0);

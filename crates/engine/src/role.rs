@@ -1,0 +1,356 @@
+//! What shall be on the destination: the inventory, changed by the operator's answers.
+
+use std::collections::BTreeMap;
+
+use hvm_destinations::destination::Destination;
+use hvm_formats::disk::SharedDisk;
+use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
+use hvm_model::finding::{Finding, Subject};
+use hvm_model::found::Found;
+use hvm_model::inventory::Inventory;
+use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
+use hvm_model::network::{SwitchKind, VirtualSwitch, Vlan};
+use hvm_model::role::{
+    PlacedDisk, PlacedFile, PlacedImage, Role, RoleMachine, RoleManagementAdapter, RoleSettings, RoleSwitch,
+};
+use hvm_model::vm::{Checkpoint, Connection, Drive, Machine, MachineConfiguration, Media};
+use hvm_rules::Decision;
+use hvm_sources::source::Source;
+
+use crate::error::EngineError;
+use crate::placing::Placing;
+
+/// What a role is built from.
+pub(crate) struct RoleInput<'a> {
+    pub(crate) source: &'a dyn Source,
+    pub(crate) destination: &'a dyn Destination,
+    pub(crate) inventory: &'a Inventory,
+    pub(crate) capabilities: &'a Capabilities,
+    pub(crate) findings: &'a [Finding],
+}
+
+/// The role, and the files that are copied but belong to no machine's definition.
+pub(crate) struct Built {
+    pub(crate) role: Role,
+    /// Configuration files of checkpoints, with their machine.
+    pub(crate) checkpoint_files: Vec<(VmId, PlacedFile)>,
+}
+
+/// Builds the role for the machines that are migrated.
+pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Built, EngineError> {
+    let mut placing = Placing::new(input.destination);
+    let switches: Vec<RoleSwitch> = input.inventory.switches.iter().map(|switch| role_switch(input, switch)).collect();
+    let management_adapters = management_adapters(input, &switches);
+    let mut built = Built { role: Role::default(), checkpoint_files: Vec::new() };
+    built.role.settings = settings(input, &switches, &mut placing);
+    for machine in machines {
+        let placed = role_machine(input, machine, &switches, &mut placing)?;
+        built.role.machines.push(placed);
+        for checkpoint in &machine.checkpoints {
+            let path = WindowsPath::new(&checkpoint.place.file);
+            if let Some(file) = copied_file(input.source, &path, || {
+                placing.fixed("source-configuration", checkpoint.id.as_str(), "xml")
+            }) {
+                built.checkpoint_files.push((machine.id.clone(), file));
+            }
+        }
+    }
+    built.role.switches = switches;
+    built.role.management_adapters = management_adapters;
+    built.role.firewall = input.inventory.host.firewall.changes.clone();
+    let dcom = &input.inventory.host.remote_administration.dcom;
+    built.role.dcom =
+        dcom.iter().filter(|entry| !entry.added.is_empty() || !entry.removed.is_empty()).cloned().collect();
+    Ok(built)
+}
+
+fn decisions<'a>(
+    findings: &'a [Finding],
+    fits: impl Fn(&Subject) -> bool + 'a,
+) -> impl Iterator<Item = (&'a Finding, Decision)> {
+    findings
+        .iter()
+        .filter(move |finding| fits(&finding.subject))
+        .filter_map(|finding| Decision::of(finding).map(|decision| (finding, decision)))
+}
+
+fn role_switch(input: &RoleInput<'_>, switch: &VirtualSwitch) -> RoleSwitch {
+    let (mut answered, mut adapter) = (None, None);
+    let about = |subject: &Subject| matches!(subject, Subject::Switch { id, .. } if *id == switch.id);
+    for (_, decision) in decisions(input.findings, about) {
+        match decision {
+            Decision::Kind(kind) => answered = Some(kind),
+            Decision::Adapter(name) => adapter = Some(name),
+            _ => {}
+        }
+    }
+    let fallback = if adapter.is_some() { SwitchKind::External } else { SwitchKind::Private };
+    let source_kind = switch.kind.value().copied().or(answered).unwrap_or(fallback);
+    let external = source_kind == SwitchKind::External;
+    let adapter = adapter.filter(|_| external);
+    let kind = if external && adapter.is_none() { SwitchKind::Internal } else { source_kind };
+    let management = &input.inventory.management_adapters;
+    RoleSwitch {
+        id: switch.id.clone(),
+        name: switch.name.clone(),
+        source_kind,
+        kind,
+        reconnect: external && adapter.is_none(),
+        adapter,
+        management_os: management.iter().any(|adapter| adapter.switch.value() == Some(&switch.id)),
+    }
+}
+
+fn management_adapters(input: &RoleInput<'_>, switches: &[RoleSwitch]) -> Vec<RoleManagementAdapter> {
+    let mut adapters = Vec::new();
+    for adapter in &input.inventory.management_adapters {
+        let switch = adapter.switch.value().and_then(|id| switches.iter().find(|switch| switch.id == *id));
+        let Some(switch) = switch else { continue };
+        let about = |subject: &Subject| matches!(subject, Subject::Adapter { id, .. } if *id == adapter.id);
+        let vlan = decisions(input.findings, about).find_map(|(_, decision)| vlan_of(decision));
+        adapters.push(RoleManagementAdapter {
+            name: adapter.connection.clone(),
+            switch: switch.id.clone(),
+            switch_name: switch.name.clone(),
+            mac: adapter.mac.written().copied().filter(|mac| *mac != MacAddress::UNASSIGNED),
+            vlan: vlan.or_else(|| adapter.vlan.value().cloned()),
+            ip: adapter.ip.clone(),
+            bindings: adapter.bindings.clone(),
+        });
+    }
+    adapters
+}
+
+fn vlan_of(decision: Decision) -> Option<Vlan> {
+    match decision {
+        Decision::Vlan(vlan) => Some(vlan),
+        _ => None,
+    }
+}
+
+fn settings(input: &RoleInput<'_>, switches: &[RoleSwitch], placing: &mut Placing<'_>) -> RoleSettings {
+    let settings = &input.inventory.host.settings;
+    let store = settings.authorization.file.as_ref();
+    let store =
+        store.and_then(|path| copied_file(input.source, path, || placing.fixed("settings", "InitialStore", "xml")));
+    let set = |value: &Found<u32>| value.written().copied().filter(|value| *value != 0);
+    RoleSettings {
+        mac_range: settings.mac_range.written().copied().flatten(),
+        virtual_hard_disk_path: settings.virtual_hard_disk_path.written().cloned(),
+        virtual_machine_path: settings.virtual_machine_path.written().cloned(),
+        numa_spanning: settings.numa_spanning.written().copied(),
+        authorization_store: store,
+        role_assignments: settings.authorization.assignments.clone(),
+        vmq_ten_gigabit: set(&settings.vmq_ten_gigabit),
+        vmq_below_ten_gigabit: set(&settings.vmq_below_ten_gigabit),
+        vmq_keywords: vmq_keywords(input.inventory, switches),
+    }
+}
+
+/// Queue keywords follow an adapter only where the operator said which adapter of the destination takes its place.
+fn vmq_keywords(inventory: &Inventory, switches: &[RoleSwitch]) -> BTreeMap<String, BTreeMap<String, String>> {
+    let uplink = |id: &SwitchId| inventory.switch(id).and_then(|switch| switch.uplink.value());
+    let mut keywords = BTreeMap::new();
+    for switch in switches {
+        let Some((name, id)) = switch.adapter.as_ref().zip(uplink(&switch.id)) else { continue };
+        let adapter = inventory.adapters.iter().find(|adapter| adapter.id == *id);
+        if let Some(adapter) = adapter.filter(|adapter| !adapter.queue_keywords.is_empty()) {
+            keywords.insert(name.clone(), adapter.queue_keywords.clone());
+        }
+    }
+    keywords
+}
+
+fn role_machine(
+    input: &RoleInput<'_>,
+    machine: &Machine,
+    switches: &[RoleSwitch],
+    placing: &mut Placing<'_>,
+) -> Result<RoleMachine, EngineError> {
+    let mut role = RoleMachine {
+        id: machine.id.clone(),
+        name: machine.name.clone(),
+        notes: machine.notes.clone(),
+        generation: machine.generation,
+        configuration: machine.configuration.clone(),
+        folder: String::new(),
+        disks: Vec::new(),
+        images: Vec::new(),
+        original_configuration: None,
+        pass_through: Vec::new(),
+    };
+    let mut with_checkpoints = true;
+    for (finding, decision) in decisions(input.findings, |subject| subject.machine() == Some(&machine.id)) {
+        match decision {
+            Decision::Rename(name) => role.name = name,
+            Decision::CurrentOnly => with_checkpoints = false,
+            decision => apply(&mut role.configuration, &finding.subject, decision),
+        }
+    }
+    role.folder = placing.machine_folder(&role.name);
+    connect(&mut role.configuration, switches);
+    place_disks(input, machine, &mut role, placing, None)?;
+    for checkpoint in machine.checkpoints.iter().filter(|_| with_checkpoints) {
+        place_disks(input, machine, &mut role, placing, Some(checkpoint))?;
+    }
+    place_images(input.source, &mut role, placing);
+    role.pass_through = pass_through(&role.configuration);
+    role.original_configuration = copied_file(input.source, &machine.configuration_file, || {
+        placing.fixed("source-configuration", machine.id.as_str(), "xml")
+    });
+    Ok(role)
+}
+
+fn apply(configuration: &mut MachineConfiguration, subject: &Subject, decision: Decision) {
+    match decision {
+        Decision::ReduceProcessors(count) => {
+            configuration.processors.count = configuration.processors.count.min(count);
+        }
+        Decision::ReduceMemory(size) => {
+            let most = size.0 / ByteSize::MIB;
+            let memory = &mut configuration.memory;
+            memory.startup_mib = memory.startup_mib.min(most);
+            memory.minimum_mib = memory.minimum_mib.min(most);
+            memory.maximum_mib = memory.maximum_mib.min(most);
+        }
+        Decision::Vlan(vlan) => {
+            let Subject::MachineAdapter { adapter: name, .. } = subject else { return };
+            let fits = |name: &str, mac: &MacAddress, wanted: &str| format!("{name} {mac}") == wanted;
+            for adapter in configuration.adapters.iter_mut().filter(|one| fits(&one.name, &one.mac, name)) {
+                let place = adapter.place.clone();
+                adapter.vlan =
+                    Found::Inferred { value: vlan.clone(), reason: "The operator's answer.".to_owned(), place };
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Writes the names of the virtual networks into the connections, which may hold only ids; a network that is not there
+/// leaves the adapter unconnected.
+fn connect(configuration: &mut MachineConfiguration, switches: &[RoleSwitch]) {
+    for adapter in &mut configuration.adapters {
+        let Connection::Switch { switch, name, .. } = &mut adapter.connection else { continue };
+        let bare = switch.trim().trim_start_matches('{').trim_end_matches('}');
+        match switches.iter().find(|known| known.id.as_str().eq_ignore_ascii_case(bare)) {
+            Some(known) => *name = Some(known.name.clone()),
+            None => adapter.connection = Connection::None,
+        }
+    }
+}
+
+fn place_disks(
+    input: &RoleInput<'_>,
+    machine: &Machine,
+    role: &mut RoleMachine,
+    placing: &mut Placing<'_>,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(), EngineError> {
+    let drives = checkpoint.map_or(&machine.configuration, |checkpoint| &checkpoint.configuration).drives.clone();
+    for drive in drives {
+        let Media::VirtualDisk { path } = &drive.media else { continue };
+        let disk = match input.source.open_disk(path) {
+            Ok(disk) => disk,
+            Err(_) if goes_without_a_disk(input.findings, &machine.id) => {
+                if checkpoint.is_none() {
+                    role.configuration.drives.retain(|other| other.slot_name() != drive.slot_name());
+                }
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let placed = placed_disk(input, &disk, &drive, path, checkpoint);
+        let stem = root_stem(input.inventory, path);
+        let extension = placed.format.extension();
+        let target = match checkpoint {
+            None => placing.disk(&role.folder, &stem, extension),
+            Some(checkpoint) => placing.checkpoint_disk(&role.folder, &checkpoint.name, &stem, extension),
+        };
+        role.disks.push(PlacedDisk { target, ..placed });
+    }
+    Ok(())
+}
+
+fn placed_disk(
+    input: &RoleInput<'_>,
+    disk: &SharedDisk,
+    drive: &Drive,
+    path: &WindowsPath,
+    checkpoint: Option<&Checkpoint>,
+) -> PlacedDisk {
+    let stored: u64 = disk.layers().iter().fold(0, |sum, layer| sum.saturating_add(layer.allocated));
+    PlacedDisk {
+        controller: drive.controller,
+        number: drive.number,
+        slot: drive.slot,
+        source: path.clone(),
+        target: String::new(),
+        format: format(input.capabilities, disk),
+        size: ByteSize(disk.size()),
+        stored: ByteSize(stored.min(disk.size())),
+        checkpoint: checkpoint.map(|checkpoint| checkpoint.id.clone()),
+        checkpoint_name: checkpoint.map(|checkpoint| checkpoint.name.clone()),
+    }
+}
+
+/// A fixed disk stays fixed on Hyper-V; elsewhere the destination says what it wants.
+fn format(capabilities: &Capabilities, disk: &SharedDisk) -> DiskFormat {
+    let fixed = |layer: &hvm_formats::disk::Layer| layer.format == hvm_formats::disk::LayerFormat::VhdFixed;
+    match capabilities.kind {
+        DestinationKind::Libvirt => capabilities.disk_format,
+        DestinationKind::HyperV { .. } if disk.layers().len() == 1 && disk.layers().iter().all(fixed) => {
+            DiskFormat::VhdFixed
+        }
+        DestinationKind::HyperV { .. } => DiskFormat::Vhd,
+    }
+}
+
+/// The name that people know a disk by is that of the file at the end of its chain, not of the checkpoint's `.avhd`.
+fn root_stem(inventory: &Inventory, leaf: &WindowsPath) -> String {
+    let chain = inventory.chain(leaf);
+    chain.last().map_or_else(|| leaf.file_stem().to_owned(), |root| root.path.file_stem().to_owned())
+}
+
+/// The operator accepted that a disk of this machine cannot be read.
+pub(crate) fn goes_without_a_disk(findings: &[Finding], machine: &VmId) -> bool {
+    let about = |subject: &Subject| matches!(subject, Subject::Disk { machine: id, .. } if id == machine);
+    decisions(findings, about)
+        .any(|(finding, decision)| finding.rule == "source.problem" && decision == Decision::Accept)
+}
+
+fn place_images(source: &dyn Source, role: &mut RoleMachine, placing: &mut Placing<'_>) {
+    let mut placed: Vec<(WindowsPath, PlacedFile)> = Vec::new();
+    let folder = role.folder.clone();
+    for drive in &mut role.configuration.drives {
+        let path = match &drive.media {
+            Media::Iso { path } | Media::Floppy { path } => path.clone(),
+            Media::PhysicalDvd { .. } => {
+                drive.media = Media::EmptyDvd;
+                continue;
+            }
+            _ => continue,
+        };
+        let known = placed.iter().find(|(other, _)| *other == path).map(|(_, file)| file.clone());
+        let file = known.or_else(|| copied_file(source, &path, || placing.image(&folder, path.file_name())));
+        match file {
+            Some(file) => {
+                placed.push((path, file.clone()));
+                let (controller, number, slot) = (drive.controller, drive.number, drive.slot);
+                role.images.push(PlacedImage { controller, number, slot, file });
+            }
+            None if matches!(drive.media, Media::Iso { .. }) => drive.media = Media::EmptyDvd,
+            None => {}
+        }
+    }
+}
+
+fn pass_through(configuration: &MachineConfiguration) -> Vec<String> {
+    let drives = configuration.drives.iter().filter(|drive| matches!(drive.media, Media::PassThrough { .. }));
+    drives.map(Drive::slot_name).collect()
+}
+
+/// A file that is copied as it is; `None` when the source does not have it, which the inventory reports.
+fn copied_file(source: &dyn Source, path: &WindowsPath, target: impl FnOnce() -> String) -> Option<PlacedFile> {
+    let file = source.open_file(path).ok()?;
+    Some(PlacedFile { source: path.clone(), target: target(), size: ByteSize(file.len()) })
+}

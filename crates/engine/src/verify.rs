@@ -1,0 +1,304 @@
+//! Compares what is on the destination with what was read and planned: every disk block by block, every other file by
+//! its hash, every setting read back, the machines and their checkpoints.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use hvm_destinations::destination::Destination;
+use hvm_formats::disk::SharedDisk;
+use hvm_model::inventory::Inventory;
+use hvm_model::plan::{Action, Phase, Plan, Step};
+use hvm_model::record::{Event, Evidence};
+use hvm_model::report::{Difference, Verification};
+use hvm_model::role::{PlacedDisk, RoleMachine};
+use hvm_model::setting::{Carry, Setting, settings_of};
+use hvm_sources::source::Source;
+use hvm_transfer::{Check, Manifest, Mismatch, MismatchKind};
+
+use crate::clock::now;
+use crate::error::EngineError;
+use crate::events::{Observer, Relay};
+use crate::migrate::check_root;
+use crate::owned::locate;
+use crate::state::State;
+use crate::workdir::WorkDir;
+
+/// How to verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifyOptions {
+    /// Looks into the source to name the first differing byte; the hashes of the manifest are compared either way.
+    pub against_source: bool,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        VerifyOptions { against_source: true }
+    }
+}
+
+/// Compares everything that a complete migration made.
+pub fn verify(work: &Path, options: VerifyOptions, observer: &dyn Observer) -> Result<Verification, EngineError> {
+    let work = WorkDir::open(work)?;
+    let plan = work.plan(&State::of(&work.journal()?.records()?))?;
+    let destination = hvm_destinations::select::open(&plan.destination)?;
+    let source = match options.against_source.then(|| hvm_sources::select::open(&plan.source)) {
+        Some(Ok(source)) => Some(source),
+        Some(Err(error)) => {
+            observer.note(&format!("The source cannot be reached, so places are named by blocks only: {error}"));
+            None
+        }
+        None => None,
+    };
+    verify_opened(&work, source.as_deref(), &*destination, observer)
+}
+
+/// The same for a source and a destination that are open already.
+pub(crate) fn verify_opened(
+    work: &WorkDir,
+    source: Option<&dyn Source>,
+    destination: &dyn Destination,
+    observer: &dyn Observer,
+) -> Result<Verification, EngineError> {
+    let journal = work.journal()?;
+    let state = State::of(&journal.records()?);
+    let plan = work.plan(&state)?;
+    check_root(work, &plan, destination)?;
+    let open = plan.steps.iter().find(|step| step.phase <= Phase::Migrate && !state.is_complete(&step.id));
+    if let Some(step) = open {
+        return Err(EngineError::NotMigrated { step: step.id.clone(), title: step.title.clone() });
+    }
+    let inventory = work.inventory()?;
+    let mut checking = Checking {
+        work,
+        plan: &plan,
+        inventory: &inventory,
+        state: &state,
+        source,
+        destination,
+        observer,
+        found: Verification { at: now(), disks: 0, bytes: 0, settings: 0, files: 0, differences: Vec::new() },
+    };
+    observer.steps("verify", plan.role.machines.iter().map(|machine| machine.disks.len()).sum());
+    checking.disks()?;
+    checking.files()?;
+    checking.settings()?;
+    checking.machines();
+    let verification = checking.found;
+    work.save_verification(&verification)?;
+    let checks = verification.disks + verification.settings + verification.files + plan.role.machines.len() as u64;
+    journal.append(&Event::Verified { checks, differences: verification.differences.len() as u64 })?;
+    Ok(verification)
+}
+
+struct Checking<'a> {
+    work: &'a WorkDir,
+    plan: &'a Plan,
+    inventory: &'a Inventory,
+    state: &'a State,
+    source: Option<&'a dyn Source>,
+    destination: &'a dyn Destination,
+    observer: &'a dyn Observer,
+    found: Verification,
+}
+
+impl Checking<'_> {
+    fn differs(&mut self, subject: impl Into<String>, place: impl Into<String>, expected: &str, found: &str) {
+        self.found.differences.push(Difference {
+            subject: subject.into(),
+            place: place.into(),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        });
+    }
+
+    fn disks(&mut self) -> Result<(), EngineError> {
+        let plan = self.plan;
+        let disks = plan.steps.iter().filter_map(|step| match &step.action {
+            Action::CopyDisk { machine, disk } => Some((step, machine, disk)),
+            _ => None,
+        });
+        for (number, (step, machine, disk)) in disks.enumerate() {
+            self.observer.step_started(number + 1, step);
+            let name = plan.role.machines.iter().find(|one| one.id == *machine).map_or("", |one| one.name.as_str());
+            let subject = format!("virtual machine '{name}', disk '{}'", disk.target);
+            self.disk(step, disk, &subject)?;
+            self.observer.step_done(number + 1, step, 0.0);
+        }
+        Ok(())
+    }
+
+    fn disk(&mut self, step: &Step, disk: &PlacedDisk, subject: &str) -> Result<(), EngineError> {
+        self.found.disks += 1;
+        let manifest = match Manifest::load(&self.work.manifest_path(&step.id)) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                self.differs(subject, "manifest", "the manifest that was written with the copy", &error.to_string());
+                return Ok(());
+            }
+        };
+        let evidence = self.state.evidence(&step.id).cloned().unwrap_or_default();
+        if let Some(found) = other_manifest(&manifest, &evidence) {
+            self.differs(subject, "manifest", "the hashes that the journal recorded with the copy", &found);
+            return Ok(());
+        }
+        self.found.bytes += manifest.size;
+        let Some(file) = locate(self.destination.root(), &disk.target) else { return Ok(()) };
+        let source = self.source_disk(disk);
+        let relay = Relay::new(self.observer, subject);
+        let check = Check { manifest: &manifest, file: &file, source };
+        for wrong in hvm_transfer::verify(&check, &relay.watch())? {
+            self.mismatch(subject, &wrong);
+        }
+        Ok(())
+    }
+
+    fn source_disk(&self, disk: &PlacedDisk) -> Option<SharedDisk> {
+        match self.source?.open_disk(&disk.source) {
+            Ok(disk) => Some(disk),
+            Err(error) => {
+                self.observer.note(&format!("'{}' cannot be opened on the source: {error}", disk.source));
+                None
+            }
+        }
+    }
+
+    fn mismatch(&mut self, subject: &str, wrong: &Mismatch) {
+        let (kind, expected) = match wrong.kind {
+            MismatchKind::Content => ("virtual offset", "the content that was read from the source"),
+            MismatchKind::File => ("file offset", "the bytes that were written"),
+        };
+        let last = wrong.first_offset.saturating_add(wrong.len.saturating_sub(1));
+        let place = format!("{kind} {} to {last}", wrong.first_offset);
+        self.differs(subject, place, expected, &wrong.detail);
+    }
+
+    fn files(&mut self) -> Result<(), EngineError> {
+        let state = self.state;
+        for (path, (step, artifact)) in state.artifacts() {
+            if step.starts_with("copy-disk.") {
+                continue;
+            }
+            self.found.files += 1;
+            let subject = format!("file '{path}'");
+            let expected = format!("{} bytes, BLAKE3 {}", artifact.size, artifact.blake3);
+            let relay = Relay::new(self.observer, subject.clone());
+            let watch = relay.watch();
+            let file = locate(self.destination.root(), path).unwrap_or_default();
+            match hvm_transfer::hash_file(&file, watch.progress, watch.cancel) {
+                Ok((size, blake3)) if size == artifact.size && blake3.to_string() == artifact.blake3 => {}
+                Ok((size, blake3)) => {
+                    self.differs(subject, "bytes", &expected, &format!("{size} bytes, BLAKE3 {blake3}"));
+                }
+                Err(error @ hvm_transfer::TransferError::Cancelled) => return Err(error.into()),
+                Err(error) => self.differs(subject, "bytes", &expected, &error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn settings(&mut self) -> Result<(), EngineError> {
+        let planned = settings_of(&self.plan.role);
+        let observed = match self.destination.observe() {
+            Ok(observed) => observed,
+            Err(error) => {
+                self.found.settings += planned.len() as u64;
+                self.differs("the destination", "settings", "definitions that can be read back", &with_source(&error));
+                return Ok(());
+            }
+        };
+        let (planned_by, observed_by) = (by_item(&planned), by_item(&observed));
+        let carried = |subject: &str, item: &str| {
+            let setting = planned.iter().find(|setting| setting.subject == subject && setting.item == item);
+            setting.is_some_and(|setting| self.destination.carries(setting) == Carry::Carried)
+        };
+        let mut differences = Vec::new();
+        let mut compared = 0;
+        for ((subject, item), values) in &planned_by {
+            if !carried(subject, item) {
+                continue;
+            }
+            compared += values.len() as u64;
+            let found = observed_by.get(&(*subject, *item)).cloned().unwrap_or_default();
+            if found != *values {
+                differences.push((*subject, *item, values.join(", "), found.join(", ")));
+            }
+        }
+        let ours: BTreeSet<&str> = planned.iter().map(|setting| setting.subject.as_str()).collect();
+        for ((subject, item), values) in &observed_by {
+            if ours.contains(subject) && !planned_by.contains_key(&(*subject, *item)) {
+                differences.push((*subject, *item, String::new(), values.join(", ")));
+            }
+        }
+        self.found.settings += compared;
+        for (subject, item, expected, found) in differences {
+            let name = |value: String| if value.is_empty() { "nothing".to_owned() } else { format!("'{value}'") };
+            let subject = subject_name(self.plan, subject);
+            self.differs(subject, item, &name(expected), &name(found));
+        }
+        Ok(())
+    }
+
+    /// The list of machines and the number of checkpoints, as the guide has them compared.
+    fn machines(&mut self) {
+        let plan = self.plan;
+        for machine in &plan.role.machines {
+            let Some(original) = self.inventory.machine(&machine.id) else {
+                self.differs(
+                    format!("virtual machine '{}'", machine.name),
+                    "list of machines",
+                    "a machine of the source",
+                    "none",
+                );
+                continue;
+            };
+            let copied = checkpoints_of(machine);
+            if copied > 0 && copied != original.checkpoints.len() && self.has_disks_everywhere(machine) {
+                let (expected, found) = (original.checkpoints.len().to_string(), copied.to_string());
+                self.differs(format!("virtual machine '{}'", machine.name), "number of checkpoints", &expected, &found);
+            }
+        }
+    }
+
+    fn has_disks_everywhere(&self, machine: &RoleMachine) -> bool {
+        let disk = |drive: &hvm_model::vm::Drive| matches!(drive.media, hvm_model::vm::Media::VirtualDisk { .. });
+        self.inventory.machine(&machine.id).is_some_and(|original| {
+            original.checkpoints.iter().all(|checkpoint| checkpoint.configuration.drives.iter().any(disk))
+        })
+    }
+}
+
+fn checkpoints_of(machine: &RoleMachine) -> usize {
+    let ids: BTreeSet<_> = machine.disks.iter().filter_map(|disk| disk.checkpoint.as_ref()).collect();
+    ids.len()
+}
+
+/// Why a manifest is not the one that the journal recorded.
+fn other_manifest(manifest: &Manifest, evidence: &Evidence) -> Option<String> {
+    let (content, file) = (manifest.content.to_string(), manifest.file.blake3.to_string());
+    let recorded = evidence.artifacts.first().map(|artifact| artifact.blake3.clone());
+    let same = evidence.content.as_deref() == Some(content.as_str()) && recorded.as_deref() == Some(file.as_str());
+    (!same).then(|| format!("content {content}, file {file}"))
+}
+
+type Items<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a str>>;
+
+fn by_item(settings: &[Setting]) -> Items<'_> {
+    let mut items: Items<'_> = BTreeMap::new();
+    for setting in settings {
+        items.entry((&setting.subject, &setting.item)).or_default().push(&setting.value);
+    }
+    items.values_mut().for_each(|values| values.sort_unstable());
+    items
+}
+
+/// `machine GUID` as people know it.
+fn subject_name(plan: &Plan, subject: &str) -> String {
+    let id = subject.strip_prefix("machine ");
+    let machine = id.and_then(|id| plan.role.machines.iter().find(|machine| machine.id.as_str() == id));
+    machine.map_or_else(|| subject.to_owned(), |machine| format!("virtual machine '{}'", machine.name))
+}
+
+fn with_source(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(" {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
