@@ -1,0 +1,44 @@
+//! `hvmigrate assess`: reads a source and judges it.
+
+use super::Format;
+use super::choices::ChoiceArgs;
+use crate::messages::{Exit, Failure};
+use crate::{output, render};
+
+const EXAMPLES: &str = "\
+Examples:
+  hvmigrate assess --from 'folder:/mnt?c=/mnt/c&d=/mnt/d'
+  hvmigrate assess --from folder:/mnt/old --policy guide \\
+      --to 'kit:/srv/kit?os=2012&processors=8&memory=32GiB'
+  hvmigrate assess --from folder:/mnt/old --to libvirt-files:/srv/vms --format json > a.json
+
+The exit code is 3 when a finding blocks something and is not answered.";
+
+/// Reads a source and says what the guide says of it
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The old host, e.g. 'folder:/mnt?c=/mnt/c&d=/mnt/d'
+    #[arg(long, value_name = "URI")]
+    from: String,
+    /// The new host, e.g. 'kit:DIR?os=2012' or 'libvirt-files:DIR'; without it only the source is judged
+    #[arg(long, value_name = "URI")]
+    to: Option<String>,
+    #[command(flatten)]
+    choices: ChoiceArgs,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Runs it.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let choices = args.choices.choices()?;
+    let assessment = hvm_engine::assess(&args.from, args.to.as_deref(), choices)?;
+    match args.format {
+        Format::Text => output::data(&render::assessment::text(&assessment))?,
+        Format::Json => output::json(&render::assessment::document(&assessment))?,
+    }
+    let open = assessment.findings.iter().any(|finding| finding.is_open());
+    Ok(if open { Exit::Blocked } else { Exit::Done })
+}

@@ -1,0 +1,205 @@
+//! One migration of the demo: assess, plan without and with answers, migrate, verify, boot, report.
+
+use std::path::{Path, PathBuf};
+
+use hvm_engine::{MigrateOptions, MigrateState, PlanRequest, VerifyOptions};
+use hvm_model::choices::Choices;
+use hvm_model::plan::{Plan, Verdict};
+use hvm_testkit::sample::{SampleHost, ids};
+
+use super::guest::{self, Boot};
+use super::{heading, operator};
+use crate::cli::report;
+use crate::messages::{Failure, shell_quote};
+use crate::progress::Progress;
+use crate::{output, render};
+
+/// Where the sample host goes.
+pub struct Target {
+    key: &'static str,
+    title: &'static str,
+    uri: String,
+    /// What QEMU calls the format of the disks.
+    qemu_format: &'static str,
+}
+
+impl Target {
+    /// A kit for Windows Server 2012.
+    pub fn kit(folder: &Path) -> Target {
+        let has = "os=2012&processors=2&memory=32GiB&free=500GiB&language=0407&edition=datacenter&adapters=Ethernet,Ethernet 2";
+        let uri = format!("kit:{}?{has}", encoded(&folder.join("kit")));
+        Target { key: "kit", title: "Windows Server 2012", uri, qemu_format: "vpc" }
+    }
+
+    /// Files for KVM under libvirt.
+    pub fn kvm(folder: &Path) -> Target {
+        let has = "processors=2&memory=32GiB&adapters=eth0,Ethernet 2";
+        let uri = format!("libvirt-files:{}?{has}", encoded(&folder.join("kvm")));
+        Target { key: "kvm", title: "KVM under libvirt", uri, qemu_format: "qcow2" }
+    }
+}
+
+/// A path as part of a URI.
+fn encoded(path: &Path) -> String {
+    let mut out = String::new();
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '%' => out.push_str("%25"),
+            '?' => out.push_str("%3F"),
+            '&' => out.push_str("%26"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// One migration.
+pub struct Stage<'a> {
+    /// The demo's folder.
+    pub folder: &'a Path,
+    /// The sample host.
+    pub host: &'a SampleHost,
+    /// Where it goes.
+    pub target: Target,
+}
+
+impl Stage<'_> {
+    /// Runs it; true when all was proved.
+    pub fn run(&self) -> Result<bool, Failure> {
+        self.assess()?;
+        self.plan_without_answers()?;
+        let plan = self.plan()?;
+        self.migrate()?;
+        let verified = self.verify()?;
+        let booted = self.boot(&plan)?;
+        self.report()?;
+        Ok(verified && booted)
+    }
+
+    fn source(&self) -> String {
+        format!("folder:{}", encoded(&self.folder.join("source")))
+    }
+
+    fn work(&self) -> PathBuf {
+        self.folder.join(format!("work-{}", self.target.key))
+    }
+
+    fn title(&self, what: &str) -> Result<(), Failure> {
+        heading(&format!("{}: {what}", self.target.title))
+    }
+
+    fn assess(&self) -> Result<(), Failure> {
+        self.title("what the guide says")?;
+        let assessment = hvm_engine::assess(&self.source(), Some(&self.target.uri), Choices::default())?;
+        output::data(&render::assessment::text(&assessment))
+    }
+
+    fn plan_with(&self, choices: Choices) -> Result<Plan, Failure> {
+        let request = PlanRequest { from: self.source(), to: self.target.uri.clone(), choices, work: self.work() };
+        let progress = Progress::new();
+        let planned = hvm_engine::plan(request, &progress);
+        progress.end();
+        Ok(planned?.0)
+    }
+
+    fn plan_without_answers(&self) -> Result<(), Failure> {
+        self.title("a plan without answers: what is blocked stays blocked")?;
+        let plan = self.plan_with(Choices::default())?;
+        let mut text = String::new();
+        for machine in &plan.machines {
+            if let Verdict::Blocked { findings } = &machine.verdict {
+                text.push_str(&format!("  {} stays until this is answered: {}\n", machine.name, findings.join(", ")));
+            }
+        }
+        output::data(&format!("{text}'hvmigrate plan' ends with exit code 3 here.\n"))
+    }
+
+    fn plan(&self) -> Result<Plan, Failure> {
+        self.title("the plan with the operator's answers")?;
+        let choices = operator::answers();
+        for answer in &choices.answers {
+            let text = shell_quote(&format!("{}@{}={}", answer.rule, answer.subject, answer.value));
+            output::data(&format!("  --answer {text}\n"))?;
+        }
+        let plan = self.plan_with(choices)?;
+        output::data(&format!("\n{}", render::text::plan(&plan)))?;
+        Ok(plan)
+    }
+
+    fn migrate(&self) -> Result<(), Failure> {
+        self.title("migrating")?;
+        let mut confirm = Vec::new();
+        loop {
+            let options = MigrateOptions { confirm: confirm.clone(), confirmed_by: operator::NAME.to_owned() };
+            let progress = Progress::new();
+            let outcome = hvm_engine::migrate(&self.work(), options, &progress);
+            progress.end();
+            match outcome?.state {
+                MigrateState::Done => return output::data("All steps of 'migrate' are done.\n"),
+                MigrateState::Blocked(reasons) => {
+                    return Err(Failure::failed(format!("The demo is blocked: {}", reasons.join(", "))));
+                }
+                MigrateState::WaitingFor(steps) => {
+                    let ids: Vec<String> = steps.iter().map(|step| step.id.clone()).collect();
+                    if ids.iter().all(|id| confirm.contains(id)) {
+                        return Err(Failure::failed(format!("{} stayed unconfirmed.", ids.join(", "))));
+                    }
+                    output::data(&render::text::waiting(&steps, "migrate", &self.work().to_string_lossy()))?;
+                    output::data(&format!("Confirmed by {}.\n", operator::NAME))?;
+                    confirm.extend(ids);
+                }
+            }
+        }
+    }
+
+    fn verify(&self) -> Result<bool, Failure> {
+        self.title("verifying every disk and every setting")?;
+        let progress = Progress::new();
+        let verification = hvm_engine::verify(&self.work(), VerifyOptions { against_source: true }, &progress);
+        progress.end();
+        let verification = verification?;
+        output::data(&render::text::verification(&verification))?;
+        Ok(verification.differences.is_empty())
+    }
+
+    fn boot(&self, plan: &Plan) -> Result<bool, Failure> {
+        self.title("booting the migrated machine")?;
+        let root = self.folder.join(self.target.key);
+        let disks = boot_disks(plan, &root);
+        let log = self.folder.join(format!("serial-{}.log", self.target.key));
+        let result = guest::boot(&disks, self.target.qemu_format, &log)
+            .map_err(|error| Failure::failed("The migrated machine could not be booted.").caused_by(error))?;
+        let (good, text) = match result {
+            Boot::Printed(text) if text == self.host.expected_serial => {
+                (true, format!("{text}This is what the source disks say.\n"))
+            }
+            Boot::Printed(text) => {
+                (false, format!("It printed\n{text}\nbut the source disks say\n{}\n", self.host.expected_serial))
+            }
+            Boot::Skipped(why) => (true, format!("skipped: {why}\n")),
+            Boot::Failed(why) => (false, format!("FAILED: {why}\n")),
+        };
+        output::data(&text.replace('\r', ""))?;
+        Ok(good)
+    }
+
+    fn report(&self) -> Result<(), Failure> {
+        self.title("the report")?;
+        let document = hvm_engine::report(&self.work())?;
+        let written = report::write(&document, &self.folder.join(format!("report-{}", self.target.key)))?;
+        output::data(&render::text::report(&document))?;
+        for path in written {
+            output::data(&format!("Written: {}\n", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The disks of the machine that boots, in the order in which its BIOS numbers them.
+fn boot_disks(plan: &Plan, root: &Path) -> Vec<PathBuf> {
+    let machines = plan.role.machines.iter().filter(|machine| machine.id.as_str() == ids::BOOT.0);
+    let mut disks: Vec<_> =
+        machines.flat_map(|machine| &machine.disks).filter(|disk| disk.checkpoint.is_none()).collect();
+    disks.sort_by_key(|disk| (disk.number, disk.slot));
+    disks.iter().map(|disk| root.join(&disk.target)).collect()
+}

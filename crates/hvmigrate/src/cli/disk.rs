@@ -1,0 +1,166 @@
+//! `hvmigrate disk`: a single disk file or chain, without a host around it.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use hvm_engine::{DiskInfo, DiskLayer};
+use hvm_model::capabilities::DiskFormat;
+use hvm_model::names::ByteSize;
+
+use super::Format;
+use crate::messages::{Exit, Failure};
+use crate::output;
+use crate::progress::Progress;
+
+const EXAMPLES: &str = "\
+Examples:
+  hvmigrate disk info Web_1A2B.avhd
+  hvmigrate disk hash Web_1A2B.avhd --parent-dir /mnt/disks
+  hvmigrate disk convert Web.vhd Web.qcow2 --to qcow2
+
+The parents of a differencing disk are looked for beside it, in each --parent-dir, and by their recorded paths.";
+
+/// Looks at, hashes or converts a single disk with its chain
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Prints what the headers of a disk and its parents say
+    Info {
+        #[command(flatten)]
+        disk: DiskArgs,
+        /// How the result is printed
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Prints the BLAKE3 of the virtual content, the same for every format
+    Hash {
+        #[command(flatten)]
+        disk: DiskArgs,
+    },
+    /// Writes the disk, its chain flattened, as a new file
+    Convert {
+        #[command(flatten)]
+        disk: DiskArgs,
+        /// The new file
+        output: PathBuf,
+        /// Its format
+        #[arg(long, value_enum)]
+        to: FormatName,
+    },
+}
+
+/// A disk and where its parents may lie.
+#[derive(clap::Args)]
+struct DiskArgs {
+    /// The disk; of a chain, the leaf
+    file: PathBuf,
+    /// Looks for parents in this folder too; may be given again
+    #[arg(long, value_name = "DIR")]
+    parent_dir: Vec<PathBuf>,
+}
+
+/// Formats that can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatName {
+    /// Plain sectors
+    Raw,
+    /// VHD, dynamic
+    Vhd,
+    /// VHD, fixed
+    VhdFixed,
+    /// QCOW2, version 3
+    Qcow2,
+}
+
+impl From<FormatName> for DiskFormat {
+    fn from(name: FormatName) -> DiskFormat {
+        match name {
+            FormatName::Raw => DiskFormat::Raw,
+            FormatName::Vhd => DiskFormat::Vhd,
+            FormatName::VhdFixed => DiskFormat::VhdFixed,
+            FormatName::Qcow2 => DiskFormat::Qcow2,
+        }
+    }
+}
+
+/// Runs it.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    match &args.verb {
+        Verb::Info { disk, format } => {
+            let info = hvm_engine::disk_info(&disk.file, &disk.parent_dir)?;
+            match format {
+                Format::Text => output::data(&info_text(&info))?,
+                Format::Json => output::json(&info)?,
+            }
+        }
+        Verb::Hash { disk } => {
+            let progress = Progress::new();
+            let hash = hvm_engine::disk_hash(&disk.file, &disk.parent_dir, &progress);
+            progress.end();
+            output::data(&format!("{}  {}\n", hash?, disk.file.display()))?;
+        }
+        Verb::Convert { disk, output: target, to } => convert(disk, target, *to)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn convert(disk: &DiskArgs, target: &PathBuf, to: FormatName) -> Result<(), Failure> {
+    if target.exists() {
+        let message = format!("'{}' exists already; it is left alone.", target.display());
+        return Err(Failure::failed(message).hint("give another name, or move the file away"));
+    }
+    let progress = Progress::new();
+    let hash = hvm_engine::disk_convert(&disk.file, target, to.into(), &disk.parent_dir, &progress);
+    progress.end();
+    output::data(&format!("{}  {}\n", hash?, target.display()))
+}
+
+fn info_text(info: &DiskInfo) -> String {
+    let mut out = format!("virtual size   {}\n", exact(info.virtual_size));
+    let _ = writeln!(out, "sector size    {} B", info.sector_size);
+    for (index, layer) in info.layers.iter().enumerate() {
+        let place = if index == 0 { "disk" } else { "its parent" };
+        let _ = writeln!(out, "\n{place}: {}", layer.name);
+        layer_lines(&mut out, layer);
+    }
+    out
+}
+
+fn exact(size: ByteSize) -> String {
+    format!("{size} ({} B)", size.0)
+}
+
+fn layer_lines(out: &mut String, layer: &DiskLayer) {
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(out, "  {name:<13}{value}");
+        }
+    };
+    line("format", &layer.format);
+    line("virtual size", &exact(layer.virtual_size));
+    line("file size", &exact(layer.file_size));
+    line("allocated", &exact(layer.allocated));
+    if layer.block_size > 0 {
+        line("block size", &ByteSize(layer.block_size.into()).to_string());
+    }
+    line("unique id", &layer.unique_id);
+    line("written by", &layer.creator);
+    if let Some(size) = layer.geometry_size {
+        line("geometry", &format!("{}, differs from the size", exact(size)));
+    }
+    line("parent", layer.parent.as_deref().unwrap_or_default());
+    line("parent id", layer.parent_id.as_deref().unwrap_or_default());
+    for (platform, path) in &layer.parent_paths {
+        line("recorded at", &format!("{path} ({platform})"));
+    }
+    for remark in &layer.remarks {
+        line("remark", remark);
+    }
+}

@@ -1,0 +1,48 @@
+//! `hvmigrate rollback`: takes back what the migration made, and nothing else.
+
+use hvm_engine::{DataChoice, RollbackOutcome};
+
+use super::work::WorkArgs;
+use crate::messages::{Exit, Failure};
+use crate::progress::Progress;
+use crate::render::words::count;
+use crate::{output, render};
+
+const EXAMPLES: &str = "\
+Examples:
+  hvmigrate rollback --work ./work
+  hvmigrate rollback --work ./work --discard-data
+
+The copied disks are kept unless --discard-data is given; the source is never touched.";
+
+/// Takes back what the migration made; keeps the copied data unless told otherwise
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    work: WorkArgs,
+    /// Removes the copied disks and files too
+    #[arg(long)]
+    discard_data: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let data = if args.discard_data { DataChoice::Discard } else { DataChoice::Keep };
+    let progress = Progress::new();
+    let outcome = hvm_engine::rollback(&args.work.work, data, &progress);
+    progress.end();
+    output::data(&text(&outcome?))?;
+    Ok(Exit::Done)
+}
+
+fn text(outcome: &RollbackOutcome) -> String {
+    let mut out = format!("{} removed.\n", count(outcome.removed.len(), "file or folder"));
+    for (title, lines) in [("Kept", &outcome.kept), ("Left as it is", &outcome.left)] {
+        if !lines.is_empty() {
+            out.push_str(&format!("{title} ({}):\n  {}\n", lines.len(), lines.join("\n  ")));
+        }
+    }
+    render::text::remaining(&mut out, &outcome.remaining);
+    out
+}

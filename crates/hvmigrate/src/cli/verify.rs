@@ -1,0 +1,48 @@
+//! `hvmigrate verify`: compares what is on the destination with the source and the plan.
+
+use hvm_engine::VerifyOptions;
+
+use super::Format;
+use super::work::WorkArgs;
+use crate::messages::{Exit, Failure};
+use crate::progress::Progress;
+use crate::{output, render};
+
+const EXAMPLES: &str = "\
+Examples:
+  hvmigrate verify --work ./work
+  hvmigrate verify --work ./work --without-source
+
+The exit code is 4 when something differs; each difference names machine, disk and offset.";
+
+/// Compares every disk with the source and every setting with the plan
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    work: WorkArgs,
+    /// Compares with the hashes that were taken while copying, when the source is no longer there
+    #[arg(long)]
+    without_source: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Runs it.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let options = VerifyOptions { against_source: !args.without_source };
+    let progress = Progress::new();
+    let verification = hvm_engine::verify(&args.work.work, options, &progress);
+    progress.end();
+    let verification = verification?;
+    match args.format {
+        Format::Text => output::data(&render::text::verification(&verification))?,
+        Format::Json => output::json(&verification)?,
+    }
+    if verification.differences.is_empty() {
+        output::note(&format!("Next: hvmigrate finish --work {}", args.work.quoted()));
+        return Ok(Exit::Done);
+    }
+    Ok(Exit::Differs)
+}
