@@ -65,9 +65,9 @@ fn vlan(case: &Case<'_>) -> Vec<Seen> {
     let ports = ports(case).into_iter().filter(|(_, _, port)| asks(port));
     let seen = ports.map(|(machine, adapter, port)| {
         let message = format!(
-            "The switch port of the network adapter '{}' ({}) of the virtual machine '{}' holds values whose meaning is \
-             not documented: {}. They may set a VLAN. Look at the machine's settings on the source, or ask the \
-             network's owner, and answer; without an answer the adapter is untagged.",
+            "The switch port of the network adapter '{}' ({}) of the virtual machine '{}' holds values whose \
+             meaning is not documented: {}. They may set a VLAN. Look at the machine's settings on the source, or \
+             ask the network's owner, and answer; without an answer the adapter is untagged.",
             adapter.name,
             adapter.mac,
             machine.name,
@@ -86,9 +86,9 @@ fn settings(case: &Case<'_>) -> Vec<Seen> {
     let ports = ports(case).into_iter().filter(|(_, _, port)| !asks(port) && !changed(port).is_empty());
     let seen = ports.map(|(machine, adapter, port)| {
         let message = format!(
-            "The switch port of the network adapter '{}' ({}) of the virtual machine '{}' seems to have settings of its \
-             own: {}. They are not migrated, because it is not documented how they are written; look at the machine's \
-             settings on the source.",
+            "The switch port of the network adapter '{}' ({}) of the virtual machine '{}' seems to have settings of \
+             its own: {}. They are not migrated, because it is not documented how they are written; look at the \
+             machine's settings on the source.",
             adapter.name,
             adapter.mac,
             machine.name,
