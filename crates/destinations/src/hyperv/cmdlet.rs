@@ -1,0 +1,183 @@
+//! Calls of cmdlets as data, and their text. Every generated line of PowerShell comes from here.
+
+use crate::error::DestinationError;
+use crate::hyperv::quote::literal;
+
+/// An argument of a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Arg {
+    /// A text, quoted.
+    Text(String),
+    /// Several texts.
+    Texts(Vec<String>),
+    /// A whole number.
+    Number(u64),
+    /// `$true` or `$false`.
+    Bool(bool),
+    /// Words of an enumeration, never from outside.
+    Words(Vec<String>),
+    /// A switch: the parameter alone.
+    Switch,
+    /// A variable of the script.
+    Variable(String),
+    /// A file of the kit, relative with `/`; becomes an absolute path when the script runs.
+    KitPath(String),
+}
+
+impl Arg {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Arg {
+        Arg::Text(text.into())
+    }
+
+    /// One word of an enumeration.
+    pub fn word(word: &str) -> Arg {
+        Arg::Words(vec![word.to_owned()])
+    }
+}
+
+/// A call: a name and named parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    /// The variable that takes the result.
+    pub into: Option<String>,
+    /// Name of the cmdlet.
+    pub name: String,
+    /// Parameters in order.
+    pub parameters: Vec<(String, Arg)>,
+}
+
+impl Call {
+    /// A call without parameters.
+    pub fn new(name: &str) -> Call {
+        Call { into: None, name: name.to_owned(), parameters: Vec::new() }
+    }
+
+    /// With a parameter.
+    pub fn with(mut self, parameter: &str, arg: Arg) -> Call {
+        self.parameters.push((parameter.to_owned(), arg));
+        self
+    }
+
+    /// With a text.
+    pub fn text(self, parameter: &str, text: &str) -> Call {
+        self.with(parameter, Arg::text(text))
+    }
+
+    /// With a number.
+    pub fn number(self, parameter: &str, number: impl Into<u64>) -> Call {
+        self.with(parameter, Arg::Number(number.into()))
+    }
+
+    /// With a truth value.
+    pub fn boolean(self, parameter: &str, value: bool) -> Call {
+        self.with(parameter, Arg::Bool(value))
+    }
+
+    /// With a variable.
+    pub fn variable(self, parameter: &str, name: &str) -> Call {
+        self.with(parameter, Arg::Variable(name.to_owned()))
+    }
+
+    /// With one word of an enumeration.
+    pub fn word(self, parameter: &str, word: &str) -> Call {
+        self.with(parameter, Arg::word(word))
+    }
+
+    /// With a switch.
+    pub fn switch(self, parameter: &str) -> Call {
+        self.with(parameter, Arg::Switch)
+    }
+
+    /// Its result goes into a variable.
+    pub fn into_variable(mut self, name: &str) -> Call {
+        self.into = Some(name.to_owned());
+        self
+    }
+
+    /// The argument of a parameter.
+    pub fn arg(&self, parameter: &str) -> Option<&Arg> {
+        self.parameters.iter().find(|(name, _)| name == parameter).map(|(_, arg)| arg)
+    }
+
+    /// The line, without a line break at its end.
+    pub fn render(&self) -> Result<String, DestinationError> {
+        let mut line = self.into.as_ref().map(|name| format!("${name} = ")).unwrap_or_default();
+        line.push_str(&self.name);
+        for (parameter, arg) in &self.parameters {
+            line.push_str(" -");
+            line.push_str(parameter);
+            if *arg != Arg::Switch {
+                line.push(' ');
+                line.push_str(&render_arg(arg)?);
+            }
+        }
+        Ok(line)
+    }
+}
+
+fn render_arg(arg: &Arg) -> Result<String, DestinationError> {
+    Ok(match arg {
+        Arg::Text(text) => literal(text)?,
+        Arg::Texts(texts) => {
+            let quoted: Result<Vec<String>, _> = texts.iter().map(|text| literal(text)).collect();
+            quoted?.join(",")
+        }
+        Arg::Number(number) => number.to_string(),
+        Arg::Bool(true) => "$true".to_owned(),
+        Arg::Bool(false) => "$false".to_owned(),
+        Arg::Words(words) => words.join(","),
+        Arg::Switch => String::new(),
+        Arg::Variable(name) => format!("${name}"),
+        Arg::KitPath(path) => format!("(Get-KitPath -Relative {})", literal(&path.replace('/', "\\"))?),
+    })
+}
+
+/// A step of the kit: how it is tested, performed and undone.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct StepScript {
+    /// Calls that answer `$true` when the step is already done.
+    pub test: Vec<Call>,
+    /// Calls that do it.
+    pub perform: Vec<Call>,
+    /// Calls that take it back.
+    pub undo: Vec<Call>,
+}
+
+const HEAD: &str = "#requires -Version 3.0
+# A step of the kit. It is run by Import-HyperVRole.ps1, not by itself.
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory = $true)]
+    [ValidateSet('Test', 'Perform', 'Undo')]
+    [string]$Mode
+)
+Set-StrictMode -Version 2
+$ErrorActionPreference = 'Stop'
+
+switch ($Mode) {
+";
+
+impl StepScript {
+    /// The script as it is written: UTF-8 with byte order mark, CRLF between lines. Line breaks inside literals stay as they are.
+    pub fn render(&self) -> Result<Vec<u8>, DestinationError> {
+        let mut text = String::from('\u{feff}');
+        text.push_str(&HEAD.replace('\n', "\r\n"));
+        for (mode, calls) in [("Test", &self.test), ("Perform", &self.perform), ("Undo", &self.undo)] {
+            text.push_str(&format!("    '{mode}' {{\r\n"));
+            for call in calls {
+                text.push_str(&format!("        {}\r\n", call.render()?));
+            }
+            text.push_str("    }\r\n");
+        }
+        text.push_str("}\r\n");
+        Ok(text.into_bytes())
+    }
+}
+
+/// A fixed script of the program as it is written: UTF-8 with byte order mark and CRLF, which PowerShell 3 needs.
+pub(crate) fn fixed(text: &str) -> Vec<u8> {
+    let mut bytes = "\u{feff}".as_bytes().to_vec();
+    bytes.extend_from_slice(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes());
+    bytes
+}

@@ -1,0 +1,144 @@
+//! The last step of a kit: the index of its steps, the fixed scripts, and what the administrator reads.
+
+use hvm_model::names::ByteSize;
+use hvm_model::plan::{Action, Plan, Step};
+use hvm_model::role::RoleMachine;
+use serde::Serialize;
+
+use crate::destination::Destination;
+use crate::error::DestinationError;
+use crate::files;
+use crate::hyperv::{Kit, cmdlet, dcom, firewall, json, readme};
+
+/// The fixed scripts.
+const SCRIPTS: [(&str, &str); 8] = [
+    ("Import-HyperVRole.ps1", include_str!("scripts/Import-HyperVRole.ps1")),
+    ("Test-HyperVRole.ps1", include_str!("scripts/Test-HyperVRole.ps1")),
+    ("Undo-HyperVRole.ps1", include_str!("scripts/Undo-HyperVRole.ps1")),
+    ("Get-DestinationFacts.ps1", include_str!("scripts/Get-DestinationFacts.ps1")),
+    ("Set-HyperVFirewall.ps1", include_str!("scripts/Set-HyperVFirewall.ps1")),
+    ("Merge-DcomRestriction.ps1", include_str!("scripts/Merge-DcomRestriction.ps1")),
+    ("Kit.ps1", include_str!("scripts/Kit.ps1")),
+    ("Machines.ps1", include_str!("scripts/Machines.ps1")),
+];
+
+#[derive(Debug, Serialize)]
+struct Index<'a> {
+    schema: u32,
+    tool: &'a str,
+    source_host: &'a str,
+    release: &'static str,
+    steps: Vec<IndexStep<'a>>,
+    machines: Vec<IndexMachine<'a>>,
+    switches: Vec<IndexSwitch<'a>>,
+    files: Vec<IndexFile>,
+}
+
+#[derive(Debug, Serialize)]
+struct IndexStep<'a> {
+    id: &'a str,
+    title: &'a str,
+    kind: &'static str,
+    file: String,
+    definition: String,
+}
+
+#[derive(Debug, Serialize)]
+struct IndexMachine<'a> {
+    id: &'a str,
+    name: &'a str,
+    folder: &'a str,
+    processors: u32,
+    startup_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct IndexSwitch<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct IndexFile {
+    path: String,
+    length: u64,
+}
+
+/// The files that the step makes.
+pub(crate) fn outputs() -> Vec<String> {
+    let mut all: Vec<String> = SCRIPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    all.extend(["role.json", "firewall.json", "dcom.json", "steps/firewall.ps1", "README.txt"].map(str::to_owned));
+    all
+}
+
+/// Writes them.
+pub(crate) fn perform(kit: &Kit, plan: &Plan) -> Result<(), DestinationError> {
+    let root = kit.root();
+    let role = &plan.role;
+    files::write(root, "firewall.json", &json(&role.firewall))?;
+    files::write(root, "steps/firewall.ps1", &firewall::script(role).render()?)?;
+    files::write(root, "dcom.json", &dcom::document(role))?;
+    for (name, text) in SCRIPTS {
+        files::write(root, name, &cmdlet::fixed(text))?;
+    }
+    files::write(root, "README.txt", &cmdlet::fixed(&readme::text(plan)))?;
+    files::write(root, "role.json", &json(&index(kit, plan)?))
+}
+
+fn kind(action: &Action) -> Option<&'static str> {
+    match action {
+        Action::ApplySettings => Some("settings"),
+        Action::CreateSwitch { .. } => Some("network"),
+        Action::CreateManagementAdapter { .. } => Some("management-adapter"),
+        Action::RegisterMachine { .. } => Some("machine"),
+        _ => None,
+    }
+}
+
+fn index<'a>(kit: &Kit, plan: &'a Plan) -> Result<Index<'a>, DestinationError> {
+    let role = &plan.role;
+    Ok(Index {
+        schema: 1,
+        tool: &plan.tool,
+        source_host: &plan.host,
+        release: "2012",
+        steps: plan.steps.iter().filter_map(|step| index_step(kit, plan, step)).collect(),
+        machines: role.machines.iter().map(index_machine).collect(),
+        switches: role.switches.iter().map(|found| IndexSwitch { id: found.id.as_str(), name: &found.name }).collect(),
+        files: index_files(kit, plan)?,
+    })
+}
+
+fn index_step<'a>(kit: &Kit, plan: &'a Plan, step: &'a Step) -> Option<IndexStep<'a>> {
+    let kind = kind(&step.action)?;
+    let [file, definition] = <[String; 2]>::try_from(kit.outputs(plan, step)).ok()?;
+    let (file, definition) = (file.replace('/', "\\"), definition.replace('/', "\\"));
+    Some(IndexStep { id: &step.id, title: &step.title, kind, file, definition })
+}
+
+fn index_machine(machine: &RoleMachine) -> IndexMachine<'_> {
+    IndexMachine {
+        id: machine.id.as_str(),
+        name: &machine.name,
+        folder: &machine.folder,
+        processors: machine.configuration.processors.count,
+        startup_bytes: ByteSize::from_mib(machine.configuration.memory.startup_mib).0,
+    }
+}
+
+/// The files that machines use, with their lengths, so that the destination can tell whether all of them arrived.
+fn index_files(kit: &Kit, plan: &Plan) -> Result<Vec<IndexFile>, DestinationError> {
+    let mut paths: Vec<&str> = Vec::new();
+    for machine in &plan.role.machines {
+        paths.extend(machine.disks.iter().map(|disk| disk.target.as_str()));
+        paths.extend(machine.images.iter().map(|image| image.file.target.as_str()));
+    }
+    paths.extend(plan.role.settings.authorization_store.iter().map(|file| file.target.as_str()));
+    paths.sort_unstable();
+    paths.dedup();
+    let file = |path: &str| {
+        let length = files::length(kit.root(), path)?;
+        Ok(IndexFile { path: path.replace('/', "\\"), length })
+    };
+    paths.into_iter().map(file).collect()
+}

@@ -1,0 +1,293 @@
+//! The step that defines a machine around its disks.
+//!
+//! The machine is made under the safe name of its folder, so that Hyper-V's own folders lie in it whatever the operators
+//! called the machine, and it is found again by that folder: names need not be unique. It gets its name afterwards.
+
+use hvm_model::names::ByteSize;
+use hvm_model::network::SwitchKind;
+use hvm_model::role::{Role, RoleMachine};
+use hvm_model::vm::{
+    AdapterKind, BootDevice, Connection, Controller, IntegrationService, Media, StartAction, StopAction, VmAdapter,
+};
+
+use crate::error::DestinationError;
+use crate::hyperv::adapters::with_vlan;
+use crate::hyperv::cmdlet::{Arg, Call, StepScript};
+
+/// The calls for one machine.
+pub(crate) fn script(role: &Role, machine: &RoleMachine) -> Result<StepScript, DestinationError> {
+    check(machine)?;
+    let folder = machine.folder.as_str();
+    let mut perform = vec![Call::new("Remove-KitHalfMachine").text("Folder", folder)];
+    create(machine, &mut perform);
+    memory_and_processors(machine, &mut perform);
+    firmware(machine, &mut perform);
+    drives(machine, &mut perform);
+    for adapter in &machine.configuration.adapters {
+        network_adapter(role, adapter, &mut perform);
+    }
+    ports_and_services(machine, &mut perform);
+    Ok(StepScript {
+        test: vec![Call::new("Test-KitMachine").text("Folder", folder)],
+        perform,
+        undo: vec![Call::new("Remove-KitMachine").text("Folder", folder)],
+    })
+}
+
+fn check(machine: &RoleMachine) -> Result<(), DestinationError> {
+    if machine.generation == 1 {
+        return Ok(());
+    }
+    Err(DestinationError::Impossible {
+        what: format!("The virtual machine '{}'", machine.name),
+        destination: "Windows Server 2012".to_owned(),
+        reason: format!("it is of generation {}, and Windows Server 2012 knows only generation 1", machine.generation),
+    })
+}
+
+fn on_machine(cmdlet: &str) -> Call {
+    Call::new(cmdlet).variable("VM", "machine")
+}
+
+fn create(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let configuration = &machine.configuration;
+    let startup = ByteSize::from_mib(configuration.memory.startup_mib).0;
+    let new = Call::new("New-VM").text("Name", &machine.folder).number("MemoryStartupBytes", startup);
+    calls.push(new.switch("NoVHD").variable("Path", "KitMachines").into_variable("machine"));
+    let scsi = machine.disks.iter().filter(|disk| disk.controller == Controller::Scsi).map(|disk| disk.number + 1);
+    let controllers = scsi.max().unwrap_or(0).max(configuration.scsi_controllers);
+    let bare = Call::new("Initialize-KitMachine").variable("Machine", "machine");
+    calls.push(bare.text("SourceId", machine.id.as_str()).number("ScsiControllers", controllers));
+    let actions = &configuration.actions;
+    let mut set = on_machine("Set-VM").text("NewVMName", &machine.name).text("Notes", &machine.notes);
+    set = set.word("AutomaticStartAction", start_word(actions.start));
+    if let Some(delay) = actions.start_delay_seconds {
+        set = set.number("AutomaticStartDelay", delay);
+    }
+    calls.push(set.word("AutomaticStopAction", stop_word(actions.stop)));
+}
+
+/// Hyper-V's word for what a machine does when the host starts.
+pub(crate) fn start_word(action: StartAction) -> &'static str {
+    match action {
+        StartAction::Nothing => "Nothing",
+        StartAction::StartIfRunning => "StartIfRunning",
+        StartAction::Start => "Start",
+    }
+}
+
+fn stop_word(action: StopAction) -> &'static str {
+    match action {
+        StopAction::TurnOff => "TurnOff",
+        StopAction::Save => "Save",
+        StopAction::ShutDown => "ShutDown",
+    }
+}
+
+fn memory_and_processors(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let memory = &machine.configuration.memory;
+    let bytes = |mib: u64| ByteSize::from_mib(mib).0;
+    let mut set = on_machine("Set-VMMemory").boolean("DynamicMemoryEnabled", memory.dynamic);
+    if memory.dynamic {
+        set = set.number("MinimumBytes", bytes(memory.minimum_mib));
+    }
+    set = set.number("StartupBytes", bytes(memory.startup_mib));
+    if memory.dynamic {
+        set = set.number("MaximumBytes", bytes(memory.maximum_mib)).number("Buffer", memory.buffer_percent);
+    }
+    // The cmdlet counts the weight from 0 to 100, the configuration from 0 to 10000.
+    calls.push(set.number("Priority", memory.weight / 100));
+    let processors = &machine.configuration.processors;
+    let set = on_machine("Set-VMProcessor").number("Count", processors.count);
+    // Percent in the cmdlet, thousandths of a percent in the configuration.
+    let set = set.number("Maximum", processors.limit / 1000).number("Reserve", processors.reserve / 1000);
+    let set = set.number("RelativeWeight", processors.weight);
+    let set = set.boolean("CompatibilityForMigrationEnabled", processors.compatibility_for_migration);
+    let older = processors.compatibility_for_older_systems;
+    calls.push(set.boolean("CompatibilityForOlderOperatingSystemsEnabled", older));
+}
+
+/// Hyper-V's word for a kind of device to boot from.
+pub(crate) fn device_word(device: &BootDevice) -> Option<&'static str> {
+    match device {
+        BootDevice::Floppy => Some("Floppy"),
+        BootDevice::Optical => Some("CD"),
+        BootDevice::HardDrive => Some("IDE"),
+        BootDevice::Network => Some("LegacyNetworkAdapter"),
+        BootDevice::Other(_) => None,
+    }
+}
+
+/// The order of all four devices: the known ones as they are, then the missing ones, since the cmdlet wants each once.
+fn startup_order(order: &[BootDevice]) -> Vec<String> {
+    let mut words: Vec<&str> = Vec::new();
+    for word in order.iter().filter_map(device_word).chain(["CD", "IDE", "LegacyNetworkAdapter", "Floppy"]) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.into_iter().map(str::to_owned).collect()
+}
+
+fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let firmware = &machine.configuration.firmware;
+    if !firmware.boot_order.is_empty() || firmware.num_lock.is_some() {
+        let mut set = on_machine("Set-VMBios");
+        if !firmware.boot_order.is_empty() {
+            set = set.with("StartupOrder", Arg::Words(startup_order(&firmware.boot_order)));
+        }
+        if let Some(on) = firmware.num_lock {
+            set = set.switch(if on { "EnableNumLock" } else { "DisableNumLock" });
+        }
+        calls.push(set);
+    }
+    let texts = [
+        ("BiosGuid", &firmware.bios_guid),
+        ("BiosSerialNumber", &firmware.bios_serial_number),
+        ("BaseBoardSerialNumber", &firmware.base_board_serial_number),
+        ("ChassisSerialNumber", &firmware.chassis_serial_number),
+        ("ChassisAssetTag", &firmware.chassis_asset_tag),
+    ];
+    let mut identity = Call::new("Set-KitFirmware").variable("Machine", "machine");
+    for (parameter, text) in texts {
+        if let Some(text) = text {
+            identity = identity.text(parameter, text);
+        }
+    }
+    if identity.parameters.len() > 1 {
+        calls.push(identity);
+    }
+}
+
+fn at(call: Call, number: u8, slot: u8) -> Call {
+    call.number("ControllerNumber", number).number("ControllerLocation", slot)
+}
+
+fn drives(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    for disk in machine.disks.iter().filter(|disk| disk.checkpoint.is_none()) {
+        let kind = if disk.controller == Controller::Scsi { "SCSI" } else { "IDE" };
+        let add = on_machine("Add-VMHardDiskDrive").word("ControllerType", kind);
+        calls.push(at(add, disk.number, disk.slot).with("Path", Arg::KitPath(disk.target.clone())));
+    }
+    for image in &machine.images {
+        let path = Arg::KitPath(image.file.target.clone());
+        calls.push(match image.controller {
+            Controller::Floppy => on_machine("Set-VMFloppyDiskDrive").with("Path", path),
+            _ => at(on_machine("Add-VMDvdDrive"), image.number, image.slot).with("Path", path),
+        });
+    }
+    for drive in &machine.configuration.drives {
+        let placed = machine
+            .images
+            .iter()
+            .any(|image| (image.controller, image.number, image.slot) == (drive.controller, drive.number, drive.slot));
+        match &drive.media {
+            Media::EmptyDvd => calls.push(at(on_machine("Add-VMDvdDrive"), drive.number, drive.slot)),
+            Media::PhysicalDvd { path } => calls.push(empty_drive(drive.number, drive.slot, path)),
+            Media::Iso { path } if !placed => calls.push(empty_drive(drive.number, drive.slot, path.as_str())),
+            _ => {}
+        }
+    }
+}
+
+/// A DVD drive whose disc stays behind: the drive is there, and a line says what was in it.
+fn empty_drive(number: u8, slot: u8, was: &str) -> Call {
+    at(Call::new("Add-KitEmptyDvd").variable("Machine", "machine"), number, slot).text("Was", was)
+}
+
+/// The id of the switch of the role that a connection means.
+fn switch_id(role: &Role, switch: &str, name: Option<&str>) -> Option<String> {
+    let by_id = role
+        .switches
+        .iter()
+        .find(|found| found.id.as_str().eq_ignore_ascii_case(switch.trim_start_matches('{').trim_end_matches('}')));
+    let by_name = || role.switches.iter().find(|found| Some(found.name.as_str()) == name);
+    by_id.or_else(by_name).map(|found| found.id.to_string())
+}
+
+fn network_adapter(role: &Role, adapter: &VmAdapter, calls: &mut Vec<Call>) {
+    let add = on_machine("Add-VMNetworkAdapter").text("Name", &adapter.name);
+    let add = add.boolean("IsLegacy", adapter.kind == AdapterKind::Legacy);
+    let add = if adapter.mac_is_static {
+        add.text("StaticMacAddress", &adapter.mac.plain())
+    } else {
+        add.switch("DynamicMacAddress")
+    };
+    calls.push(add.switch("Passthru").into_variable("adapter"));
+    if let Connection::Switch { switch, name, .. } = &adapter.connection {
+        let id = switch_id(role, switch, name.as_deref()).unwrap_or_default();
+        let connect = Call::new("Connect-KitAdapter").variable("Adapter", "adapter").text("SwitchId", &id);
+        calls.push(match name {
+            Some(name) => connect.text("SwitchName", name),
+            None => connect,
+        });
+    }
+    let on_adapter = |cmdlet: &str| Call::new(cmdlet).variable("VMNetworkAdapter", "adapter");
+    if let Some(vlan) = adapter.vlan.value() {
+        calls.push(with_vlan(on_adapter("Set-VMNetworkAdapterVlan"), vlan));
+    }
+    if let Some(spoofing) = adapter.mac_spoofing.value() {
+        let word = if *spoofing { "On" } else { "Off" };
+        calls.push(on_adapter("Set-VMNetworkAdapter").word("MacAddressSpoofing", word));
+    }
+}
+
+/// Class GUIDs of the integration services: their names are translated with Windows, these are not.
+pub(crate) const SERVICES: [(IntegrationService, &str); 5] = [
+    (IntegrationService::Heartbeat, "84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47"),
+    (IntegrationService::KeyValuePairExchange, "2A34B1C2-FD73-4043-8A5B-DD2159BC743F"),
+    (IntegrationService::Shutdown, "9F8233AC-BE49-4C79-8EE3-E7E1985B2077"),
+    (IntegrationService::TimeSynchronization, "2497F4DE-E9FA-4204-80E4-4B75C46419C0"),
+    (IntegrationService::Vss, "5CED1297-4598-4915-A5FC-AD21BB4D02A4"),
+];
+
+fn ports_and_services(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    for (number, pipe) in (1u8..).zip(&machine.configuration.com_ports) {
+        if let Some(pipe) = pipe {
+            calls.push(on_machine("Set-VMComPort").number("Number", number).text("Path", pipe));
+        }
+    }
+    // Windows Server 2012 has no guest services to switch off.
+    let known = |service: &&IntegrationService| **service != IntegrationService::GuestServices;
+    for service in machine.configuration.disabled_integration_services.iter().filter(known) {
+        for (_, class) in SERVICES.iter().filter(|(known, _)| known == service) {
+            calls.push(Call::new("Disable-KitService").variable("Machine", "machine").text("ClassId", class));
+        }
+    }
+}
+
+/// What is left for a person on a machine, as sentences for the README.
+pub(crate) fn remaining(machine: &RoleMachine) -> Vec<String> {
+    let mut all = Vec::new();
+    for slot in &machine.pass_through {
+        all.push(format!(
+            "'{}': the drive {slot} was a physical disk of the old host (pass-through). Connect the disk to this host, set it \
+             offline, and add it with Add-VMHardDiskDrive -VMName ... -ControllerType ... -ControllerNumber ... \
+             -ControllerLocation ... -DiskNumber ...",
+            machine.name
+        ));
+    }
+    for drive in &machine.configuration.drives {
+        if let Media::PhysicalDvd { path } = &drive.media {
+            all.push(format!(
+                "'{}': the drive {} was the DVD drive '{path}' of the old host; the machine has an empty DVD drive there.",
+                machine.name,
+                drive.slot_name()
+            ));
+        }
+    }
+    for disk in &machine.disks {
+        if let Some(name) = &disk.checkpoint_name {
+            all.push(format!(
+                "'{}': the state of the checkpoint '{name}' for the drive {}{}-{} lies in '{}'. It is not connected to the machine.",
+                machine.name, disk.controller, disk.number, disk.slot, disk.target
+            ));
+        }
+    }
+    all
+}
+
+/// True for a switch that a person reconnects to a physical adapter.
+pub(crate) fn was_external(kind: SwitchKind) -> bool {
+    kind == SwitchKind::External
+}

@@ -1,0 +1,170 @@
+//! The settings of a machine, read back from the calls of its step script.
+
+use hvm_model::setting::Setting;
+
+use crate::hyperv::cmdlet::Call;
+use crate::hyperv::machines::SERVICES;
+use crate::hyperv::observe::{Found, boolean, kit_path, mac, number, text, vlan, words};
+
+/// Items of one machine as they are found.
+#[derive(Default)]
+struct Items {
+    all: Vec<(String, String)>,
+    adapters: usize,
+}
+
+impl Items {
+    fn add(&mut self, item: impl Into<String>, value: impl ToString) {
+        self.all.push((item.into(), value.to_string()));
+    }
+
+    /// Adds an item of the adapter that was added last.
+    fn of_adapter(&mut self, item: &str, value: impl ToString) {
+        let index = self.adapters.saturating_sub(1);
+        self.add(format!("adapter{index}.{item}"), value);
+    }
+}
+
+/// The settings that the calls bring.
+pub(super) fn settings(calls: &[Call]) -> Found {
+    let mut items = Items::default();
+    let mut id = None;
+    // New-VM of Windows Server 2012 makes generation 1 and nothing else.
+    items.add("generation", 1);
+    for call in calls {
+        match call.name.as_str() {
+            "Initialize-KitMachine" => id = Some(text(call, "SourceId")?),
+            "Set-VM" => machine(call, &mut items)?,
+            "Set-VMMemory" => memory(call, &mut items)?,
+            "Set-VMProcessor" => processors(call, &mut items)?,
+            "Set-VMBios" if call.arg("StartupOrder").is_some() => {
+                items.add("firmware.boot-order", boot_order(&words(call, "StartupOrder")?)?);
+            }
+            "Set-KitFirmware" => firmware(call, &mut items)?,
+            "Add-VMHardDiskDrive" | "Add-VMDvdDrive" | "Set-VMFloppyDiskDrive" => drive(call, &mut items)?,
+            "Add-VMNetworkAdapter" | "Connect-KitAdapter" | "Set-VMNetworkAdapterVlan" | "Set-VMNetworkAdapter" => {
+                adapter(call, &mut items)?;
+            }
+            "Set-VMComPort" => items.add(format!("com{}", number(call, "Number")?), text(call, "Path")?),
+            "Disable-KitService" => {
+                let name = service_name(text(call, "ClassId")?);
+                items.add(format!("integration-service.{name}"), "disabled");
+            }
+            _ => {}
+        }
+    }
+    let subject = format!("machine {}", id.ok_or("it does not say which machine it makes")?);
+    Ok(items.all.into_iter().map(|(item, value)| Setting::new(&subject, item, value)).collect())
+}
+
+fn machine(call: &Call, items: &mut Items) -> Result<(), String> {
+    items.add("name", text(call, "NewVMName")?);
+    items.add("notes", text(call, "Notes")?);
+    items.add("action.start", words(call, "AutomaticStartAction")?.join(","));
+    items.add("action.stop", words(call, "AutomaticStopAction")?.join(","));
+    if call.arg("AutomaticStartDelay").is_some() {
+        items.add("action.start-delay", number(call, "AutomaticStartDelay")?);
+    }
+    Ok(())
+}
+
+fn memory(call: &Call, items: &mut Items) -> Result<(), String> {
+    let mib = |parameter: &str| number(call, parameter).map(|bytes| bytes >> 20);
+    let dynamic = boolean(call, "DynamicMemoryEnabled")?;
+    items.add("memory.startup-mib", mib("StartupBytes")?);
+    items.add("memory.dynamic", dynamic);
+    if dynamic {
+        items.add("memory.minimum-mib", mib("MinimumBytes")?);
+        items.add("memory.maximum-mib", mib("MaximumBytes")?);
+        items.add("memory.buffer-percent", number(call, "Buffer")?);
+    }
+    items.add("memory.weight", number(call, "Priority")?.saturating_mul(100));
+    Ok(())
+}
+
+fn processors(call: &Call, items: &mut Items) -> Result<(), String> {
+    items.add("processors.count", number(call, "Count")?);
+    items.add("processors.limit", number(call, "Maximum")?.saturating_mul(1000));
+    items.add("processors.reserve", number(call, "Reserve")?.saturating_mul(1000));
+    items.add("processors.weight", number(call, "RelativeWeight")?);
+    items.add("processors.compatibility-for-migration", boolean(call, "CompatibilityForMigrationEnabled")?);
+    let older = boolean(call, "CompatibilityForOlderOperatingSystemsEnabled")?;
+    items.add("processors.compatibility-for-older-systems", older);
+    Ok(())
+}
+
+fn boot_order(words: &[String]) -> Result<String, String> {
+    let known = |word: &String| match word.as_str() {
+        "Floppy" => Ok("floppy"),
+        "CD" => Ok("optical"),
+        "IDE" => Ok("hard-drive"),
+        "LegacyNetworkAdapter" => Ok("network"),
+        other => Err(format!("-StartupOrder of Set-VMBios has the word {other}")),
+    };
+    let order: Result<Vec<&str>, String> = words.iter().map(known).collect();
+    Ok(order?.join(" "))
+}
+
+fn firmware(call: &Call, items: &mut Items) -> Result<(), String> {
+    let parameters = [
+        ("BiosGuid", "firmware.bios-guid"),
+        ("BiosSerialNumber", "firmware.bios-serial-number"),
+        ("BaseBoardSerialNumber", "firmware.base-board-serial-number"),
+        ("ChassisSerialNumber", "firmware.chassis-serial-number"),
+        ("ChassisAssetTag", "firmware.chassis-asset-tag"),
+    ];
+    for (parameter, item) in parameters {
+        if call.arg(parameter).is_some() {
+            items.add(item, text(call, parameter)?);
+        }
+    }
+    Ok(())
+}
+
+fn drive(call: &Call, items: &mut Items) -> Result<(), String> {
+    let place =
+        || Ok::<_, String>(format!("{}-{}", number(call, "ControllerNumber")?, number(call, "ControllerLocation")?));
+    match call.name.as_str() {
+        "Add-VMHardDiskDrive" => {
+            let kind = words(call, "ControllerType")?.join(",").to_lowercase();
+            items.add(format!("drive.{kind}{}", place()?), format!("disk {}", kit_path(call, "Path")?));
+        }
+        "Set-VMFloppyDiskDrive" => items.add("drive.floppy0-0", format!("image {}", kit_path(call, "Path")?)),
+        _ if call.arg("Path").is_some() => {
+            items.add(format!("drive.ide{}", place()?), format!("image {}", kit_path(call, "Path")?));
+        }
+        _ => items.add(format!("drive.ide{}", place()?), "empty dvd"),
+    }
+    Ok(())
+}
+
+fn adapter(call: &Call, items: &mut Items) -> Result<(), String> {
+    match call.name.as_str() {
+        "Add-VMNetworkAdapter" => {
+            items.adapters += 1;
+            items.of_adapter("name", text(call, "Name")?);
+            items.of_adapter("kind", if boolean(call, "IsLegacy")? { "Legacy" } else { "Synthetic" });
+            let fixed = call.arg("StaticMacAddress").is_some();
+            items.of_adapter("mac-is-static", fixed);
+            if fixed {
+                items.of_adapter("mac", mac(text(call, "StaticMacAddress")?)?);
+            }
+        }
+        "Connect-KitAdapter" if call.arg("SwitchName").is_some() => {
+            items.of_adapter("switch", text(call, "SwitchName")?);
+        }
+        "Set-VMNetworkAdapterVlan" => items.of_adapter("vlan", vlan(call)?),
+        "Set-VMNetworkAdapter" => {
+            let on = words(call, "MacAddressSpoofing")? == ["On"];
+            items.of_adapter("mac-spoofing", on);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The name of the integration service with this class, as settings write it.
+fn service_name(class: &str) -> String {
+    let known = SERVICES.iter().find(|(_, found)| found.eq_ignore_ascii_case(class));
+    known.map_or_else(|| class.to_owned(), |(service, _)| format!("{service:?}"))
+}

@@ -1,0 +1,100 @@
+//! What the administrator of the destination reads: the order of the guide, with the manual steps.
+
+use std::fmt::Write as _;
+
+use hvm_model::plan::{Action, Plan};
+use hvm_model::setting::{Carry, settings_of};
+
+use crate::hyperv::carries::carries;
+use crate::hyperv::machines;
+
+const START: &str = "
+1. Before
+   - Windows Server 2012 in the same system UI language, with the Hyper-V role:
+       Install-WindowsFeature -Name Hyper-V -IncludeManagementTools -Restart
+   - Copy this whole folder to a local NTFS volume of the new host, into a folder that is not compressed or encrypted:
+       robocopy <this folder> <new folder> /E
+     The virtual machines stay where the folder lies: their disks are used in place.
+   - If Windows blocks scripts that came over the network: Get-ChildItem -Recurse | Unblock-File, and
+       Set-ExecutionPolicy -Scope Process -ExecutionPolicy RemoteSigned
+   - Work at the console: creating virtual networks can interrupt the connection of the host.
+
+2. Turn the old host off, or remove it from the network
+   Its virtual machines and these must never run at the same time.
+
+3. Import
+       .\\Import-HyperVRole.ps1 -SourceIsOff -WhatIf      shows what would be done
+       .\\Import-HyperVRole.ps1 -SourceIsOff              does it; can be run again after any failure
+
+4. Check
+       .\\Test-HyperVRole.ps1                             compares each setting; start the virtual machines one by one
+
+5. Manual steps
+";
+
+const END: &str = "
+6. To take it back
+       .\\Undo-HyperVRole.ps1                             the copied disks stay
+
+What the kit does and does not keep
+   - Virtual machines are made anew around their disks. They get new ids; the old id of each one is in
+     machines\\*\\machine.json, and state\\log.jsonl notes which new id belongs to it. Backup or monitoring software that
+     knows them by id has to be told.
+   - Network adapters of virtual machines are new devices with the same MAC address where it was static. A guest with a
+     static IP address may see a new network adapter and want its address set again.
+   - A dynamic MAC address is given anew from this host's range when a virtual machine starts.
+   - What the host does when a virtual machine ends unexpectedly stays at this host's default.
+";
+
+/// The text, with plain line breaks.
+pub(crate) fn text(plan: &Plan) -> String {
+    let title = format!("Hyper-V role of {}, for Windows Server 2012", one_line(&plan.host));
+    let mut text = format!("{title}\n{}\nWritten by {}.\n", "=".repeat(title.chars().count()), one_line(&plan.tool));
+    text.push_str(START);
+    for line in manual(plan) {
+        let _ = writeln!(text, "   - {}", one_line(&line));
+    }
+    text.push_str(END);
+    let mut lost = Vec::new();
+    for setting in settings_of(&plan.role) {
+        if let Carry::NotCarried { reason } = carries(&setting) {
+            lost.push(format!("   - {}, {} = {}: {reason}", setting.subject, setting.item, one_line(&setting.value)));
+        }
+    }
+    if !lost.is_empty() {
+        let _ = write!(text, "\nSettings that are not put back\n{}\n", lost.join("\n"));
+    }
+    text
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn manual(plan: &Plan) -> Vec<String> {
+    let role = &plan.role;
+    let mut all = Vec::new();
+    for switch in role.switches.iter().filter(|switch| switch.reconnect && machines::was_external(switch.source_kind)) {
+        all.push(format!(
+            "The external virtual network '{}' was made as internal. Connect it: \
+             Set-VMSwitch -Name ... -NetAdapterName ... -AllowManagementOS ... (Import prints the line to use).",
+            switch.name
+        ));
+    }
+    all.extend(role.machines.iter().flat_map(machines::remaining));
+    if !role.firewall.is_empty() {
+        all.push("Changed firewall rules: read firewall.json, then .\\Set-HyperVFirewall.ps1".to_owned());
+    }
+    if !role.dcom.is_empty() {
+        all.push("Customised DCOM access: read dcom.json, then .\\Merge-DcomRestriction.ps1".to_owned());
+    }
+    for step in &plan.steps {
+        if let Action::Confirm { instructions } = &step.action {
+            all.push(format!("{}: {instructions}", step.title));
+        }
+    }
+    if all.is_empty() {
+        all.push("None.".to_owned());
+    }
+    all
+}

@@ -1,0 +1,366 @@
+#requires -Version 3.0
+# Functions of the kit. It is loaded by the other scripts of this folder and does nothing by itself.
+Set-StrictMode -Version 2
+$ErrorActionPreference = 'Stop'
+$Kit = $PSScriptRoot
+$KitMachines = [System.IO.Path]::Combine($Kit, 'machines')
+$KitState = [System.IO.Path]::Combine($Kit, 'state')
+$KitLog = [System.IO.Path]::Combine($KitState, 'log.jsonl')
+$KitBefore = [System.IO.Path]::Combine($KitState, 'host-settings-before.json')
+$KitHyperVKey = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Virtualization'
+$KitSwitchKey = 'HKLM:\SYSTEM\CurrentControlSet\Services\VMSMP\Parameters'
+
+function Get-KitPath {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Relative)
+    [System.IO.Path]::Combine($Kit, $Relative)
+}
+
+function Read-KitJson {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Path)
+    ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($Path))
+}
+
+function Write-KitLog {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Step,
+        [Parameter(Mandatory = $true)][string]$Result,
+        [string]$Message = ''
+    )
+    if (-not [System.IO.Directory]::Exists($KitState)) {
+        [void][System.IO.Directory]::CreateDirectory($KitState)
+    }
+    $record = New-Object -TypeName System.Management.Automation.PSObject -Property @{
+        step = $Step
+        result = $Result
+        message = $Message
+        at = [System.DateTime]::UtcNow.ToString('o')
+    }
+    $line = (ConvertTo-Json -InputObject $record -Compress) + "`r`n"
+    [System.IO.File]::AppendAllText($KitLog, $line)
+}
+
+# The last result of each step, by its id.
+function Read-KitLog {
+    [CmdletBinding()]
+    param()
+    $results = @{}
+    if ([System.IO.File]::Exists($KitLog)) {
+        foreach ($line in [System.IO.File]::ReadAllLines($KitLog)) {
+            if ($line.Trim().Length -gt 0) {
+                # A line that was cut off when the computer stopped is no result.
+                try {
+                    $record = ConvertFrom-Json -InputObject $line
+                    $results[$record.step] = $record.result
+                }
+                catch {
+                    Write-Warning -Message 'A line of the log is damaged and is passed over.'
+                }
+            }
+        }
+    }
+    $results
+}
+
+# True when a step is done: the log says so, and what it made is there.
+function Test-KitStep {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Step,
+        [Parameter(Mandatory = $true)][hashtable]$Results
+    )
+    if ($Results[$Step.id] -ne 'done') {
+        return $false
+    }
+    $found = @(& (Get-KitPath -Relative $Step.file) -Mode 'Test')
+    return ($found -notcontains $false)
+}
+
+function Test-KitAdministrator {
+    [CmdletBinding()]
+    param()
+    $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
+    $principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList $identity
+    $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
+}
+
+# ---- Virtual networks: found again by their notes, since names need not be unique.
+
+function Get-KitSwitch {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][AllowEmptyString()][string]$Id)
+    $mark = 'hvmigrate:' + $Id
+    @(Get-VMSwitch | Where-Object { $_.Notes -ceq $mark }) | Select-Object -First 1
+}
+
+function Test-KitSwitch {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Id)
+    $null -ne (Get-KitSwitch -Id $Id)
+}
+
+function Remove-KitSwitch {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Id)
+    $switch = Get-KitSwitch -Id $Id
+    if ($null -ne $switch) {
+        Remove-VMSwitch -VMSwitch $switch -Force
+    }
+}
+
+# Windows gives each internal network an adapter of the management operating system with the name of the network.
+function Remove-KitAutomaticAdapter {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$SwitchId)
+    $switch = Get-KitSwitch -Id $SwitchId
+    $adapters = @(Get-VMNetworkAdapter -ManagementOS | Where-Object { $_.SwitchId -eq $switch.Id })
+    foreach ($adapter in $adapters) {
+        Remove-VMNetworkAdapter -VMNetworkAdapter $adapter
+    }
+}
+
+function Write-KitReconnect {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$SwitchName,
+        [Parameter(Mandatory = $true)][bool]$AllowManagementOS
+    )
+    Write-Warning -Message ("The virtual network '{0}' was external and is now internal. Connect it to a physical network adapter: " -f $SwitchName)
+    Write-Warning -Message ("    Set-VMSwitch -Name '{0}' -NetAdapterName '<adapter, see Get-NetAdapter>' -AllowManagementOS `${1}" -f $SwitchName.Replace("'", "''"), $AllowManagementOS)
+}
+
+# ---- Virtual adapters of the management operating system.
+
+function Get-KitManagementAdapter {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Name)
+    @(Get-VMNetworkAdapter -ManagementOS | Where-Object { $_.Name -ceq $Name }) | Select-Object -First 1
+}
+
+function Test-KitManagementAdapter {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Name)
+    $null -ne (Get-KitManagementAdapter -Name $Name)
+}
+
+function Remove-KitManagementAdapter {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Name)
+    $adapter = Get-KitManagementAdapter -Name $Name
+    if ($null -ne $adapter) {
+        Remove-VMNetworkAdapter -VMNetworkAdapter $adapter
+    }
+}
+
+# The interface index of a new adapter; Windows needs some seconds until it is there.
+function Wait-KitInterface {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Name)
+    $alias = 'vEthernet (' + $Name + ')'
+    foreach ($attempt in 1..60) {
+        $id = ''
+        $adapter = Get-KitManagementAdapter -Name $Name
+        if ($null -ne $adapter) {
+            $id = [string]$adapter.DeviceId
+        }
+        $found = @(Get-NetAdapter | Where-Object { ($_.Name -ceq $alias) -or (($id.Length -gt 0) -and ($_.InterfaceGuid -eq $id)) })
+        if ($found.Count -gt 0) {
+            return $found[0].InterfaceIndex
+        }
+        Start-Sleep -Seconds 1
+    }
+    throw ("The network adapter '{0}' did not appear within a minute. Look into Get-NetAdapter and run the script again." -f $alias)
+}
+
+function Get-KitAdapterConfiguration {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][int]$InterfaceIndex)
+    Get-WmiObject -Class 'Win32_NetworkAdapterConfiguration' -Filter ('InterfaceIndex = {0}' -f $InterfaceIndex)
+}
+
+function Set-KitNetbios {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][int]$InterfaceIndex,
+        [string[]]$WinsServers = @(),
+        [int]$Mode = -1
+    )
+    $configuration = Get-KitAdapterConfiguration -InterfaceIndex $InterfaceIndex
+    if ($WinsServers.Count -gt 0) {
+        $second = ''
+        if ($WinsServers.Count -gt 1) {
+            $second = $WinsServers[1]
+        }
+        $result = $configuration.SetWINSServer($WinsServers[0], $second)
+        if ($result.ReturnValue -gt 1) {
+            throw ('SetWINSServer answered {0}.' -f $result.ReturnValue)
+        }
+    }
+    if ($Mode -ge 0) {
+        $result = $configuration.SetTcpipNetbios($Mode)
+        if ($result.ReturnValue -gt 1) {
+            throw ('SetTcpipNetbios answered {0}.' -f $result.ReturnValue)
+        }
+    }
+}
+
+function Set-KitBinding {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][int]$InterfaceIndex,
+        [Parameter(Mandatory = $true)][string]$ComponentID,
+        [Parameter(Mandatory = $true)][bool]$Enabled
+    )
+    $adapter = @(Get-NetAdapter | Where-Object { $_.InterfaceIndex -eq $InterfaceIndex }) | Select-Object -First 1
+    $bindings = @(Get-NetAdapterBinding | Where-Object { ($_.Name -ceq $adapter.Name) -and ($_.ComponentID -eq $ComponentID) })
+    foreach ($binding in $bindings) {
+        if ($Enabled) {
+            Enable-NetAdapterBinding -InputObject $binding
+        }
+        else {
+            Disable-NetAdapterBinding -InputObject $binding
+        }
+    }
+    if ($bindings.Count -eq 0) {
+        Write-Warning -Message ("'{0}' has no component '{1}' to bind." -f $adapter.Name, $ComponentID)
+    }
+}
+
+# ---- Settings of the host.
+
+function Get-KitRegistryValue {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Path,
+        [Parameter(Mandatory = $true)][string]$Name
+    )
+    if (-not (Test-Path -LiteralPath $Path)) {
+        return $null
+    }
+    $key = Get-Item -LiteralPath $Path
+    $key.GetValue($Name, $null)
+}
+
+# Keeps what was set before, once, so that Undo-HyperVRole.ps1 can put it back.
+function Save-KitHostSettings {
+    [CmdletBinding()]
+    param()
+    if ([System.IO.File]::Exists($KitBefore)) {
+        return
+    }
+    if (-not [System.IO.Directory]::Exists($KitState)) {
+        [void][System.IO.Directory]::CreateDirectory($KitState)
+    }
+    $settings = Get-VMHost
+    $before = New-Object -TypeName System.Management.Automation.PSObject -Property @{
+        MacAddressMinimum = $settings.MacAddressMinimum
+        MacAddressMaximum = $settings.MacAddressMaximum
+        VirtualHardDiskPath = $settings.VirtualHardDiskPath
+        VirtualMachinePath = $settings.VirtualMachinePath
+        NumaSpanningEnabled = $settings.NumaSpanningEnabled
+        StoreLocation = Get-KitRegistryValue -Path $KitHyperVKey -Name 'StoreLocation'
+        TenGigVmqEnabled = Get-KitRegistryValue -Path $KitSwitchKey -Name 'TenGigVmqEnabled'
+        BelowTenGigVmqEnabled = Get-KitRegistryValue -Path $KitSwitchKey -Name 'BelowTenGigVmqEnabled'
+    }
+    [System.IO.File]::WriteAllText($KitBefore, (ConvertTo-Json -InputObject $before))
+}
+
+function Restore-KitHostSettings {
+    [CmdletBinding()]
+    param()
+    if (-not [System.IO.File]::Exists($KitBefore)) {
+        return
+    }
+    $before = Read-KitJson -Path $KitBefore
+    Set-VMHost -MacAddressMinimum $before.MacAddressMinimum -MacAddressMaximum $before.MacAddressMaximum
+    Set-VMHost -VirtualHardDiskPath $before.VirtualHardDiskPath
+    Set-VMHost -VirtualMachinePath $before.VirtualMachinePath
+    Set-VMHost -NumaSpanningEnabled $before.NumaSpanningEnabled
+    foreach ($name in @('TenGigVmqEnabled', 'BelowTenGigVmqEnabled')) {
+        Restore-KitRegistryValue -Path $KitSwitchKey -Name $name -Type 'DWord' -Value $before.$name
+    }
+    Restore-KitRegistryValue -Path $KitHyperVKey -Name 'StoreLocation' -Type 'String' -Value $before.StoreLocation
+    Restart-Service -Name 'vmms' -Force
+}
+
+function Restore-KitRegistryValue {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Path,
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][string]$Type,
+        [AllowNull()]$Value
+    )
+    if ($null -ne $Value) {
+        [void](New-ItemProperty -LiteralPath $Path -Name $Name -PropertyType $Type -Value $Value -Force)
+    }
+    elseif ($null -ne (Get-KitRegistryValue -Path $Path -Name $Name)) {
+        Remove-ItemProperty -LiteralPath $Path -Name $Name
+    }
+}
+
+function Test-KitHostSetting {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Property,
+        [Parameter(Mandatory = $true)]$Value
+    )
+    $settings = Get-VMHost
+    ([string]$settings.$Property) -eq ([string]$Value)
+}
+
+function New-KitFolder {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Path)
+    $drive = [System.IO.Path]::GetPathRoot($Path)
+    if (-not [System.IO.Directory]::Exists($drive)) {
+        throw ("The folder '{0}' of the old host is wanted as a default folder, but this host has no '{1}'. Add the volume, or leave the setting out and run hvmigrate again." -f $Path, $drive)
+    }
+    [void][System.IO.Directory]::CreateDirectory($Path)
+}
+
+function Test-KitQueueValue {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][int]$Value
+    )
+    (Get-KitRegistryValue -Path $KitSwitchKey -Name $Name) -eq $Value
+}
+
+function Set-KitQueueValue {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][int]$Value
+    )
+    if (-not (Test-Path -LiteralPath $KitSwitchKey)) {
+        [void](New-Item -Path $KitSwitchKey -Force)
+    }
+    [void](New-ItemProperty -LiteralPath $KitSwitchKey -Name $Name -PropertyType 'DWord' -Value $Value -Force)
+    Write-Warning -Message ('{0} = {1} takes effect when the host has been started again.' -f $Name, $Value)
+}
+
+function Get-KitStorePath {
+    [CmdletBinding()]
+    param()
+    [System.IO.Path]::Combine($env:ProgramData, 'Microsoft\Windows\Hyper-V\MigratedStore.xml')
+}
+
+function Test-KitAuthorizationStore {
+    [CmdletBinding()]
+    param()
+    (Get-KitRegistryValue -Path $KitHyperVKey -Name 'StoreLocation') -eq ('msxml://' + (Get-KitStorePath))
+}
+
+# The old store lies beside the new host's own one, and Hyper-V is told to use it. The own one stays as it is.
+function Set-KitAuthorizationStore {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Path)
+    $target = Get-KitStorePath
+    [System.IO.File]::Copy($Path, $target, $true)
+    [void](New-ItemProperty -LiteralPath $KitHyperVKey -Name 'StoreLocation' -PropertyType 'String' -Value ('msxml://' + $target) -Force)
+    Restart-Service -Name 'vmms' -Force
+}

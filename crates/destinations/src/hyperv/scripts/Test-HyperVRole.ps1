@@ -1,0 +1,281 @@
+#requires -Version 3.0
+<#
+.SYNOPSIS
+Compares this host with what the kit wanted, setting by setting. Changes nothing. Ends with code 4 when something differs.
+#>
+[CmdletBinding()]
+param()
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
+Import-Module -Name 'Hyper-V'
+
+function ConvertTo-KitMac {
+    [CmdletBinding()]
+    param([AllowEmptyString()][string]$Mac)
+    ($Mac -replace '(..)(?=.)', '$1-').ToUpperInvariant()
+}
+
+function ConvertTo-KitVlan {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Vlan)
+    switch ([string]$Vlan.OperationMode) {
+        'Access' {
+            'access {0}' -f $Vlan.AccessVlanId
+        }
+        'Trunk' {
+            'trunk native {0} allowed {1}' -f $Vlan.NativeVlanId, (@($Vlan.AllowedVlanIdList) -join ',')
+        }
+        default {
+            ([string]$Vlan.OperationMode).ToLowerInvariant()
+        }
+    }
+}
+
+function ConvertTo-KitTarget {
+    [CmdletBinding()]
+    param([AllowNull()][AllowEmptyString()][string]$Path)
+    $start = $Kit.TrimEnd('\') + '\'
+    if ($Path.StartsWith($start, [System.StringComparison]::OrdinalIgnoreCase)) {
+        return $Path.Substring($start.Length).Replace('\', '/')
+    }
+    $Path
+}
+
+function Read-KitHostSettings {
+    [CmdletBinding()]
+    param()
+    $settings = Get-VMHost
+    $found = @{}
+    $found['mac-range.minimum'] = ConvertTo-KitMac -Mac $settings.MacAddressMinimum
+    $found['mac-range.maximum'] = ConvertTo-KitMac -Mac $settings.MacAddressMaximum
+    $found['virtual-hard-disk-path'] = [string]$settings.VirtualHardDiskPath
+    $found['virtual-machine-path'] = [string]$settings.VirtualMachinePath
+    $found['numa-spanning'] = ([string]$settings.NumaSpanningEnabled).ToLowerInvariant()
+    $found['vmq.ten-gigabit'] = [string](Get-KitRegistryValue -Path $KitSwitchKey -Name 'TenGigVmqEnabled')
+    $found['vmq.below-ten-gigabit'] = [string](Get-KitRegistryValue -Path $KitSwitchKey -Name 'BelowTenGigVmqEnabled')
+    $found
+}
+
+function Read-KitSwitchSettings {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Definition)
+    $found = @{}
+    $switch = Get-KitSwitch -Id $Definition.id
+    if ($null -ne $switch) {
+        $found['kind'] = ([string]$switch.SwitchType).ToLowerInvariant()
+        if ($found['kind'] -eq 'external') {
+            $adapter = @(Get-NetAdapter | Where-Object { $_.InterfaceDescription -eq $switch.NetAdapterInterfaceDescription }) | Select-Object -First 1
+            if ($null -ne $adapter) {
+                $found['adapter'] = [string]$adapter.Name
+            }
+        }
+    }
+    $found
+}
+
+function Read-KitManagementAdapterSettings {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Definition)
+    $found = @{}
+    $adapter = Get-KitManagementAdapter -Name $Definition.name
+    if ($null -eq $adapter) {
+        return $found
+    }
+    $found['switch'] = [string]$adapter.SwitchName
+    $found['mac'] = ConvertTo-KitMac -Mac $adapter.MacAddress
+    $found['vlan'] = ConvertTo-KitVlan -Vlan (Get-VMNetworkAdapterVlan -VMNetworkAdapter $adapter)
+    $index = Wait-KitInterface -Name $Definition.name
+    $interface = @(Get-NetIPInterface | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.AddressFamily -eq 'IPv4') }) | Select-Object -First 1
+    $found['ip.dhcp'] = ([string]([string]$interface.Dhcp -eq 'Enabled')).ToLowerInvariant()
+    $addresses = @(Get-NetIPAddress | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.PrefixOrigin -eq 'Manual') })
+    $found['ip.addresses'] = @($addresses | ForEach-Object { '{0}/{1}' -f $_.IPAddress, $_.PrefixLength }) -join ' '
+    $routes = @(Get-NetRoute | Where-Object { ($_.InterfaceIndex -eq $index) -and (('0.0.0.0/0', '::/0') -contains $_.DestinationPrefix) })
+    $found['ip.gateways'] = @($routes | ForEach-Object { [string]$_.NextHop }) -join ' '
+    $servers = @(Get-DnsClientServerAddress | Where-Object { $_.InterfaceIndex -eq $index } | ForEach-Object { $_.ServerAddresses })
+    $found['ip.dns'] = $servers -join ' '
+    $found
+}
+
+function Add-KitDriveSettings {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Machine,
+        [Parameter(Mandatory = $true)][hashtable]$Found
+    )
+    foreach ($drive in @(Get-VMHardDiskDrive -VM $Machine)) {
+        $slot = '{0}{1}-{2}' -f ([string]$drive.ControllerType).ToLowerInvariant(), $drive.ControllerNumber, $drive.ControllerLocation
+        $Found['drive.' + $slot] = 'disk ' + (ConvertTo-KitTarget -Path $drive.Path)
+    }
+    foreach ($drive in @(Get-VMDvdDrive -VM $Machine)) {
+        $slot = 'ide{0}-{1}' -f $drive.ControllerNumber, $drive.ControllerLocation
+        $value = 'empty dvd'
+        if (([string]$drive.Path).Length -gt 0) {
+            $value = 'image ' + (ConvertTo-KitTarget -Path $drive.Path)
+        }
+        $Found['drive.' + $slot] = $value
+    }
+    foreach ($drive in @(Get-VMFloppyDiskDrive -VM $Machine)) {
+        if (([string]$drive.Path).Length -gt 0) {
+            $Found['drive.floppy0-0'] = 'image ' + (ConvertTo-KitTarget -Path $drive.Path)
+        }
+    }
+}
+
+function Add-KitAdapterSettings {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Machine,
+        [Parameter(Mandatory = $true)][hashtable]$Found,
+        [Parameter(Mandatory = $true)]$Definition
+    )
+    # The adapters are listed in an order of their own: each one of the kit is looked up by its kind, name and static address.
+    $left = New-Object -TypeName System.Collections.ArrayList
+    foreach ($adapter in @(Get-VMNetworkAdapter -VM $Machine)) {
+        [void]$left.Add($adapter)
+    }
+    $number = 0
+    foreach ($wanted in @($Definition.configuration.adapters)) {
+        $mac = ([string]$wanted.mac).Replace('-', '')
+        $fitting = @($left | Where-Object { ($_.Name -ceq $wanted.name) -and ($_.IsLegacy -eq ($wanted.kind -eq 'legacy')) })
+        if ($wanted.mac_is_static) {
+            $fitting = @($fitting | Where-Object { $_.MacAddress -eq $mac })
+        }
+        if ($fitting.Count -gt 0) {
+            $adapter = $fitting[0]
+            $left.Remove($adapter)
+            $key = 'adapter{0}.' -f $number
+            $Found[$key + 'name'] = [string]$adapter.Name
+            $Found[$key + 'kind'] = 'Synthetic'
+            if ($adapter.IsLegacy) {
+                $Found[$key + 'kind'] = 'Legacy'
+            }
+            $Found[$key + 'mac-is-static'] = ([string](-not $adapter.DynamicMacAddressEnabled)).ToLowerInvariant()
+            $Found[$key + 'mac'] = ConvertTo-KitMac -Mac $adapter.MacAddress
+            $Found[$key + 'switch'] = [string]$adapter.SwitchName
+            $Found[$key + 'vlan'] = ConvertTo-KitVlan -Vlan (Get-VMNetworkAdapterVlan -VMNetworkAdapter $adapter)
+            $Found[$key + 'mac-spoofing'] = ([string]([string]$adapter.MacAddressSpoofing -eq 'On')).ToLowerInvariant()
+        }
+        $number++
+    }
+}
+
+function Add-KitFirmwareSettings {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Machine,
+        [Parameter(Mandatory = $true)][hashtable]$Found
+    )
+    $settings = Get-KitSystemSettings -Machine $Machine
+    $Found['firmware.bios-guid'] = ([string]$settings.BIOSGUID).Trim('{', '}').ToUpperInvariant()
+    $Found['firmware.bios-serial-number'] = [string]$settings.BIOSSerialNumber
+    $Found['firmware.base-board-serial-number'] = [string]$settings.BaseBoardSerialNumber
+    $Found['firmware.chassis-serial-number'] = [string]$settings.ChassisSerialNumber
+    $Found['firmware.chassis-asset-tag'] = [string]$settings.ChassisAssetTag
+    $words = @{ 'Floppy' = 'floppy'; 'CD' = 'optical'; 'IDE' = 'hard-drive'; 'LegacyNetworkAdapter' = 'network' }
+    $bios = Get-VMBios -VM $Machine
+    $Found['firmware.boot-order'] = @($bios.StartupOrder | ForEach-Object { $words[[string]$_] }) -join ' '
+}
+
+function Read-KitMachineSettings {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Definition)
+    $found = @{}
+    $machine = Get-KitMachine -Folder $Definition.folder
+    if ($null -eq $machine) {
+        return $found
+    }
+    $mib = 1048576
+    $found['name'] = [string]$machine.Name
+    $found['notes'] = [string]$machine.Notes
+    $found['generation'] = '1'
+    $memory = Get-VMMemory -VM $machine
+    $found['memory.startup-mib'] = [string]($memory.Startup / $mib)
+    $found['memory.dynamic'] = ([string]$memory.DynamicMemoryEnabled).ToLowerInvariant()
+    $found['memory.minimum-mib'] = [string]($memory.Minimum / $mib)
+    $found['memory.maximum-mib'] = [string]($memory.Maximum / $mib)
+    $found['memory.buffer-percent'] = [string]$memory.Buffer
+    $found['memory.weight'] = [string]($memory.Priority * 100)
+    $processor = Get-VMProcessor -VM $machine
+    $found['processors.count'] = [string]$processor.Count
+    $found['processors.limit'] = [string]($processor.Maximum * 1000)
+    $found['processors.reserve'] = [string]($processor.Reserve * 1000)
+    $found['processors.weight'] = [string]$processor.RelativeWeight
+    $found['processors.compatibility-for-migration'] = ([string]$processor.CompatibilityForMigrationEnabled).ToLowerInvariant()
+    $found['processors.compatibility-for-older-systems'] = ([string]$processor.CompatibilityForOlderOperatingSystemsEnabled).ToLowerInvariant()
+    Add-KitFirmwareSettings -Machine $machine -Found $found
+    Add-KitDriveSettings -Machine $machine -Found $found
+    Add-KitAdapterSettings -Machine $machine -Found $found -Definition $Definition
+    foreach ($port in @(Get-VMComPort -VM $machine)) {
+        if (([string]$port.Path).Length -gt 0) {
+            $found['com' + ([string]$port.Id).Substring(([string]$port.Id).Length - 1)] = [string]$port.Path
+        }
+    }
+    Add-KitServiceSettings -Machine $machine -Found $found
+    $found['action.start'] = [string]$machine.AutomaticStartAction
+    $found['action.stop'] = [string]$machine.AutomaticStopAction
+    $found['action.start-delay'] = [string]$machine.AutomaticStartDelay
+    $found
+}
+
+function Add-KitServiceSettings {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Machine,
+        [Parameter(Mandatory = $true)][hashtable]$Found
+    )
+    $classes = @{
+        '84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47' = 'Heartbeat'
+        '2A34B1C2-FD73-4043-8A5B-DD2159BC743F' = 'KeyValuePairExchange'
+        '9F8233AC-BE49-4C79-8EE3-E7E1985B2077' = 'Shutdown'
+        '2497F4DE-E9FA-4204-80E4-4B75C46419C0' = 'TimeSynchronization'
+        '5CED1297-4598-4915-A5FC-AD21BB4D02A4' = 'Vss'
+    }
+    foreach ($service in @(Get-VMIntegrationService -VM $Machine)) {
+        $class = ([string]$service.Id).Substring([System.Math]::Max(0, ([string]$service.Id).Length - 36)).ToUpperInvariant()
+        if ($classes.ContainsKey($class) -and (-not $service.Enabled)) {
+            $Found['integration-service.' + $classes[$class]] = 'disabled'
+        }
+    }
+}
+
+$checked = 0
+$different = 0
+$role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
+foreach ($step in @($role.steps)) {
+    $document = Read-KitJson -Path (Get-KitPath -Relative $step.definition)
+    switch ($step.kind) {
+        'settings' {
+            $found = Read-KitHostSettings
+        }
+        'network' {
+            $found = Read-KitSwitchSettings -Definition $document.definition
+        }
+        'management-adapter' {
+            $found = Read-KitManagementAdapterSettings -Definition $document.definition
+        }
+        'machine' {
+            $found = Read-KitMachineSettings -Definition $document.definition
+        }
+    }
+    if (($step.kind -eq 'settings') -and (Test-KitAuthorizationStore)) {
+        $wanted = @($document.settings | Where-Object { $_.item -eq 'authorization-store' }) | Select-Object -First 1
+        if ($null -ne $wanted) {
+            $found['authorization-store'] = [string]$wanted.value
+        }
+    }
+    foreach ($setting in @($document.settings)) {
+        $checked++
+        $value = 'nothing'
+        if ($found.ContainsKey($setting.item)) {
+            $value = [string]$found[$setting.item]
+        }
+        if ($value -cne [string]$setting.value) {
+            $different++
+            Write-Warning -Message ("{0}: {1} is '{2}' instead of '{3}'." -f $step.title, $setting.item, $value, $setting.value)
+        }
+    }
+}
+Write-Output -InputObject ('{0} settings were compared, {1} differ.' -f $checked, $different)
+if ($different -gt 0) {
+    exit 4
+}

@@ -1,0 +1,34 @@
+#requires -Version 3.0
+<#
+.SYNOPSIS
+Takes back what Import-HyperVRole.ps1 did, in the reverse order. The copied disks and files stay.
+.EXAMPLE
+.\Undo-HyperVRole.ps1 -WhatIf
+#>
+[CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]
+param()
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
+
+if (-not (Test-KitAdministrator)) {
+    throw 'Run this script in a PowerShell that was started as administrator.'
+}
+Import-Module -Name 'Hyper-V'
+$role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
+$results = Read-KitLog
+$steps = @($role.steps)
+[System.Array]::Reverse($steps)
+foreach ($step in $steps) {
+    $result = $results[$step.id]
+    # A step that was begun or failed may have made something too.
+    if (($null -eq $result) -or ($result -eq 'undone')) {
+        continue
+    }
+    if ($PSCmdlet.ShouldProcess($env:COMPUTERNAME, 'Take back: ' + $step.title)) {
+        $ConfirmPreference = 'None'
+        & (Get-KitPath -Relative $step.file) -Mode 'Undo'
+        Write-KitLog -Step $step.id -Result 'undone'
+        Write-Output -InputObject ('Taken back: ' + $step.title)
+        $ConfirmPreference = 'High'
+    }
+}
