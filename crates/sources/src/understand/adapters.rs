@@ -10,7 +10,7 @@ use hvm_model::network::IpSettings;
 use super::registry::{Looked, RegKey};
 use super::{Reading, ip};
 
-const NET_CLASS: &str = r"Control\Class\{4d36e972-e325-11ce-bfc1-08002be10318}";
+pub(super) const NET_CLASS: &str = r"Control\Class\{4d36e972-e325-11ce-bfc1-08002be10318}";
 const CONNECTIONS: &str = r"Control\Network\{4D36E972-E325-11CE-BFC1-08002BE10318}";
 /// The protocol of the virtual switch.
 const SWITCH_PROTOCOL: &str = "VMSP";

@@ -107,7 +107,9 @@ fn owners(machines: &Machines, files: &[CheckpointFile], chains: &Chains<'_>) ->
     }
     let by_disk = disk_owners(machines, chains);
     for file in files {
-        let owner = disk_paths(&file.configuration.drives).find_map(|path| by_disk.get(&path.key()));
+        let mut keys = disk_paths(&file.configuration.drives)
+            .flat_map(|path| std::iter::once(path.key()).chain(chains.ancestors(path)));
+        let owner = keys.find_map(|key| by_disk.get(&key));
         if let (Some(owner), false) = (owner, owner_of.contains_key(&file.id)) {
             owner_of.insert(file.id.clone(), owner.clone());
         }

@@ -7,7 +7,7 @@ use hvm_model::host::{AccessEntry, DcomRestriction};
 use super::Reading;
 use super::registry::Looked;
 
-const OLE: &str = r"Microsoft\Ole";
+pub(super) const OLE: &str = r"Microsoft\Ole";
 
 /// Value name and the entries that allow something by default: SID and mask.
 const DEFAULTS: [(&str, [(&str, u32); 4]); 2] = [

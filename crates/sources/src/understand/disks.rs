@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hvm_formats::disk::{self, DiskError, Layer, LayerFormat, MAX_LAYERS, ParentGate};
+use hvm_formats::disk::{self, DiskError, ExtentKind, Layer, LayerFormat, MAX_LAYERS, ParentGate, VirtualDisk};
 use hvm_formats::io::SharedFile;
 use hvm_model::disk::DiskFile;
 use hvm_model::finding::Subject;
@@ -16,6 +16,13 @@ use super::Reading;
 use super::machines::Machines;
 use crate::error::ReachError;
 use crate::gate::TreeGate;
+
+/// Most sectors of a doubtful disk that are read.
+const MAX_PROBES: usize = 4_000_000;
+/// Distance of the sectors where no layer has blocks, bytes.
+const PROBE_STEP: u64 = 2 << 20;
+/// Length of a sector.
+const SECTOR: u64 = 512;
 
 /// Disks and images.
 pub(super) struct Files {
@@ -130,6 +137,11 @@ impl Disks<'_> {
                     let parent = layers.get(index + 1).map(|parent| WindowsPath::new(&parent.name));
                     self.add(layer, parent);
                 }
+                if layers.iter().any(|layer| !layer.remarks.is_empty())
+                    && let Err(error) = probe(&*opened)
+                {
+                    self.bad.insert(path.key(), broken(&error));
+                }
             }
             Err(error) => {
                 self.bad.insert(path.key(), broken(&error));
@@ -175,6 +187,29 @@ impl Disks<'_> {
             path,
         });
     }
+}
+
+/// Reads one sector of each block: a file that was cut opens by its headers, and only some of its blocks are missing.
+fn probe(disk: &dyn VirtualDisk) -> Result<(), DiskError> {
+    let blocks = disk.layers().iter().map(|layer| u64::from(layer.block_size)).filter(|size| *size >= SECTOR);
+    let step = blocks.min().unwrap_or(PROBE_STEP);
+    let mut sector = [0; SECTOR as usize];
+    let mut at = 0;
+    for _ in 0..MAX_PROBES {
+        if disk.size().saturating_sub(at) < SECTOR {
+            break;
+        }
+        let run = disk.extent(at)?;
+        if run.kind == ExtentKind::Data {
+            disk.read_at(at, &mut sector)?;
+        }
+        let end = run.start.saturating_add(run.len.max(1));
+        at = match run.kind {
+            ExtentKind::Data => end.min((at / step).saturating_add(1).saturating_mul(step)),
+            ExtentKind::Zero => end,
+        };
+    }
+    Ok(())
 }
 
 fn format_name(format: LayerFormat) -> &'static str {

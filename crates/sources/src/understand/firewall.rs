@@ -11,6 +11,8 @@ use super::Reading;
 use super::registry::RegKey;
 
 const POLICY: &str = r"Services\SharedAccess\Parameters\FirewallPolicy";
+/// All rules.
+pub(super) const RULES: &str = r"Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules";
 /// Fields that restrict a rule; the installed ones have none of them.
 const RESTRICTIONS: [&str; 9] = ["Profile", "RA4", "RA6", "LA4", "LA6", "IF", "IFType", "RA42", "RA62"];
 /// Programs of the installed rules.
@@ -29,7 +31,7 @@ pub(super) fn read(reading: &Reading<'_>) -> Firewall {
         hyper_v_rules: 0,
         changes: Vec::new(),
     };
-    let Some(key) = reading.system.existing(&format!("{POLICY}\\FirewallRules")) else { return firewall };
+    let Some(key) = reading.system.existing(RULES) else { return firewall };
     for value in key.values() {
         let Ok(text) = value.as_string() else { continue };
         let is_own = is_own_id(value.name());

@@ -72,13 +72,14 @@ pub(crate) fn inventory(reading: Reading<'_>, source: SourceDescription) -> Inve
     let files = disks::read(&reading, &mut machines);
     checkpoints::attach(&reading, &mut machines, &files.disks);
     let persistent_routes = ip::persistent_routes(&reading);
+    let unknowns = unknowns::list(&reading, &host);
     let mut problems = reading.system.problems();
     problems.extend(reading.software.problems());
     problems.extend(reading.problems.take());
     Inventory {
         schema: SCHEMA_VERSION,
         source,
-        unknowns: unknowns::list(&host),
+        unknowns,
         host,
         switches: networks.switches,
         adapters: networks.adapters,

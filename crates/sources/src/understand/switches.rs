@@ -15,6 +15,8 @@ use super::adapters::{Nic, Nics, Role};
 use super::hyperv::SWITCH_DRIVER;
 use super::registry::{RegKey, raw_text, searchable};
 
+/// All switches.
+pub(super) const LIST: &str = r"Services\VMSMP\Parameters\SwitchList";
 /// Deepest key below a switch or port that is looked at.
 const MAX_DEPTH: usize = 8;
 /// Most values of one switch or port that are kept.
@@ -65,7 +67,7 @@ pub(super) struct Read {
 }
 
 pub(super) fn read(reading: &Reading<'_>, nics: &Nics) -> Networks {
-    let list = reading.system.key(&format!("{SWITCH_DRIVER}\\SwitchList"));
+    let list = reading.system.key(LIST);
     let unknown = match &list {
         super::registry::Looked::Unreadable(reason) => Some(reason.clone()),
         _ => None,

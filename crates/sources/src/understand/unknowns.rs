@@ -3,6 +3,9 @@
 use hvm_model::found::{Found, Unknown};
 use hvm_model::host::{Host, WindowsRelease};
 
+use super::registry::Looked;
+use super::{Reading, adapters, dcom, firewall, switches};
+
 /// Item, reason, how to learn.
 const ALWAYS: [(&str, &str, &str); 7] = [
     (
@@ -52,7 +55,39 @@ pub(super) fn wmi_namespaces() -> Found<Vec<String>> {
     Found::unknown("The rights on WMI namespaces are inside the WMI repository, where files do not tell them.")
 }
 
-pub(super) fn list(host: &Host) -> Vec<Unknown> {
+/// Parts of the hives whose lists would look empty when they cannot be read: hive, key, item, how to learn.
+const LISTS: [(Hive, &str, &str, &str); 5] = [
+    (
+        Hive::Software,
+        dcom::OLE,
+        "DCOM restrictions",
+        "On the host: dcomcnfg > My Computer > Properties > COM Security.",
+    ),
+    (Hive::System, firewall::RULES, "Firewall rules", "On the host: netsh advfirewall firewall show rule name=all"),
+    (Hive::System, switches::LIST, "Virtual networks", "On the host: Virtual Network Manager of Hyper-V Manager."),
+    (Hive::System, adapters::NET_CLASS, "Network adapters", "On the host: ipconfig /all"),
+    (Hive::System, "Services", "Other server roles", "On the host: servermanagercmd -query, or Get-WindowsFeature."),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hive {
+    System,
+    Software,
+}
+
+fn unreadable_lists(reading: &Reading<'_>) -> impl Iterator<Item = Unknown> {
+    LISTS.iter().filter_map(|(hive, key, item, how_to_learn)| {
+        let hive = if *hive == Hive::System { &reading.system } else { &reading.software };
+        match hive.key(key) {
+            Looked::Unreadable(reason) => {
+                Some(Unknown { item: (*item).to_owned(), reason, how_to_learn: (*how_to_learn).to_owned() })
+            }
+            _ => None,
+        }
+    })
+}
+
+pub(super) fn list(reading: &Reading<'_>, host: &Host) -> Vec<Unknown> {
     let mut list: Vec<Unknown> = ALWAYS
         .iter()
         .map(|(item, reason, how_to_learn)| Unknown {
@@ -69,5 +104,6 @@ pub(super) fn list(host: &Host) -> Vec<Unknown> {
             how_to_learn: "On the host: Hyper-V Manager > Hyper-V Settings > NUMA Spanning.".to_owned(),
         });
     }
+    list.extend(unreadable_lists(reading));
     list
 }
