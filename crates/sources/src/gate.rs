@@ -27,9 +27,9 @@ impl<'a> TreeGate<'a> {
     }
 }
 
-/// True for a locator that counts from the child's folder.
+/// True for a locator that counts from the child's folder, of a VHD or a VHDX.
 pub(crate) fn is_relative(locator: &ParentLocator) -> bool {
-    matches!(locator.platform.as_str(), "W2ru" | "Wi2r")
+    matches!(locator.platform.as_str(), "W2ru" | "Wi2r" | "relative_path")
 }
 
 /// The file names that the parent may have, without repeats.

@@ -200,7 +200,7 @@ fn media_and_saved_states_are_read() {
         panic!("{:?}", saved.state)
     };
     assert!(memory.as_str().ends_with(".bin") && state.as_str().ends_with(".vsv"));
-    assert!(read.source.open_file(memory).unwrap().len() > 0);
+    assert!(!read.source.open_file(memory).unwrap().is_empty());
     let off = read.inventory.machines.iter().filter(|machine| machine.state == MachineState::Off).count();
     assert_eq!(off, read.inventory.machines.len() - 1);
 }

@@ -175,7 +175,7 @@ impl Disks<'_> {
         }
         self.known.insert(path.key(), self.list.len());
         self.list.push(DiskFile {
-            format: format_name(layer.format).to_owned(),
+            format: format_name(layer.format),
             virtual_size: ByteSize(layer.virtual_size),
             file_size: ByteSize(layer.file_size),
             allocated: ByteSize(layer.allocated),
@@ -212,14 +212,16 @@ fn probe(disk: &dyn VirtualDisk) -> Result<(), DiskError> {
     Ok(())
 }
 
-fn format_name(format: LayerFormat) -> &'static str {
-    match format {
-        LayerFormat::Raw => "raw",
-        LayerFormat::VhdFixed => "vhd-fixed",
-        LayerFormat::VhdDynamic => "vhd-dynamic",
-        LayerFormat::VhdDifferencing => "vhd-differencing",
-        LayerFormat::Qcow2 => "qcow2",
+/// The format's name in the inventory: `VhdDynamic` → `vhd-dynamic`.
+fn format_name(format: LayerFormat) -> String {
+    let mut name = String::new();
+    for letter in format!("{format:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
     }
+    name
 }
 
 fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, String) {
@@ -254,4 +256,15 @@ fn broken(error: &DiskError) -> (String, String, Place, String) {
         ),
     };
     (kind.to_owned(), error.to_string(), Place::new(error.file(), ""), hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_have_the_names_of_the_inventory() {
+        assert_eq!(format_name(LayerFormat::VhdDifferencing), "vhd-differencing");
+        assert_eq!(format_name(LayerFormat::Raw), "raw");
+    }
 }
