@@ -4,7 +4,6 @@
 //! called the machine, and it is found again by that folder: names need not be unique. It gets its name afterwards.
 
 use hvm_model::names::ByteSize;
-use hvm_model::network::SwitchKind;
 use hvm_model::role::{Role, RoleMachine};
 use hvm_model::vm::{
     AdapterKind, BootDevice, Connection, Controller, IntegrationService, Media, StartAction, StopAction, VmAdapter,
@@ -285,9 +284,4 @@ pub(crate) fn remaining(machine: &RoleMachine) -> Vec<String> {
         }
     }
     all
-}
-
-/// True for a switch that a person reconnects to a physical adapter.
-pub(crate) fn was_external(kind: SwitchKind) -> bool {
-    kind == SwitchKind::External
 }

@@ -28,6 +28,7 @@ use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
 use hvm_model::host::WindowsRelease;
 use hvm_model::names::{ByteSize, SwitchId, VmId};
 use hvm_model::plan::{Action, Plan, Step};
+use hvm_model::report::NotCarried;
 use hvm_model::role::{RoleMachine, RoleSwitch};
 use hvm_model::setting::{Carry, Setting, settings_of};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub(crate) struct Definition {
     pub step: String,
     /// The settings that the step brings.
     pub settings: Vec<Setting>,
+    /// The settings that cannot be put back as they were, with the reason; the script comes as near as it can.
+    pub not_carried: Vec<NotCarried>,
     /// The part of the role.
     pub definition: serde_json::Value,
 }
@@ -110,10 +113,22 @@ impl Kit {
             _ => return Err(DestinationError::NotMine { step: step.id.clone() }),
         };
         let paths = self.outputs(plan, step);
-        let carried = |setting: &Setting| setting.subject == subject && self.carries(setting) == Carry::Carried;
-        let settings = settings_of(role).into_iter().filter(carried).collect();
-        let path = paths.first().cloned().unwrap_or_default();
-        self.write_step(&paths, &script, &Definition { schema: 1, step: path, settings, definition })
+        let mut settings = settings_of(role);
+        settings.retain(|setting| setting.subject == subject);
+        let mut data = Definition {
+            schema: 1,
+            step: paths.first().cloned().unwrap_or_default(),
+            settings: Vec::new(),
+            not_carried: Vec::new(),
+            definition,
+        };
+        for setting in settings {
+            match self.carries(&setting) {
+                Carry::Carried => data.settings.push(setting),
+                Carry::NotCarried { reason } => data.not_carried.push(NotCarried { setting, reason }),
+            }
+        }
+        self.write_step(&paths, &script, &data)
     }
 }
 

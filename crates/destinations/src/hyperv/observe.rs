@@ -58,8 +58,15 @@ fn definitions(root: &Path) -> Result<BTreeMap<String, Definition>, DestinationE
 }
 
 /// The settings of the script; where the data beside it says something else, both are shown, so that the difference is seen.
-fn compared(found: Vec<Setting>, definition: Option<Definition>) -> Vec<Setting> {
-    let mut written = definition.map(|definition| definition.settings).unwrap_or_default();
+fn compared(mut found: Vec<Setting>, definition: Option<Definition>) -> Vec<Setting> {
+    let (mut written, lost) = match definition {
+        Some(definition) => (definition.settings, definition.not_carried),
+        None => Default::default(),
+    };
+    let is_lost = |found: &Setting| {
+        lost.iter().any(|lost| lost.setting.subject == found.subject && lost.setting.item == found.item)
+    };
+    found.retain(|setting| !is_lost(setting));
     written.sort();
     if written == found {
         return found;

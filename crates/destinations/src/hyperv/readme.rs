@@ -74,7 +74,7 @@ fn one_line(text: &str) -> String {
 fn manual(plan: &Plan) -> Vec<String> {
     let role = &plan.role;
     let mut all = Vec::new();
-    for switch in role.switches.iter().filter(|switch| switch.reconnect && machines::was_external(switch.source_kind)) {
+    for switch in role.switches.iter().filter(|switch| switch.reconnect) {
         all.push(format!(
             "The external virtual network '{}' was made as internal. Connect it: \
              Set-VMSwitch -Name ... -NetAdapterName ... -AllowManagementOS ... (Import prints the line to use).",

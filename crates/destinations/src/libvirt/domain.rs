@@ -24,7 +24,7 @@ pub(crate) struct Writer<'a> {
     pub domain_type: DomainType,
 }
 
-/// Items that hold under libvirt without anything being written for them. The metadata keeps them.
+/// Items that hold under libvirt without anything being written for them. The metadata keeps them, and those that are lost.
 fn is_neutral(item: &str) -> bool {
     let items = [
         "memory.dynamic",
@@ -81,16 +81,22 @@ impl Writer<'_> {
             .attribute("host", &self.plan.host)
             .attribute("tool", &self.plan.tool)
             .attribute(
+                "uuid",
+                if naming::keeps_bios_guid(&self.plan.role, machine) { "bios-guid" } else { "machine-id" },
+            )
+            .attribute(
                 "start",
                 if machine.configuration.actions.start == StartAction::Start { "Start" } else { "Nothing" },
             );
         let subject = format!("machine {}", machine.id);
-        for setting in settings_of(&self.plan.role) {
-            let ours = setting.subject == subject && is_neutral(&setting.item);
-            if ours && carries::carries(&setting) == Carry::Carried {
-                let neutral = Element::new("hvm:neutral").attribute("item", &setting.item);
-                source.push(neutral.attribute("value", &setting.value));
-            }
+        for setting in settings_of(&self.plan.role).into_iter().filter(|setting| setting.subject == subject) {
+            let name = match carries::carries(&setting) {
+                Carry::NotCarried { .. } => "hvm:lost",
+                Carry::Carried if is_neutral(&setting.item) => "hvm:neutral",
+                Carry::Carried => continue,
+            };
+            let element = Element::new(name).attribute("item", &setting.item);
+            source.push(element.attribute("value", &setting.value));
         }
         for (target, slot) in devices::slots(machine) {
             source.push(Element::new("hvm:drive").attribute("target", target).attribute("slot", slot));

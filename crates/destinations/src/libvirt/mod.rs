@@ -11,8 +11,6 @@ mod naming;
 mod network;
 mod observe;
 mod sh;
-#[cfg(test)]
-mod tests;
 mod xml;
 
 use std::path::{Path, PathBuf};

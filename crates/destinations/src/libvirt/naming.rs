@@ -1,5 +1,6 @@
 //! Names and ids under libvirt: names are unique there, and neither `/` nor control characters may occur.
 
+use hvm_model::names::VmId;
 use hvm_model::role::{Role, RoleMachine, RoleSwitch};
 
 use crate::names;
@@ -44,23 +45,22 @@ pub(crate) fn machine_file(machine: &RoleMachine) -> String {
     format!("machines/{}.xml", machine.folder)
 }
 
-/// UUID of a domain. The guest sees it as the id of its computer, so it is the BIOS GUID of the source where that is one and
-/// no other machine has it; else the id of the machine.
+fn bios_guid(machine: &RoleMachine) -> Option<VmId> {
+    machine.configuration.firmware.bios_guid.as_ref()?.parse().ok()
+}
+
+/// True when the UUID of the domain is the BIOS GUID: it is one, and no other machine has it.
+pub(crate) fn keeps_bios_guid(role: &Role, machine: &RoleMachine) -> bool {
+    let mut others = role.machines.iter().filter(|other| other.id != machine.id);
+    let own = bios_guid(machine);
+    own.is_some() && !others.any(|other| bios_guid(other) == own || Some(&other.id) == own.as_ref())
+}
+
+/// UUID of a domain. The guest sees it as the id of its computer, so it is the BIOS GUID of the source where it can be; else
+/// the id of the machine.
 pub(crate) fn uuid(role: &Role, machine: &RoleMachine) -> String {
-    let guid = |machine: &RoleMachine| {
-        let text = machine.configuration.firmware.bios_guid.as_deref()?;
-        text.parse::<hvm_model::names::VmId>().ok().map(|id| id.to_string())
-    };
-    let own = guid(machine);
-    let taken = role
-        .machines
-        .iter()
-        .filter(|other| other.id != machine.id)
-        .any(|other| guid(other) == own || own.as_deref() == Some(other.id.as_str()));
-    match own {
-        Some(guid) if !taken => guid.to_lowercase(),
-        _ => machine.id.as_str().to_lowercase(),
-    }
+    let guid = bios_guid(machine).filter(|_| keeps_bios_guid(role, machine));
+    guid.unwrap_or_else(|| machine.id.clone()).as_str().to_lowercase()
 }
 
 /// Name of the bridge that libvirt makes for a network: at most 15 bytes.

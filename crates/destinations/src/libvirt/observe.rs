@@ -89,7 +89,7 @@ impl Machine<'_, '_> {
         let machine = path(root, &["os", "type"]).and_then(|kind| kind.attribute("machine")).unwrap_or_default();
         items.push(("generation".to_owned(), if machine.contains("q35") { "2" } else { "1" }.to_owned()));
         self.resources(root, &mut items)?;
-        self.firmware(root, &mut items);
+        self.firmware(root, source, &mut items);
         self.drives(root, source, &mut items)?;
         self.adapters(root, source, &mut items)?;
         for neutral in source.children().filter(|node| node.has_tag_name((NAMESPACE, "neutral"))) {
@@ -99,6 +99,12 @@ impl Machine<'_, '_> {
         if let Some(start) = source.attribute("start") {
             items.push(("action.start".to_owned(), start.to_owned()));
         }
+        let lost: Vec<&str> = source
+            .children()
+            .filter(|node| node.has_tag_name((NAMESPACE, "lost")))
+            .filter_map(|node| node.attribute("item"))
+            .collect();
+        items.retain(|(item, _)| !lost.contains(&item.as_str()));
         self.all.extend(items.into_iter().map(|(item, value)| Setting::new(&subject, item, value)));
         Ok(())
     }
@@ -117,8 +123,10 @@ impl Machine<'_, '_> {
         Ok(())
     }
 
-    fn firmware(&self, root: Node, items: &mut Vec<(String, String)>) {
-        items.push(("firmware.bios-guid".to_owned(), text(child(root, "uuid")).to_uppercase()));
+    fn firmware(&self, root: Node, source: Node, items: &mut Vec<(String, String)>) {
+        if source.attribute("uuid") == Some("bios-guid") {
+            items.push(("firmware.bios-guid".to_owned(), text(child(root, "uuid")).to_uppercase()));
+        }
         let entries = [
             ("system", "serial", "firmware.bios-serial-number"),
             ("baseBoard", "serial", "firmware.base-board-serial-number"),

@@ -159,7 +159,7 @@ function Wait-KitInterface {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][string]$Name)
     $alias = 'vEthernet (' + $Name + ')'
-    foreach ($attempt in 1..60) {
+    for ($attempt = 0; $attempt -lt 60; $attempt++) {
         $id = ''
         $adapter = Get-KitManagementAdapter -Name $Name
         if ($null -ne $adapter) {

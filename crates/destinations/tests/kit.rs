@@ -1,0 +1,130 @@
+//! The kit for Windows Server 2012 as a whole.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::*;
+use hvm_destinations::select;
+use hvm_model::plan::Action;
+use hvm_model::vm::BootDevice;
+
+fn kit(root: &std::path::Path) -> Box<dyn hvm_destinations::destination::Destination> {
+    select::open(&format!("kit:{}?os=2012", root.display())).unwrap()
+}
+
+#[test]
+fn a_kit_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let kit = kit(&folder.path().join("new host"));
+    std::fs::create_dir(kit.root()).unwrap();
+    conforms(kit.as_ref(), &plan(role()));
+}
+
+#[test]
+fn every_script_has_a_mark_and_crlf() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(role());
+    copy(folder.path(), &plan);
+    perform_all(kit(folder.path()).as_ref(), &plan);
+    let mut scripts = 0;
+    for (name, bytes) in tree(folder.path()).iter().filter(|(name, _)| name.ends_with(".ps1")) {
+        scripts += 1;
+        assert!(bytes.starts_with(b"\xef\xbb\xbf"), "{name}");
+        // Line breaks inside literals are content; every other one is CRLF.
+        let machine = name.ends_with("machine.ps1");
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let bare = text.replace("\r\n", "").matches('\n').count();
+        assert!(bare == 0 || machine, "{name}: {bare}");
+    }
+    assert_eq!(scripts, 8 + 8 + 1);
+}
+
+#[test]
+fn a_changed_script_or_data_file_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(role());
+    copy(folder.path(), &plan);
+    let kit = kit(folder.path());
+    perform_all(kit.as_ref(), &plan);
+    let script = tree(folder.path()).keys().find(|name| name.ends_with("-machine.ps1")).unwrap().clone();
+    let path = folder.path().join(&script);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("-Count 2", "-Count 3")).unwrap();
+    let observed = kit.observe().unwrap();
+    let found = observed.iter().find(|setting| setting.item == "processors.count" && setting.subject.ends_with(WEB));
+    assert_eq!(found.unwrap().value, "3 (but the data file says: 2)");
+    std::fs::write(&path, text.replace("-Count 2", "-Count (Get-Random)")).unwrap();
+    let error = kit.observe().unwrap_err().to_string();
+    assert!(error.contains(&script) && error.contains("-Count"), "{error}");
+    std::fs::write(&path, text.replace("'Undo' {", "'Undo {")).unwrap();
+    assert!(kit.observe().is_err());
+    std::fs::remove_file(&path).unwrap();
+    assert!(!kit.observe().unwrap().iter().any(|setting| setting.subject.ends_with(WEB)));
+}
+
+#[test]
+fn what_cannot_be_put_back_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let kit = kit(folder.path());
+    let mut role = role();
+    role.machines[0].configuration.firmware.boot_order = vec![BootDevice::Floppy];
+    let lost: Vec<String> = hvm_model::setting::settings_of(&role)
+        .into_iter()
+        .filter(|setting| kit.carries(setting) != hvm_model::setting::Carry::Carried)
+        .map(|setting| setting.item)
+        .collect();
+    let wanted = ["firmware.boot-order", "firmware.boot-order", "integration-service.GuestServices", "memory.weight"];
+    assert_eq!(lost, wanted);
+    role.machines[0].generation = 2;
+    let plan = plan(role);
+    let step = plan.steps.iter().find(|step| matches!(step.action, Action::RegisterMachine { .. })).unwrap();
+    let error = kit.perform(&plan, step).unwrap_err().to_string();
+    assert!(error.contains("generation 2"), "{error}");
+}
+
+#[test]
+fn steps_that_are_not_its_own_or_not_in_the_plan_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let kit = kit(folder.path());
+    let plan = plan(role());
+    let mut step = plan.steps[1].clone();
+    step.action = Action::CheckSource;
+    assert!(kit.perform(&plan, &step).unwrap_err().to_string().contains("not performed"));
+    step.action = Action::CreateManagementAdapter { index: 9 };
+    assert!(kit.perform(&plan, &step).unwrap_err().to_string().contains("number 9"));
+    step.action = Action::RegisterMachine { machine: vm(SWITCHES[0]) };
+    assert!(kit.perform(&plan, &step).unwrap_err().to_string().contains(SWITCHES[0]));
+    step.action = Action::Complete;
+    let error = kit.perform(&plan, &step).unwrap_err().to_string();
+    assert!(error.contains("is missing"), "{error}");
+}
+
+#[test]
+fn a_text_with_nul_never_reaches_a_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let kit = kit(folder.path());
+    let mut role = role();
+    role.machines[1].name = "a\0b".to_owned();
+    let plan = plan(role);
+    let step = plan.steps.iter().find(|step| step.id.ends_with(SQL)).unwrap();
+    let error = kit.perform(&plan, step).unwrap_err().to_string();
+    assert!(error.contains("U+0000 at position 1"), "{error}");
+}
+
+#[test]
+fn the_readme_follows_the_guide() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(role());
+    copy(folder.path(), &plan);
+    perform_all(kit(folder.path()).as_ref(), &plan);
+    let text = std::fs::read_to_string(folder.path().join("README.txt")).unwrap();
+    let order =
+        ["Install-WindowsFeature", "Turn the old host off", "Import-HyperVRole", "Test-HyperVRole", "'ext/2'", "Undo"];
+    let places: Vec<usize> = order.iter().map(|word| text.find(word).unwrap()).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    for word in
+        ["pass-through", "checkpoint 'before 'SP1''", "Set-HyperVFirewall", "Merge-DcomRestriction", "memory.weight"]
+    {
+        assert!(text.contains(word), "{word}");
+    }
+}

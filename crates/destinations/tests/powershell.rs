@@ -1,0 +1,96 @@
+//! Every script of a kit is parsed, and every call in it compared with what Windows Server 2012 knows.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod cmdlets;
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cmdlets::Known;
+use common::*;
+use hvm_destinations::select;
+
+fn table() -> Option<serde_json::Value> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
+    let samples = std::env::var_os("HVM_SAMPLES").map_or(beside, PathBuf::from);
+    let path = samples.join("cmdlets/2012.compact.json");
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
+        Err(error) => {
+            eprintln!("SKIPPED: the cmdlets cannot be checked, {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+fn scripts() -> BTreeMap<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(role());
+    copy(folder.path(), &plan);
+    let kit = select::open(&format!("kit:{}", folder.path().display())).unwrap();
+    perform_all(kit.as_ref(), &plan);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim_start_matches('\u{feff}').to_owned();
+    let scripts = tree(folder.path()).into_iter().filter(|(name, _)| name.ends_with(".ps1"));
+    scripts.map(|(name, bytes)| (name, text(bytes))).collect()
+}
+
+#[test]
+fn every_script_parses_and_calls_only_what_there_is() {
+    let scripts = scripts();
+    for (name, text) in &scripts {
+        assert!(!cmdlets::parse(text).root_node().has_error(), "{name} does not parse");
+    }
+    let Some(table) = table() else { return };
+    let all: Vec<&str> = scripts.values().map(String::as_str).collect();
+    let known = Known::new(&table, &all);
+    let faults: Vec<String> = scripts
+        .iter()
+        .flat_map(|(name, text)| known.faults(text).into_iter().map(move |fault| format!("{name}: {fault}")))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_check_finds_faults() {
+    let Some(table) = table() else { return };
+    let known = Known::new(&table, &[]);
+    let faulty = [
+        "New-VM -Name 'x' -Generation 2",
+        "Set-VMFirmware -VMName 'x'",
+        "New-VMSwitch -Name 'x'",
+        "New-VMSwitch -Name 'x' -SwitchType Extern",
+        "New-VMSwitch -Name 'x' -SwitchType Private -NetAdapterName 'y'",
+        "Add-VMHardDiskDrive -VM $m -ControllerType SATA",
+        "Set-VMMemory -VM $m -StartupBytes 'x'",
+        "Set-VMMemory -VM $m -DynamicMemoryEnabled 1",
+        "Get-VM 'x'",
+        "Set-VM -VM $m -Name 'x",
+        "Get-FileHash -Path 'x'",
+    ];
+    for text in faulty {
+        assert!(!known.faults(text).is_empty(), "{text}");
+    }
+    let good =
+        ["New-VM -Name 'x' -NoVHD", "New-VMSwitch -Name 'x' -SwitchType Private", "Get-VMNetworkAdapter -ManagementOS"];
+    for text in good {
+        assert!(known.faults(text).is_empty(), "{text}: {:?}", known.faults(text));
+    }
+}
+
+#[test]
+fn nothing_of_a_newer_powershell_is_used() {
+    let newer = ["??", "?.", "&&", "::new(", "-Generation", "Get-FileHash", ".Where(", ".ForEach("];
+    for (name, text) in scripts() {
+        let mut kinds = Vec::new();
+        let tree = cmdlets::parse(&text);
+        for kind in ["class_statement", "enum_statement"] {
+            cmdlets::nodes(tree.root_node(), kind, &mut kinds);
+        }
+        assert!(kinds.is_empty(), "{name} defines a class");
+        for word in newer {
+            // The sample's own texts hold such words inside literals, so only scripts of the program are looked through.
+            assert!(name.starts_with("steps/") || !text.contains(word), "{name} holds {word}");
+        }
+    }
+}
