@@ -23,19 +23,17 @@ pub(crate) fn script(adapter: &RoleManagementAdapter) -> StepScript {
     if let Some(mac) = adapter.mac {
         add = add.text("StaticMacAddress", &mac.plain());
     }
-    let mut perform = vec![add];
+    // Only adapters on the kit's own network are ever looked at: this host may have one of the same name elsewhere.
+    let own = |cmdlet: &str| Call::new(cmdlet).text("Name", name).text("SwitchId", adapter.switch.as_str());
+    let mut perform = vec![own("Remove-KitManagementAdapter"), add];
     if let Some(vlan) = &adapter.vlan {
         let call = Call::new("Set-VMNetworkAdapterVlan").switch("ManagementOS").text("VMNetworkAdapterName", name);
         perform.push(with_vlan(call, vlan));
     }
-    perform.push(Call::new("Wait-KitInterface").text("Name", name).into_variable("index"));
+    perform.push(own("Wait-KitInterface").into_variable("index"));
     ip_calls(&adapter.ip, &mut perform);
     binding_calls(&adapter.bindings, &mut perform);
-    StepScript {
-        test: vec![Call::new("Test-KitManagementAdapter").text("Name", name)],
-        perform,
-        undo: vec![Call::new("Remove-KitManagementAdapter").text("Name", name)],
-    }
+    StepScript { test: vec![own("Test-KitManagementAdapter")], perform, undo: vec![own("Remove-KitManagementAdapter")] }
 }
 
 /// A call of `Set-VMNetworkAdapterVlan` with its mode.

@@ -75,7 +75,7 @@ pub(crate) fn outputs() -> Vec<String> {
 pub(crate) fn perform(kit: &Kit, plan: &Plan) -> Result<(), DestinationError> {
     let root = kit.root();
     let role = &plan.role;
-    files::write(root, "firewall.json", &json(&role.firewall))?;
+    files::write(root, "firewall.json", &json(&serde_json::json!({ "schema": 1, "rules": role.firewall })))?;
     files::write(root, "steps/firewall.ps1", &firewall::script(role).render()?)?;
     files::write(root, "dcom.json", &dcom::document(role))?;
     for (name, text) in SCRIPTS {

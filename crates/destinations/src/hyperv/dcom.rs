@@ -17,5 +17,6 @@ pub(crate) fn document(role: &Role) -> Vec<u8> {
         .iter()
         .map(|found| Restriction { name: &found.name, added: &found.added, removed: &found.removed })
         .collect();
-    super::json(&all)
+    // An object, since PowerShell 3 reads a list at the top as one single value.
+    super::json(&serde_json::json!({ "schema": 1, "restrictions": all }))
 }

@@ -21,7 +21,9 @@ pub(crate) fn has_management_adapter(role: &Role, switch: &RoleSwitch) -> bool {
 /// The calls for one switch.
 pub(crate) fn script(role: &Role, switch: &RoleSwitch) -> StepScript {
     let own = has_management_adapter(role, switch);
-    let mut perform = vec![create(switch, own)];
+    // What an earlier run left unfinished goes first: Hyper-V would make a second network of the same name.
+    let remove = || Call::new("Remove-KitSwitch").text("Id", switch.id.as_str());
+    let mut perform = vec![remove(), create(switch, own)];
     // Windows gives every internal network an adapter of the management operating system. It goes when the role brings its
     // own one, or when the source shared none.
     let shared_on_source = switch.source_kind == SwitchKind::Internal || switch.management_os;
@@ -34,11 +36,7 @@ pub(crate) fn script(role: &Role, switch: &RoleSwitch) -> StepScript {
             .boolean("AllowManagementOS", switch.management_os || own);
         perform.push(reconnect);
     }
-    StepScript {
-        test: vec![Call::new("Test-KitSwitch").text("Id", switch.id.as_str())],
-        perform,
-        undo: vec![Call::new("Remove-KitSwitch").text("Id", switch.id.as_str())],
-    }
+    StepScript { test: vec![Call::new("Test-KitSwitch").text("Id", switch.id.as_str())], perform, undo: vec![remove()] }
 }
 
 fn create(switch: &RoleSwitch, own: bool) -> Call {

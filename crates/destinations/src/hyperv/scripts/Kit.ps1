@@ -131,24 +131,36 @@ function Write-KitReconnect {
     Write-Warning -Message ("    Set-VMSwitch -Name '{0}' -NetAdapterName '<adapter, see Get-NetAdapter>' -AllowManagementOS `${1}" -f $SwitchName.Replace("'", "''"), $AllowManagementOS)
 }
 
-# ---- Virtual adapters of the management operating system.
+# ---- Virtual adapters of the management operating system, on the networks of the kit only.
 
 function Get-KitManagementAdapter {
     [CmdletBinding()]
-    param([Parameter(Mandatory = $true)][string]$Name)
-    @(Get-VMNetworkAdapter -ManagementOS | Where-Object { $_.Name -ceq $Name }) | Select-Object -First 1
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][string]$SwitchId
+    )
+    $switch = Get-KitSwitch -Id $SwitchId
+    if ($null -ne $switch) {
+        @(Get-VMNetworkAdapter -ManagementOS | Where-Object { ($_.Name -ceq $Name) -and ($_.SwitchId -eq $switch.Id) }) | Select-Object -First 1
+    }
 }
 
 function Test-KitManagementAdapter {
     [CmdletBinding()]
-    param([Parameter(Mandatory = $true)][string]$Name)
-    $null -ne (Get-KitManagementAdapter -Name $Name)
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][string]$SwitchId
+    )
+    $null -ne (Get-KitManagementAdapter -Name $Name -SwitchId $SwitchId)
 }
 
 function Remove-KitManagementAdapter {
     [CmdletBinding()]
-    param([Parameter(Mandatory = $true)][string]$Name)
-    $adapter = Get-KitManagementAdapter -Name $Name
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][string]$SwitchId
+    )
+    $adapter = Get-KitManagementAdapter -Name $Name -SwitchId $SwitchId
     if ($null -ne $adapter) {
         Remove-VMNetworkAdapter -VMNetworkAdapter $adapter
     }
@@ -157,11 +169,14 @@ function Remove-KitManagementAdapter {
 # The interface index of a new adapter; Windows needs some seconds until it is there.
 function Wait-KitInterface {
     [CmdletBinding()]
-    param([Parameter(Mandatory = $true)][string]$Name)
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][string]$SwitchId
+    )
     $alias = 'vEthernet (' + $Name + ')'
     for ($attempt = 0; $attempt -lt 60; $attempt++) {
         $id = ''
-        $adapter = Get-KitManagementAdapter -Name $Name
+        $adapter = Get-KitManagementAdapter -Name $Name -SwitchId $SwitchId
         if ($null -ne $adapter) {
             $id = [string]$adapter.DeviceId
         }

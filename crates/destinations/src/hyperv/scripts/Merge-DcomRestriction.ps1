@@ -52,7 +52,8 @@ function Merge-KitEntry {
 if (-not (Test-KitAdministrator)) {
     throw 'Run this script in a PowerShell that was started as administrator.'
 }
-foreach ($restriction in @(Read-KitJson -Path (Get-KitPath -Relative 'dcom.json'))) {
+$document = Read-KitJson -Path (Get-KitPath -Relative 'dcom.json')
+foreach ($restriction in @($document.restrictions)) {
     $name = [string]$restriction.name
     $bytes = Get-KitRegistryValue -Path $key -Name $name
     if ($null -eq $bytes) {

@@ -77,14 +77,14 @@ function Read-KitManagementAdapterSettings {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)]$Definition)
     $found = @{}
-    $adapter = Get-KitManagementAdapter -Name $Definition.name
+    $adapter = Get-KitManagementAdapter -Name $Definition.name -SwitchId $Definition.switch
     if ($null -eq $adapter) {
         return $found
     }
     $found['switch'] = [string]$adapter.SwitchName
     $found['mac'] = ConvertTo-KitMac -Mac $adapter.MacAddress
     $found['vlan'] = ConvertTo-KitVlan -Vlan (Get-VMNetworkAdapterVlan -VMNetworkAdapter $adapter)
-    $index = Wait-KitInterface -Name $Definition.name
+    $index = Wait-KitInterface -Name $Definition.name -SwitchId $Definition.switch
     $interface = @(Get-NetIPInterface | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.AddressFamily -eq 'IPv4') }) | Select-Object -First 1
     $found['ip.dhcp'] = ([string]([string]$interface.Dhcp -eq 'Enabled')).ToLowerInvariant()
     $addresses = @(Get-NetIPAddress | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.PrefixOrigin -eq 'Manual') })
