@@ -7,7 +7,9 @@ use crate::libvirt::xml::is_xml;
 /// The answer for one setting.
 pub(crate) fn carries(setting: &Setting) -> Carry {
     let reason = match setting.subject.split(' ').next().unwrap_or_default() {
-        _ if !setting.value.chars().all(is_xml) => Some("it holds a character that XML cannot write"),
+        _ if !setting.value.chars().chain(setting.subject.chars()).all(is_xml) => {
+            Some("it holds a character that XML cannot write")
+        }
         "host" => Some(host(&setting.item)),
         "management" => Some(
             "addresses, VLANs and adapters of a Linux host belong to its own network configuration; give the bridge of the \

@@ -7,7 +7,7 @@ use hvm_model::network::SwitchKind;
 use hvm_model::role::{Role, RoleSwitch};
 
 use crate::libvirt::naming;
-use crate::libvirt::xml::Element;
+use crate::libvirt::xml::{Element, is_xml};
 
 /// Namespace of the metadata that hvmigrate writes.
 pub(crate) const NAMESPACE: &str = "urn:hvmigrate:source:1";
@@ -18,6 +18,7 @@ pub(crate) fn document(role: &Role, switch: &RoleSwitch) -> Element {
         .attribute("xmlns:hvm", NAMESPACE)
         .attribute("id", &switch.id)
         .attribute("name", &switch.name)
+        .attribute("name-is-kept", switch.name.chars().all(is_xml))
         .attribute("kind", switch.kind)
         .attribute("source-kind", switch.source_kind);
     let mut network = Element::new("network")

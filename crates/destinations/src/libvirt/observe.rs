@@ -58,6 +58,9 @@ fn network(document: &Document, networks: &mut BTreeMap<String, String>, all: &m
     let name = source.attribute("name").unwrap_or_default().to_owned();
     let subject = format!("switch {name}");
     networks.insert(text(child(root, "name")), name);
+    if source.attribute("name-is-kept") == Some("false") {
+        return Ok(());
+    }
     let bridged = child(root, "forward").and_then(|forward| forward.attribute("mode")) == Some("bridge");
     if bridged {
         all.push(Setting::new(&subject, "kind", "external"));
