@@ -1,0 +1,315 @@
+#![allow(clippy::unwrap_used, missing_docs)]
+//! A whole host through all phases, to both kinds of destinations.
+
+mod common;
+
+use common::{Case, KINDS, StopAt, tree, tree_with_times};
+use hvm_engine::{DataChoice, EngineError, MigrateOptions, MigrateState, Quiet, VerifyOptions};
+use hvm_model::plan::{Action, Phase, Verdict};
+use hvm_testkit::sample::{Variant, ids};
+
+const ANSWERS: [&str; 3] =
+    ["machine.saved-state=discard", "machine.processors-exceed=reduce:2", "machine.memory-exceeds=reduce:8GiB"];
+
+#[test]
+fn from_the_plan_to_the_end_and_the_source_stays_as_it_was() {
+    for kind in KINDS {
+        let case = Case::new(kind, Variant::Default);
+        let before = tree_with_times(&case.host.folder);
+        let plan = case.plan(&ANSWERS).unwrap();
+        assert_eq!(plan.blocked, Vec::<String>::new());
+        assert!(plan.machines.iter().all(|machine| machine.verdict == Verdict::Migrate), "{:?}", plan.machines);
+        assert!(!case.root().exists(), "planning makes nothing on the destination");
+        case.migrate_all();
+        let verification = case.verify();
+        assert_eq!(verification.differences, [], "{kind}");
+        assert!(verification.settings > 50 && verification.files > 5 && verification.disks >= 11, "{verification:?}");
+        contents_are_those_of_the_model(&case, &plan);
+        let options = || MigrateOptions { confirm: vec![], confirmed_by: "tester".to_owned() };
+        let waiting = hvm_engine::finish(&case.work(), options(), &Quiet).unwrap().state;
+        assert!(matches!(waiting, MigrateState::WaitingFor(steps) if steps.len() > 4));
+        let all = MigrateOptions { confirm: vec!["all".to_owned()], ..options() };
+        assert_eq!(hvm_engine::finish(&case.work(), all, &Quiet).unwrap().state, MigrateState::Done);
+        let report = hvm_engine::report(&case.work()).unwrap();
+        assert!(
+            report.steps.iter().all(|step| step.state == "done" || step.state == "confirmed"),
+            "{:?}",
+            report.steps
+        );
+        assert_eq!(report.remaining.len(), 1, "{:?}", report.remaining);
+        assert_eq!(tree_with_times(&case.host.folder), before, "the source was touched");
+    }
+}
+
+/// Each copied disk has the hash that the sample's own model of its content gives.
+fn contents_are_those_of_the_model(case: &Case, plan: &hvm_model::plan::Plan) {
+    let mut compared = 0;
+    for machine in &plan.role.machines {
+        for disk in &machine.disks {
+            let same = |sample: &&hvm_testkit::sample::SampleDisk| {
+                sample.machine == machine.id.as_str()
+                    && sample.checkpoint.as_deref() == disk.checkpoint.as_ref().map(|id| id.as_str())
+                    && sample.windows_path.eq_ignore_ascii_case(disk.source.as_str())
+            };
+            let sample = case.host.disks.iter().find(same).unwrap_or_else(|| panic!("{}", disk.target));
+            let hash = hvm_engine::disk_hash(&case.root().join(&disk.target), &[], &Quiet).unwrap();
+            assert_eq!(hash, sample.blake3, "{}", disk.target);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, case.host.disks.len(), "every disk of every state is there");
+}
+
+#[test]
+fn what_is_not_answered_stays_and_what_is_excluded_too() {
+    let case = Case::new(KINDS[0], Variant::Default);
+    let plan = case.plan(&["machine.memory-exceeds=exclude"]).unwrap();
+    let verdict = |id: &str| plan.machines.iter().find(|one| one.id.as_str() == id).unwrap().verdict.clone();
+    assert!(
+        matches!(verdict(ids::SAVED.0), Verdict::Blocked { findings } if findings[0].starts_with("machine.saved-state@"))
+    );
+    assert!(matches!(verdict(ids::PROCESSORS.0), Verdict::Blocked { .. }));
+    assert_eq!(verdict(ids::MEMORY.0), Verdict::Excluded);
+    assert_eq!(verdict(ids::TREE.0), Verdict::Migrate);
+    for id in [ids::SAVED.0, ids::PROCESSORS.0, ids::MEMORY.0] {
+        assert!(!plan.steps.iter().any(|step| step.id.contains(id)), "no step for {id}");
+    }
+    let answered = case.plan(&ANSWERS).unwrap();
+    let machine = |id: &str| answered.role.machines.iter().find(|one| one.id.as_str() == id).unwrap();
+    assert_eq!(machine(ids::PROCESSORS.0).configuration.processors.count, 2);
+    assert_eq!(machine(ids::MEMORY.0).configuration.memory.startup_mib, 8192);
+}
+
+#[test]
+fn the_steps_are_in_the_order_of_the_guide_and_name_its_clauses() {
+    let case = Case::new(KINDS[0], Variant::Default);
+    let plan = case.plan(&ANSWERS).unwrap();
+    for step in &plan.steps {
+        assert!(hvm_engine::rules::clause(&step.clause).is_some(), "{}: no clause {}", step.id, step.clause);
+        assert_eq!(plan.steps.iter().filter(|other| other.id == step.id).count(), 1, "{}", step.id);
+    }
+    assert!(plan.steps.windows(2).all(|pair| pair[0].phase <= pair[1].phase));
+    let at = |id: &str| plan.steps.iter().position(|step| step.id.starts_with(id)).unwrap_or_else(|| panic!("{id}"));
+    let order = [
+        "confirm.backup",
+        "confirm.access-rights",
+        "confirm.downtime",
+        "confirm.domain-controller",
+        "confirm.destination-role",
+        "check.source",
+        "check.destination",
+        "copy-disk.",
+        "confirm.source-off",
+        "check.source-again",
+        "apply-settings",
+        "create-switch.",
+        "create-management-adapter.",
+        "register-machine.",
+        "complete",
+        "confirm.external-network.",
+        "confirm.firewall",
+        "confirm.remote-administration",
+        "confirm.source-role-removed",
+    ];
+    for pair in order.windows(2) {
+        assert!(at(pair[0]) < at(pair[1]), "{} before {}", pair[0], pair[1]);
+    }
+    let off = at("confirm.source-off");
+    let makes = |action: &Action| matches!(action, Action::RegisterMachine { .. } | Action::CreateSwitch { .. });
+    assert!(
+        plan.steps[..off].iter().all(|step| !makes(&step.action)),
+        "nothing is registered before the source is off"
+    );
+}
+
+#[test]
+fn a_person_is_waited_for() {
+    let case = Case::new(KINDS[1], Variant::Clean);
+    case.plan(&[]).unwrap();
+    let MigrateState::WaitingFor(steps) = case.migrate_with(&[], &Quiet).unwrap().state else { panic!("it must wait") };
+    assert!(steps.iter().all(|step| step.phase == Phase::Prepare) && steps.len() >= 3);
+    assert!(!case.root().exists());
+    let error = case.migrate_with(&["confirm.nothing"], &Quiet).unwrap_err();
+    assert!(error.hint().unwrap().contains("confirm.backup"), "{:?}", error.hint());
+    let MigrateState::WaitingFor(steps) = case.migrate_with(&["prepare"], &Quiet).unwrap().state else { panic!() };
+    assert_eq!(steps.len(), 1);
+    assert_eq!(steps[0].id, "confirm.source-off");
+    assert!(matches!(
+        hvm_engine::verify(&case.work(), VerifyOptions::default(), &Quiet),
+        Err(EngineError::NotMigrated { .. })
+    ));
+    assert_eq!(case.migrate_with(&["confirm.source-off"], &Quiet).unwrap().state, MigrateState::Done);
+    let finish = MigrateOptions { confirm: vec!["all".to_owned()], confirmed_by: "tester".to_owned() };
+    let blocked = hvm_engine::finish(&case.work(), finish, &Quiet).unwrap().state;
+    assert!(matches!(blocked, MigrateState::Blocked(_)), "not before it is verified");
+}
+
+#[test]
+fn a_changed_source_or_plan_or_a_second_run_is_refused() {
+    let case = Case::new(KINDS[1], Variant::Clean);
+    case.plan(&[]).unwrap();
+    let plan = case.work().join("plan.json");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    std::fs::write(&plan, text.replace("Einfach", "Anders")).unwrap();
+    assert!(matches!(case.migrate(&Quiet), Err(EngineError::PlanChanged { .. })));
+    std::fs::write(&plan, text).unwrap();
+    let lock = std::fs::File::options().write(true).open(case.work().join(".lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(matches!(case.migrate(&Quiet), Err(EngineError::Locked { .. })));
+    lock.unlock().unwrap();
+    let disk = &case.host.disks[0].path;
+    std::fs::File::options().append(true).open(disk).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+    assert!(matches!(case.migrate(&Quiet), Err(EngineError::SourceChanged { .. })));
+    assert!(!case.root().exists());
+    case.plan(&[]).unwrap();
+    case.migrate_all();
+    assert!(matches!(case.plan(&[]), Err(EngineError::UnderWay { .. })));
+    case.rollback(DataChoice::Keep);
+    case.plan(&[]).unwrap();
+}
+
+#[test]
+fn somebody_elses_files_are_never_touched() {
+    for kind in KINDS {
+        let case = Case::new(kind, Variant::Clean);
+        let plan = case.plan(&[]).unwrap();
+        let disk = plan.role.machines[0].disks[0].target.clone();
+        let theirs = case.root().join(&disk);
+        std::fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+        std::fs::write(&theirs, b"theirs").unwrap();
+        let before = case.tree();
+        assert!(matches!(case.migrate(&Quiet), Err(EngineError::InTheWay { .. })));
+        assert_eq!(case.tree(), before);
+        case.rollback(DataChoice::Discard);
+        assert_eq!(case.tree(), before);
+        std::fs::remove_file(&theirs).unwrap();
+        std::fs::write(case.root().join("note.txt"), b"a note of theirs").unwrap();
+        let before = case.tree();
+        case.migrate_all();
+        let outcome = case.rollback(DataChoice::Discard);
+        assert_eq!(case.tree(), before);
+        assert_eq!(outcome.left, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn stopped_anywhere_and_run_again_gives_the_same_bytes() {
+    for kind in KINDS {
+        let whole = Case::new(kind, Variant::Clean);
+        whole.plan(&[]).unwrap();
+        let counting = StopAt::question(u64::MAX);
+        assert_eq!(whole.migrate(&counting).unwrap().state, MigrateState::Done);
+        let expected = whole.tree();
+        let questions = counting.asked.get();
+        assert!(questions > 40, "{questions}");
+        for stop in (1..questions).step_by(1 + questions as usize / 25) {
+            let case = Case::new(kind, Variant::Clean);
+            // The plan holds absolute paths of its own; only trees are compared.
+            case.plan(&[]).unwrap();
+            let error = case.migrate(&StopAt::question(stop)).unwrap_err();
+            assert!(error.is_cancelled(), "{error}");
+            case.migrate_all();
+            let found = case.tree();
+            let names = |tree: &std::collections::BTreeMap<String, String>| tree.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(&found), names(&expected), "{kind} stopped at {stop} of {questions}");
+            for (name, hash) in &found {
+                let disk = name.starts_with("disks/") || name.starts_with("images/");
+                assert!(!disk || expected[name] == *hash, "{kind} stopped at {stop}: {name}");
+            }
+            assert_eq!(case.verify().differences, []);
+        }
+    }
+}
+
+#[test]
+fn a_rollback_after_a_stop_anywhere_leaves_the_folder_as_it_was() {
+    for kind in KINDS {
+        for data in [DataChoice::Keep, DataChoice::Discard] {
+            for stop in (1..60).step_by(6) {
+                let case = Case::new(kind, Variant::Clean);
+                std::fs::create_dir_all(case.folder.path().join("new")).unwrap();
+                std::fs::write(case.folder.path().join("new/other"), b"theirs").unwrap();
+                let before = tree(&case.folder.path().join("new"));
+                case.plan(&[]).unwrap();
+                let _ = case.migrate(&StopAt::question(stop));
+                let first = case.rollback(data);
+                let after = tree(&case.folder.path().join("new"));
+                if data == DataChoice::Discard || first.kept.is_empty() {
+                    assert_eq!(after, before, "{kind} stopped at {stop}: {first:?}");
+                } else {
+                    let files = after.keys().filter(|name| !name.ends_with('/') && *name != "other");
+                    let kept: Vec<String> = files.map(|name| name.replace("destination/", "")).collect();
+                    let mut expected = first.kept.clone();
+                    expected.sort();
+                    assert_eq!(kept, expected, "only what is said to be kept");
+                }
+                let second = case.rollback(data);
+                assert_eq!((second.removed, second.kept), (Vec::new(), first.kept), "twice is once");
+                assert_eq!(tree(&case.folder.path().join("new")), after);
+            }
+        }
+    }
+}
+
+#[test]
+fn kept_data_is_taken_over_and_damaged_data_copied_again() {
+    let case = Case::new(KINDS[1], Variant::Clean);
+    let plan = case.plan(&[]).unwrap();
+    case.migrate_all();
+    let expected = case.tree();
+    let outcome = case.rollback(DataChoice::Keep);
+    assert!(!outcome.kept.is_empty() && outcome.remaining.len() >= 4, "{outcome:?}");
+    case.plan(&[]).unwrap();
+    case.migrate_all();
+    let report = hvm_engine::report(&case.work()).unwrap();
+    let text = serde_json::to_string(&report.journal).unwrap();
+    assert!(text.contains("was there already and every byte of it was checked"), "nothing was copied again");
+    case.rollback(DataChoice::Keep);
+    let disk = case.root().join(&plan.role.machines[0].disks[0].target);
+    flip(&disk, 70_000);
+    case.plan(&[]).unwrap();
+    case.migrate_all();
+    let disks = |tree: std::collections::BTreeMap<String, String>| {
+        tree.into_iter().filter(|(name, _)| name.starts_with("disks/")).collect::<Vec<_>>()
+    };
+    assert_eq!(disks(case.tree()), disks(expected));
+    assert_eq!(case.verify().differences, []);
+    case.rollback(DataChoice::Discard);
+    assert!(!case.root().exists() && !case.folder.path().join("new").exists());
+}
+
+#[test]
+fn a_flipped_byte_anywhere_is_found_and_named() {
+    for kind in KINDS {
+        let case = Case::new(kind, Variant::Default);
+        let plan = case.plan(&ANSWERS).unwrap();
+        case.migrate_all();
+        let files: Vec<String> = case.tree().into_keys().filter(|name| !name.ends_with('/')).collect();
+        assert!(files.len() > 20);
+        for name in &files {
+            let path = case.root().join(name);
+            let len = path.metadata().unwrap().len();
+            let at = len / 3;
+            flip(&path, at);
+            let found = case.verify().differences;
+            let named = found.iter().any(|one| one.subject.contains(name.as_str()));
+            assert!(named, "{kind}: byte {at} of {name}: {found:?}");
+            flip(&path, at);
+        }
+        assert_eq!(case.verify().differences, []);
+        let machine = plan.role.machines.iter().find(|machine| machine.id.as_str() == ids::BOOT.0).unwrap();
+        let path = case.root().join(&machine.disks[0].target);
+        flip(&path, 0);
+        let found = case.verify().differences;
+        let one = found.iter().find(|one| one.subject.contains(ids::BOOT.1)).unwrap();
+        assert!(one.subject.contains(&machine.disks[0].target) && one.place.contains("offset"), "{one:?}");
+    }
+}
+
+fn flip(path: &std::path::Path, at: u64) {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x20], at).unwrap();
+}
