@@ -5,6 +5,7 @@
 mod demo;
 mod edges;
 mod install;
+mod peers;
 mod run;
 mod sizes;
 mod words;
@@ -16,6 +17,7 @@ use run::{Task, cargo};
 
 const USAGE: &str = "\
 Usage: cargo xtask test [--no-install] [--only STEP]...
+       cargo xtask peers
   --no-install   installs no peers and no tools
   --only STEP    runs only this step; may be given again
 Steps: install fmt clippy deny sizes edges words tests demo";
@@ -43,6 +45,11 @@ fn options() -> Option<Options> {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("peers") {
+        let mut task = Task::default();
+        task.step("peers", |_| peers::write(&root()));
+        return task.close();
+    }
     let Some(options) = options() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
