@@ -2,6 +2,7 @@
 //! already see through the whole chain of parents. Parents are opened only through a [`ParentGate`] that the caller
 //! passes in: a file never decides by itself what else is opened.
 
+pub(crate) mod chain;
 mod error;
 pub(crate) mod fields;
 mod open;
@@ -10,7 +11,7 @@ pub mod write;
 use std::sync::Arc;
 
 pub use error::DiskError;
-pub use open::{Format, OpenOptions, ParentTime, detect, headers, open, open_as, open_with};
+pub use open::{Checksums, Format, OpenOptions, ParentTime, detect, headers, headers_with, open, open_as, open_with};
 pub(crate) use open::{check_range, read};
 
 use crate::io::SharedFile;
@@ -67,6 +68,12 @@ pub enum LayerFormat {
     VhdDynamic,
     /// VHD, blocks with a sector bitmap over a parent (`.vhd` or `.avhd`).
     VhdDifferencing,
+    /// VHDX, all blocks stored.
+    VhdxFixed,
+    /// VHDX, blocks stored when written.
+    VhdxDynamic,
+    /// VHDX over a parent (`.vhdx` or `.avhdx`).
+    VhdxDifferencing,
     /// QCOW2 version 2 or 3.
     Qcow2,
 }
@@ -87,12 +94,20 @@ pub struct Layer {
     pub allocated: u64,
     /// Block or cluster size in bytes, 0 for fixed and raw.
     pub block_size: u32,
-    /// Unique id of the disk (VHD footer offset 68), as a lower-case GUID in the byte order of the file; empty for
-    /// raw and qcow2.
+    /// Logical sector size in bytes: 512, or 4096 in some VHDX.
+    pub sector_size: u32,
+    /// Physical sector size that the guest is told, in bytes; 512 where the format does not say it.
+    pub physical_sector_size: u32,
+    /// The id by which children know this file, as a lower-case GUID: of a VHD the unique id (footer offset 68) in the
+    /// byte order of the file, of a VHDX the data write GUID (header offset 32), which changes when the content is
+    /// written to. Empty for raw and qcow2.
     pub unique_id: String,
+    /// VHDX virtual disk id (metadata item BECA12AB), as a lower-case GUID; empty for other formats.
+    pub disk_id: String,
     /// VHD footer time stamp: seconds since 2000-01-01 00:00:00 UTC; 0 for other formats.
     pub timestamp: u32,
-    /// Creator application of the VHD footer (offset 28), trailing NULs and spaces removed; empty for others.
+    /// Creator application of the VHD footer (offset 28), trailing NULs and spaces removed, or of the VHDX file
+    /// identifier (offset 8); empty for others.
     pub creator: String,
     /// The size that the VHD footer's cylinder/head/sector geometry gives, in bytes, where it differs from the current size.
     pub geometry_size: Option<u64>,
@@ -111,10 +126,12 @@ pub struct ParentRequest {
     pub depth: usize,
     /// The locators in the order in which they should be tried.
     pub locators: Vec<ParentLocator>,
-    /// File name in the header (VHD dynamic header offset 64, UTF-16BE).
+    /// File name in the header (VHD dynamic header offset 64, UTF-16BE); of a VHDX the last part of the first path.
     pub name: String,
-    /// Unique id that the parent must have.
+    /// The [`Layer::unique_id`] that the parent must have (VHDX: key `parent_linkage`).
     pub unique_id: String,
+    /// A second id that the parent may have instead (VHDX: key `parent_linkage2`); empty when there is none.
+    pub other_id: String,
     /// Time stamp that the child recorded for the parent, seconds since 2000-01-01 (VHD dynamic header offset 56).
     pub timestamp: u32,
 }
@@ -122,7 +139,8 @@ pub struct ParentRequest {
 /// One recorded path to the parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParentLocator {
-    /// Platform code as written: `W2ru` (relative), `W2ku` (absolute), `Wi2r`, `Wi2k`, `Mac `, `MacX`.
+    /// Platform code as written: `W2ru` (relative), `W2ku` (absolute), `Wi2r`, `Wi2k`, `Mac `, `MacX`; of a VHDX the
+    /// key: `relative_path`, `volume_path`, `absolute_win32_path`.
     pub platform: String,
     /// The decoded path.
     pub path: String,

@@ -11,4 +11,5 @@ pub mod raw;
 pub mod regf;
 pub mod security;
 pub mod vhd;
+pub mod vhdx;
 pub mod vmxml;

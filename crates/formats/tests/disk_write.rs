@@ -17,8 +17,14 @@ use hvm_formats::disk::{DiskError, Format, LayerFormat, NoParents, SharedDisk, V
 use hvm_formats::io::LocalFile;
 
 const PIECE: u64 = 65536;
-const FORMATS: [TargetFormat; 4] =
-    [TargetFormat::Raw, TargetFormat::VhdFixed, TargetFormat::VhdDynamic, TargetFormat::Qcow2];
+const FORMATS: [TargetFormat; 6] = [
+    TargetFormat::Raw,
+    TargetFormat::VhdFixed,
+    TargetFormat::VhdDynamic,
+    TargetFormat::VhdxFixed,
+    TargetFormat::Vhdx,
+    TargetFormat::Qcow2,
+];
 const ID: [u8; 16] = *b"0123456789abcdef";
 
 /// A disk of `size` bytes of which a part of the 64 KiB pieces was written.
@@ -88,7 +94,8 @@ fn extension(format: TargetFormat) -> &'static str {
     match format {
         TargetFormat::Raw => "raw",
         TargetFormat::Qcow2 => "qcow2",
-        _ => "vhd",
+        TargetFormat::Vhdx | TargetFormat::VhdxFixed => "vhdx",
+        TargetFormat::VhdFixed | TargetFormat::VhdDynamic => "vhd",
     }
 }
 
@@ -114,6 +121,12 @@ fn every_format_reads_back_here_and_in_qemu_and_depends_only_on_the_content() {
             match format {
                 TargetFormat::Raw => qemu_compare("raw", &path, &raw),
                 TargetFormat::VhdFixed | TargetFormat::VhdDynamic => qemu_compare("vpc", &path, &raw),
+                TargetFormat::VhdxFixed | TargetFormat::Vhdx => {
+                    qemu_compare("vhdx", &path, &raw);
+                    if let Some((fine, text)) = qemu_img(&["check", "-f", "vhdx", path.to_str().unwrap()]) {
+                        assert!(fine && text.contains("No errors"), "{text}");
+                    }
+                }
                 TargetFormat::Qcow2 => {
                     qemu_compare("qcow2", &path, &raw);
                     if let Some((fine, text)) = qemu_img(&["check", "-f", "qcow2", path.to_str().unwrap()]) {
@@ -139,6 +152,21 @@ fn check_layout(disk: &dyn VirtualDisk, bytes: &[u8], sample: &Sample, format: T
                 .map(|extent| extent.len.next_multiple_of(PIECE))
                 .sum();
             assert_eq!(data, sample.pieces.len() as u64 * PIECE);
+        }
+        TargetFormat::VhdxFixed => {
+            assert_eq!((layer.format, layer.allocated), (LayerFormat::VhdxFixed, bytes.len() as u64 - (4 << 20)));
+        }
+        TargetFormat::Vhdx => {
+            assert_eq!((layer.format, layer.block_size), (LayerFormat::VhdxDynamic, 2 << 20));
+            assert_eq!(layer.disk_id, "30313233-3435-3637-3839-616263646566");
+            let mut blocks: Vec<u64> = sample.pieces.iter().map(|piece| piece / (2 << 20)).collect();
+            blocks.dedup();
+            assert_eq!(
+                bytes.len() as u64,
+                (4 << 20) + blocks.len() as u64 * (2 << 20),
+                "no byte more than blocks and 4 MiB"
+            );
+            assert_eq!(layer.allocated, blocks.len() as u64 * (2 << 20));
         }
         TargetFormat::VhdDynamic => {
             assert_eq!(layer.unique_id, "30313233-3435-3637-3839-616263646566");
@@ -195,7 +223,7 @@ fn the_largest_vhd_and_a_large_qcow2_keep_their_size() {
         let error = create(file(&path), (2040 << 30) + 512, format, ID).err().unwrap();
         assert!(matches!(error, DiskWriteError::SizeTooLarge { .. }), "{error}");
         let error = create(file(&path), 1000, format, ID).err().unwrap();
-        assert!(matches!(error, DiskWriteError::SizeNotSectors { size: 1000 }), "{error}");
+        assert!(matches!(error, DiskWriteError::SizeNotSectors { size: 1000, .. }), "{error}");
     }
 }
 
@@ -296,7 +324,7 @@ fn vhds_are_never_sparse_and_raw_only_when_asked() {
     let on_disk = |path: &Path| std::fs::metadata(path).unwrap().blocks() * 512;
     let size = 8 << 20;
     let sample = Sample { bytes: vec![0; size as usize], pieces: vec![5 * PIECE, 100 * PIECE] };
-    for format in [TargetFormat::VhdFixed, TargetFormat::VhdDynamic] {
+    for format in [TargetFormat::VhdFixed, TargetFormat::VhdDynamic, TargetFormat::VhdxFixed, TargetFormat::Vhdx] {
         let path = folder.path().join(format!("{format:?}"));
         let bytes = write(&path, &sample, format, 0);
         assert!(on_disk(&path) >= bytes.len() as u64, "{format:?} has holes");

@@ -5,6 +5,7 @@ use std::io;
 use super::GateError;
 use crate::qcow2::Qcow2Error;
 use crate::vhd::VhdError;
+use crate::vhdx::VhdxError;
 
 /// A disk could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -47,13 +48,16 @@ pub enum DiskError {
         /// Length of the file.
         len: u64,
     },
-    /// The format is known but this version does not read it.
-    #[error("{file}: this is a {format} file (mark at offset 0); {format} is not read yet. Convert it to VHD first.")]
-    NotYetRead {
+    /// The marks of two formats in one file.
+    #[error(
+        "{file}: the file has the mark of {leading} at offset 0 and a VHD footer. One of them was written by the guest, and \
+         the name does not tell which; name the format."
+    )]
+    Ambiguous {
         /// File name.
         file: String,
-        /// The format's name.
-        format: &'static str,
+        /// The format whose mark lies at offset 0.
+        leading: String,
     },
     /// A size of zero.
     #[error("{file}: the disk size at offset {offset} is 0 bytes, at least one sector was expected.")]
@@ -132,6 +136,9 @@ pub enum DiskError {
     /// A check of the VHD format.
     #[error(transparent)]
     Vhd(#[from] VhdError),
+    /// A check of the VHDX format.
+    #[error(transparent)]
+    Vhdx(#[from] VhdxError),
     /// A check of the qcow2 format.
     #[error(transparent)]
     Qcow2(#[from] Qcow2Error),
@@ -144,7 +151,7 @@ impl DiskError {
             DiskError::Read { file, .. }
             | DiskError::OutOfRange { file, .. }
             | DiskError::NotRecognised { file, .. }
-            | DiskError::NotYetRead { file, .. }
+            | DiskError::Ambiguous { file, .. }
             | DiskError::EmptyDisk { file, .. }
             | DiskError::MissingParent { file, .. }
             | DiskError::WrongParent { file, .. }
@@ -153,6 +160,7 @@ impl DiskError {
             | DiskError::TooDeep { file, .. } => file,
             DiskError::Gate(error) => &error.child,
             DiskError::Vhd(error) => error.file(),
+            DiskError::Vhdx(error) => error.file(),
             DiskError::Qcow2(error) => error.file(),
         }
     }

@@ -21,6 +21,21 @@ pub(crate) fn be64(bytes: &[u8], at: usize) -> u64 {
     u64::from_be_bytes(array(bytes, at))
 }
 
+/// Little-endian 16 bits at `at`.
+pub(crate) fn le16(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(array(bytes, at))
+}
+
+/// Little-endian 32 bits at `at`.
+pub(crate) fn le32(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(array(bytes, at))
+}
+
+/// Little-endian 64 bits at `at`.
+pub(crate) fn le64(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(array(bytes, at))
+}
+
 /// `N` bytes at `at`.
 pub(crate) fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     array(bytes, at)
@@ -41,4 +56,16 @@ pub(crate) fn guid(id: &[u8; 16]) -> String {
         text.push_str(&format!("{byte:02x}"));
     }
     text
+}
+
+/// The first three fields of a GUID turned between the byte order of Windows files (little-endian) and that of its text.
+pub(crate) fn swap_guid(id: [u8; 16]) -> [u8; 16] {
+    let [a, b, c, d, e, f, g, h, rest @ ..] = id;
+    let [i, j, k, l, m, n, o, p] = rest;
+    [d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p]
+}
+
+/// Sixteen bytes of a Windows structure as a lower-case GUID: the first three fields are little-endian.
+pub(crate) fn guid_le(id: &[u8; 16]) -> String {
+    guid(&swap_guid(*id))
 }

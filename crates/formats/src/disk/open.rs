@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{DiskError, Layer, ParentGate, SharedDisk};
 use crate::io::{ReadAt, SharedFile};
-use crate::{qcow2, raw, vhd};
+use crate::{qcow2, raw, vhd, vhdx};
 
 /// A container format that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Format {
     Raw,
     /// VHD of any kind.
     Vhd,
+    /// VHDX of any kind.
+    Vhdx,
     /// QCOW2 version 2 or 3.
     Qcow2,
 }
@@ -28,6 +30,17 @@ pub enum ParentTime {
     Accept,
 }
 
+/// What to do when the checksum of a VHD's footer or dynamic header is wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Checksums {
+    /// Refuse the file, unless an intact copy of the footer stands in.
+    #[default]
+    Strict,
+    /// Read it when all else agrees (both footers are the same, the table has exactly the entries that the disk needs),
+    /// and say so in a remark: some programs patch footers without a new checksum.
+    Accept,
+}
+
 /// How a disk is opened.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenOptions {
@@ -35,6 +48,8 @@ pub struct OpenOptions {
     pub format: Option<Format>,
     /// How strictly parents are checked.
     pub parent_time: ParentTime,
+    /// How strictly checksums of VHDs are checked; those of VHDX always count.
+    pub checksums: Checksums,
 }
 
 /// Opens a disk and its parents; the format is recognised by content.
@@ -55,38 +70,65 @@ pub fn open_with(file: SharedFile, gate: &dyn ParentGate, options: &OpenOptions)
     };
     Ok(match format {
         Format::Raw => Arc::new(raw::RawDisk::open(file)?),
-        Format::Vhd => Arc::new(vhd::VhdDisk::open(file, gate, options.parent_time)?),
+        Format::Vhd => vhd::open(file, gate, options)?,
+        Format::Vhdx => vhdx::open(file, gate, options)?,
         Format::Qcow2 => Arc::new(qcow2::Qcow2Disk::open(file)?),
     })
 }
 
 /// Reads the headers of one file without looking for parents.
 pub fn headers(file: &SharedFile) -> Result<Layer, DiskError> {
-    match detect(&**file)? {
+    headers_with(file, &OpenOptions::default())
+}
+
+/// Reads the headers of one file with `options`, without looking for parents.
+pub fn headers_with(file: &SharedFile, options: &OpenOptions) -> Result<Layer, DiskError> {
+    let format = match options.format {
+        Some(format) => format,
+        None => detect(&**file)?,
+    };
+    match format {
         Format::Raw => Ok(raw::layer(&**file)),
-        Format::Vhd => vhd::layer(file),
+        Format::Vhd => vhd::layer(file, options),
+        Format::Vhdx => vhdx::layer(file, options),
         Format::Qcow2 => qcow2::layer(file),
     }
 }
 
+/// The extensions that promise a format.
+const EXTENSIONS: [(&str, Format); 5] = [
+    (".vhd", Format::Vhd),
+    (".avhd", Format::Vhd),
+    (".vhdx", Format::Vhdx),
+    (".avhdx", Format::Vhdx),
+    (".qcow2", Format::Qcow2),
+];
+
 /// Recognises the format by content.
+///
+/// The start of a fixed VHD and the end of a VHDX or qcow2 file belong to the guest, which could put the mark of another
+/// format there and in this way choose what is read as its disk. So two marks in one file are told apart by the name
+/// alone, and refused where the name says nothing.
 pub fn detect(file: &dyn ReadAt) -> Result<Format, DiskError> {
-    if vhd::has_mark(file)? {
-        return Ok(Format::Vhd);
-    }
     let mut start = [0; 8];
     let have = file.len().min(8) as usize;
     read(file, 0, &mut start[..have])?;
-    if start.starts_with(&qcow2::MAGIC) {
-        return Ok(Format::Qcow2);
-    }
-    if &start == b"vhdxfile" {
-        return Err(DiskError::NotYetRead { file: file.name().to_owned(), format: "VHDX" });
-    }
+    let leading = match &start {
+        _ if start.starts_with(&qcow2::MAGIC) => Some(Format::Qcow2),
+        _ if start == vhdx::MAGIC => Some(Format::Vhdx),
+        _ => None,
+    };
+    let len = file.len();
+    let trailing = vhd::has_mark(file)?.then_some(Format::Vhd);
     let name = file.name().to_ascii_lowercase();
-    match [".vhd", ".avhd", ".vhdx", ".avhdx", ".qcow2"].into_iter().find(|end| name.ends_with(end)) {
-        None => Ok(Format::Raw),
-        Some(extension) => Err(DiskError::NotRecognised { file: file.name().to_owned(), extension, len: file.len() }),
+    let promised = EXTENSIONS.into_iter().find(|(extension, _)| name.ends_with(extension));
+    let file = || file.name().to_owned();
+    match (leading, trailing, promised) {
+        (Some(one), Some(_), Some((_, format))) if format == one || format == Format::Vhd => Ok(format),
+        (Some(leading), Some(_), _) => Err(DiskError::Ambiguous { file: file(), leading: format!("{leading:?}") }),
+        (Some(format), None, _) | (None, Some(format), _) => Ok(format),
+        (None, None, None) => Ok(Format::Raw),
+        (None, None, Some((extension, _))) => Err(DiskError::NotRecognised { file: file(), extension, len }),
     }
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use crate::qcow2::Qcow2Writer;
 use crate::raw::RawWriter;
 use crate::vhd::{VhdDynamicWriter, VhdFixedWriter};
+use crate::vhdx::{VhdxDynamicWriter, VhdxFixedWriter};
 
 /// Every range starts at a multiple of this, and its length is one too except at the end of the disk.
 pub const GRANULE: u64 = 64 << 10;
@@ -33,12 +34,16 @@ pub enum TargetFormat {
     VhdFixed,
     /// VHD with blocks as needed.
     VhdDynamic,
+    /// VHDX with all blocks in order.
+    VhdxFixed,
+    /// VHDX with blocks as needed.
+    Vhdx,
     /// QCOW2 version 3.
     Qcow2,
 }
 
 /// What becomes of ranges that are never written. Only raw leaves the choice: Hyper-V refuses sparse files, so that VHDs
-/// are always written in full, and qcow2 has no such ranges in its file.
+/// and VHDX are always written in full, and qcow2 has no such ranges in its file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Filling {
     /// Holes of the file.
@@ -48,25 +53,42 @@ pub enum Filling {
     Full,
 }
 
+/// Sector sizes that the guest is told. Only VHDX can say them; VHD always means 512.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sectors {
+    /// Logical sector size in bytes: 512 or 4096. It must be that of the source, or the guest cannot read its disk.
+    pub logical: u32,
+    /// Physical sector size in bytes: 512 or 4096.
+    pub physical: u32,
+}
+
+impl Default for Sectors {
+    fn default() -> Self {
+        Sectors { logical: 512, physical: 512 }
+    }
+}
+
 /// A disk to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewDisk {
-    /// Virtual size in bytes; VHD wants a multiple of 512 up to 2040 GiB.
+    /// Virtual size in bytes; VHD wants a multiple of 512 up to 2040 GiB, VHDX one of the sector size up to 64 TiB.
     pub size: u64,
     /// Format of the file.
     pub format: TargetFormat,
-    /// Unique id of a VHD; raw and qcow2 have none.
+    /// Unique id of a VHD, virtual disk id of a VHDX, in the order of their text; raw and qcow2 have none.
     pub id: [u8; 16],
     /// Time stamp of a VHD in seconds since 2000-01-01 00:00:00 UTC; raw and qcow2 have none.
     pub timestamp: u32,
     /// What becomes of ranges that are never written to a raw disk.
     pub filling: Filling,
+    /// Sector sizes of a VHDX.
+    pub sectors: Sectors,
 }
 
 impl NewDisk {
-    /// A disk with the time stamp 0 and, for raw, holes.
+    /// A disk with the time stamp 0, sectors of 512 bytes and, for raw, holes.
     pub fn new(size: u64, format: TargetFormat, id: [u8; 16]) -> Self {
-        NewDisk { size, format, id, timestamp: 0, filling: Filling::Sparse }
+        NewDisk { size, format, id, timestamp: 0, filling: Filling::Sparse, sectors: Sectors::default() }
     }
 }
 
@@ -110,6 +132,8 @@ pub fn resume_with(
         TargetFormat::Raw => Box::new(RawWriter::new(file, disk, written)?),
         TargetFormat::VhdFixed => Box::new(VhdFixedWriter::new(file, disk, written)?),
         TargetFormat::VhdDynamic => Box::new(VhdDynamicWriter::new(file, disk, written)?),
+        TargetFormat::VhdxFixed => Box::new(VhdxFixedWriter::new(file, disk, written)?),
+        TargetFormat::Vhdx => Box::new(VhdxDynamicWriter::new(file, disk, written)?),
         TargetFormat::Qcow2 => Box::new(Qcow2Writer::new(file, disk, written)?),
     })
 }
@@ -128,21 +152,35 @@ pub enum DiskWriteError {
     /// A disk of size zero.
     #[error("A disk of 0 bytes cannot be written.")]
     Empty,
-    /// A VHD with half a sector.
-    #[error("A VHD of {size} bytes cannot be written: the size must be a multiple of 512.")]
+    /// A disk with half a sector.
+    #[error("A {format} of {size} bytes cannot be written: the size must be a multiple of {sector}.")]
     SizeNotSectors {
+        /// The format.
+        format: &'static str,
         /// Wanted size.
         size: u64,
+        /// Sector size in bytes.
+        sector: u32,
     },
-    /// A VHD beyond the format's bound.
-    #[error(
-        "A VHD of {size} bytes cannot be written: the format ends at {limit} bytes (2040 GiB). Choose another format."
-    )]
+    /// A disk beyond the format's bound.
+    #[error("A {format} of {size} bytes cannot be written: the format ends at {limit} bytes. Choose another format.")]
     SizeTooLarge {
+        /// The format.
+        format: &'static str,
         /// Wanted size.
         size: u64,
         /// The bound.
         limit: u64,
+    },
+    /// A sector size that the format does not have.
+    #[error(
+        "A {format} with sectors of {sector} bytes cannot be written. Choose VHDX for 4096, raw or qcow2 for others."
+    )]
+    SectorSize {
+        /// The format.
+        format: &'static str,
+        /// Wanted sector size in bytes.
+        sector: u32,
     },
     /// A range that does not begin or end at 64 KiB.
     #[error(

@@ -148,7 +148,10 @@ impl Header {
             allocated: file.len(),
             // At most 2^21.
             block_size: self.cluster_size() as u32,
+            sector_size: 512,
+            physical_sector_size: 512,
             unique_id: String::new(),
+            disk_id: String::new(),
             timestamp: 0,
             creator: String::new(),
             geometry_size: None,

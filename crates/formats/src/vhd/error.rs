@@ -16,7 +16,8 @@ pub enum VhdError {
     /// The footer is damaged and there is no good copy.
     #[error(
         "{file}: the footer at offset {offset} has the checksum {found:#010x}, expected {expected:#010x} from its bytes, \
-         and there is no intact copy at offset 0."
+         and there is no intact copy at offset 0. If only the checksum was left behind by the program that changed the file, \
+         read it with --accept-checksums."
     )]
     FooterChecksum {
         /// File name.
@@ -126,7 +127,8 @@ pub enum VhdError {
     },
     /// The dynamic header is damaged.
     #[error(
-        "{file}: the dynamic header at offset {offset} has the checksum {found:#010x}, expected {expected:#010x} from its bytes."
+        "{file}: the dynamic header at offset {offset} has the checksum {found:#010x}, expected {expected:#010x} from its bytes. \
+         If only the checksum was left behind by the program that changed the file, read it with --accept-checksums."
     )]
     HeaderChecksum {
         /// File name.
@@ -136,6 +138,21 @@ pub enum VhdError {
         /// Checksum of the bytes.
         expected: u32,
         /// Checksum as written.
+        found: u32,
+    },
+    /// A wrong checksum was to be accepted, but something else does not agree either.
+    #[error(
+        "{file}: a checksum is wrong, and the block table has {found} entries (field at offset {offset}) where the disk needs \
+         {expected}: a wrong checksum is accepted only when all else agrees."
+    )]
+    ChecksumNotAccepted {
+        /// File name.
+        file: String,
+        /// Offset of the field.
+        offset: u64,
+        /// Size of the disk / block size, rounded up.
+        expected: u64,
+        /// Entries as written.
         found: u32,
     },
     /// The dynamic header's version.
@@ -287,6 +304,7 @@ impl VhdError {
             | VhdError::HeaderOutside { file, .. }
             | VhdError::HeaderCookie { file, .. }
             | VhdError::HeaderChecksum { file, .. }
+            | VhdError::ChecksumNotAccepted { file, .. }
             | VhdError::HeaderVersion { file, .. }
             | VhdError::BlockSize { file, .. }
             | VhdError::TableTooSmall { file, .. }

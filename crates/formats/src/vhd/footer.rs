@@ -3,7 +3,7 @@
 //! of the host leaves behind.
 
 use crate::disk::fields::{be16, be32, be64, bytes_at, guid, put};
-use crate::disk::{DiskError, read};
+use crate::disk::{Checksums, DiskError, read};
 use crate::io::ReadAt;
 
 use super::VhdError;
@@ -164,13 +164,33 @@ pub(super) struct Found {
     pub offset: u64,
     /// Where guest data may end: before the trailing footer, or the end of the file if there is none.
     pub data_end: u64,
+    /// Whether the checksum was right.
+    pub seal: Seal,
     pub remarks: Vec<String>,
 }
 
+/// Whether the checksum of a structure fits its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seal {
+    Right,
+    /// Wrong, but accepted as asked for: then all else must agree.
+    Accepted,
+}
+
+#[derive(PartialEq, Eq)]
 enum Seen {
     Nothing,
-    Damaged { offset: u64, expected: u32, found: u32, disk_type: u32 },
-    Good { offset: u64, footer: Footer },
+    /// The footer as it is, as far as it can be believed.
+    Damaged {
+        offset: u64,
+        expected: u32,
+        found: u32,
+        footer: Footer,
+    },
+    Good {
+        offset: u64,
+        footer: Footer,
+    },
 }
 
 /// True when the cookie stands at one of the three places for it.
@@ -201,28 +221,44 @@ fn look(file: &dyn ReadAt, offset: u64, len: usize) -> Result<Seen, DiskError> {
     }
     let (expected, found) = (checksum(&bytes, 64), be32(&bytes, 64));
     if expected != found {
-        return Ok(Seen::Damaged { offset, expected, found, disk_type: be32(&bytes, 60) });
+        return Ok(Seen::Damaged { offset, expected, found, footer: Footer::parse(&bytes) });
     }
     Ok(Seen::Good { offset, footer: Footer::parse(&bytes) })
 }
 
 /// Finds the footer that counts and checks it.
-pub(super) fn find(file: &dyn ReadAt) -> Result<Found, DiskError> {
-    let name = || file.name().to_owned();
+pub(super) fn find(file: &dyn ReadAt, checksums: Checksums) -> Result<Found, DiskError> {
     let len = file.len();
     let (mut trailing, mut copy) = (Seen::Nothing, Seen::Nothing);
     for (offset, size) in places(len) {
         if offset == 0 && len > 512 {
             copy = look(file, 0, size)?;
-        } else if matches!(trailing, Seen::Nothing) {
+        } else if trailing == Seen::Nothing {
             trailing = look(file, offset, size)?;
         }
     }
     let mut remarks = Vec::new();
-    let (offset, footer, data_end) = match (trailing, copy) {
+    let (offset, footer, data_end, seal) = choose(file, (trailing, copy), checksums, &mut remarks)?;
+    let kind = check(file.name(), &footer, offset)?;
+    remark(&footer, &mut remarks);
+    Ok(Found { footer, kind, offset, data_end, seal, remarks })
+}
+
+/// Offset of the footer that counts, the footer, where guest data may end, and whether the checksum was right.
+type Chosen = (u64, Footer, u64, Seal);
+
+fn choose(
+    file: &dyn ReadAt,
+    seen: (Seen, Seen),
+    checksums: Checksums,
+    remarks: &mut Vec<String>,
+) -> Result<Chosen, VhdError> {
+    let name = || file.name().to_owned();
+    let len = file.len();
+    match seen {
         (Seen::Good { offset, footer }, copy) => {
-            compare_copy(file.name(), &footer, offset, &copy, &mut remarks)?;
-            (offset, footer, offset)
+            compare_copy(file.name(), &footer, offset, &copy, remarks)?;
+            Ok((offset, footer, offset, Seal::Right))
         }
         (torn, Seen::Good { footer, .. }) if may_stand_in(&torn, &footer) => {
             let (state, end) = match torn {
@@ -230,22 +266,38 @@ pub(super) fn find(file: &dyn ReadAt) -> Result<Found, DiskError> {
                 _ => ("is missing", len),
             };
             remarks.push(format!("The footer at the end of the file {state}; its copy at offset 0 was used."));
-            (0, footer, end)
+            Ok((0, footer, end, Seal::Right))
+        }
+        (Seen::Damaged { offset, expected, found, footer }, copy)
+            if checksums == Checksums::Accept && is_consistent(&footer, offset, (found, &copy)) =>
+        {
+            remarks.push(format!(
+                "The footer at offset {offset} has the checksum {found:#010x} instead of {expected:#010x}; accepted as asked \
+                 for, as all else agrees."
+            ));
+            Ok((offset, footer, offset, Seal::Accepted))
         }
         (Seen::Damaged { offset, expected, found, .. }, _) | (_, Seen::Damaged { offset, expected, found, .. }) => {
-            return Err(VhdError::FooterChecksum { file: name(), offset, expected, found }.into());
+            Err(VhdError::FooterChecksum { file: name(), offset, expected, found })
         }
-        _ => return Err(VhdError::NoFooter { file: name(), len }.into()),
-    };
-    let kind = check(file.name(), &footer, offset)?;
-    remark(&footer, &mut remarks);
-    Ok(Found { footer, kind, offset, data_end, remarks })
+        _ => Err(VhdError::NoFooter { file: name(), len }),
+    }
+}
+
+/// A footer with a wrong checksum can be believed when it says the same twice: a sparse disk has the same footer at
+/// offset 0, checksum included; a fixed disk is exactly as long as it says.
+fn is_consistent(footer: &Footer, offset: u64, (found, copy): (u32, &Seen)) -> bool {
+    match (footer.kind(), copy) {
+        (Some(Kind::Fixed), _) => footer.current_size == offset,
+        (Some(_), Seen::Damaged { footer: other, found: sum, .. }) => footer == other && found == *sum,
+        _ => false,
+    }
 }
 
 /// Offset 0 of a fixed disk belongs to the guest: a guest could write a "copy" there that names the disk of another
 /// machine as its parent. So the copy never stands in for a footer that still says that the disk is fixed.
 fn may_stand_in(torn: &Seen, copy: &Footer) -> bool {
-    let was_fixed = matches!(torn, Seen::Damaged { disk_type: 2, .. });
+    let was_fixed = matches!(torn, Seen::Damaged { footer, .. } if footer.kind() == Some(Kind::Fixed));
     !was_fixed && copy.kind() != Some(Kind::Fixed)
 }
 

@@ -1,11 +1,11 @@
 //! The dynamic header: 1024 bytes, big-endian, of dynamic and differencing disks.
 
 use crate::disk::fields::{be32, be64, bytes_at, guid, put};
-use crate::disk::{DiskError, ParentRequest, read};
+use crate::disk::{Checksums, DiskError, ParentRequest, read};
 use crate::io::ReadAt;
 
 use super::VhdError;
-use super::footer::{Found, Kind, checksum};
+use super::footer::{Found, Kind, Seal, checksum};
 use super::locator::{self, Locators};
 
 const COOKIE: [u8; 8] = *b"cxsparse";
@@ -31,7 +31,12 @@ pub(super) struct Header {
 }
 
 /// Reads and checks the dynamic header of a sparse disk.
-pub(super) fn read_header(file: &dyn ReadAt, found: &Found, remarks: &mut Vec<String>) -> Result<Header, DiskError> {
+pub(super) fn read_header(
+    file: &dyn ReadAt,
+    found: &Found,
+    checksums: Checksums,
+    remarks: &mut Vec<String>,
+) -> Result<Header, DiskError> {
     let name = || file.name().to_owned();
     let offset = found.footer.data_offset;
     let inside = offset.checked_add(HEADER_LEN).is_some_and(|end| end <= found.data_end);
@@ -45,10 +50,7 @@ pub(super) fn read_header(file: &dyn ReadAt, found: &Found, remarks: &mut Vec<St
         let found = bytes_at::<8>(&bytes, 0).escape_ascii().to_string();
         return Err(VhdError::HeaderCookie { file: name(), offset, found }.into());
     }
-    let (expected, written) = (checksum(&bytes, 36), be32(&bytes, 36));
-    if expected != written {
-        return Err(VhdError::HeaderChecksum { file: name(), offset, expected, found: written }.into());
-    }
+    let seal = check_seal(file.name(), (offset, &bytes), checksums, remarks)?;
     let version = be32(&bytes, 24);
     if version >> 16 != 1 {
         return Err(VhdError::HeaderVersion { file: name(), offset: offset + 24, found: version }.into());
@@ -61,7 +63,34 @@ pub(super) fn read_header(file: &dyn ReadAt, found: &Found, remarks: &mut Vec<St
         Kind::Differencing => read_parent(file, &bytes, remarks)?,
         _ => (None, Vec::new()),
     };
-    Ok(Header { offset, table: be64(&bytes, 16), max_entries: be32(&bytes, 28), block_size, parent, locators })
+    let max_entries = be32(&bytes, 28);
+    let needed = found.footer.current_size.div_ceil(u64::from(block_size));
+    let accepted = seal == Seal::Accepted || found.seal == Seal::Accepted;
+    if accepted && u64::from(max_entries) != needed {
+        let (file, offset) = (name(), offset + 28);
+        return Err(VhdError::ChecksumNotAccepted { file, offset, expected: needed, found: max_entries }.into());
+    }
+    Ok(Header { offset, table: be64(&bytes, 16), max_entries, block_size, parent, locators })
+}
+
+fn check_seal(
+    name: &str,
+    (offset, bytes): (u64, &[u8; 1024]),
+    checksums: Checksums,
+    remarks: &mut Vec<String>,
+) -> Result<Seal, VhdError> {
+    let (expected, found) = (checksum(bytes, 36), be32(bytes, 36));
+    match checksums {
+        _ if expected == found => Ok(Seal::Right),
+        Checksums::Strict => Err(VhdError::HeaderChecksum { file: name.to_owned(), offset, expected, found }),
+        Checksums::Accept => {
+            remarks.push(format!(
+                "The dynamic header at offset {offset} has the checksum {found:#010x} instead of {expected:#010x}; accepted as \
+                 asked for, as all else agrees."
+            ));
+            Ok(Seal::Accepted)
+        }
+    }
 }
 
 type Parent = (Option<ParentRequest>, Vec<(u64, u64)>);
@@ -76,6 +105,7 @@ fn read_parent(file: &dyn ReadAt, bytes: &[u8; 1024], remarks: &mut Vec<String>)
         locators: paths,
         name,
         unique_id: guid(&bytes_at(bytes, 40)),
+        other_id: String::new(),
         timestamp: be32(bytes, 56),
     };
     Ok((Some(request), taken))

@@ -1,7 +1,8 @@
 //! One VHD file without its parents: which bytes of the disk it stores, and where.
 
+use crate::disk::chain::{ChainLayer, Fit, Place, Presence};
 use crate::disk::fields::guid;
-use crate::disk::{DiskError, Layer, LayerFormat, ParentRequest, read};
+use crate::disk::{DiskError, Layer, LayerFormat, OpenOptions, ParentRequest, read};
 use crate::io::{ReadAt, SharedFile};
 
 use super::VhdError;
@@ -15,8 +16,8 @@ const STEP_BLOCKS: u64 = 1024;
 
 /// One file of a chain.
 pub(super) struct VhdLayer {
-    pub(super) file: SharedFile,
-    pub(super) info: Layer,
+    file: SharedFile,
+    info: Layer,
     body: Body,
 }
 
@@ -25,19 +26,9 @@ enum Body {
     Sparse { table: BlockTable, bitmaps: BitmapCache },
 }
 
-/// The answer of one file for the start of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Stored from this offset of the file on.
-    Stored(u64),
-    /// Not stored here: the parent's, or zeros.
-    Absent,
-}
-
-impl VhdLayer {
-    /// Reads headers and block table.
-    pub(super) fn open(file: SharedFile) -> Result<Self, DiskError> {
-        let mut found = footer::find(&*file)?;
+impl ChainLayer for VhdLayer {
+    fn open(file: SharedFile, options: &OpenOptions) -> Result<Self, DiskError> {
+        let mut found = footer::find(&*file, options.checksums)?;
         let mut remarks = std::mem::take(&mut found.remarks);
         let (body, block_size, parent) = match found.kind {
             Kind::Fixed => {
@@ -45,7 +36,7 @@ impl VhdLayer {
                 (Body::Fixed, 0, None)
             }
             Kind::Dynamic | Kind::Differencing => {
-                let header = read_header(&*file, &found, &mut remarks)?;
+                let header = read_header(&*file, &found, options.checksums, &mut remarks)?;
                 let table = BlockTable::read(&*file, &found, &header)?;
                 remarks.extend(table.remarks(file.name()));
                 let bitmaps = BitmapCache::new(table.len());
@@ -56,13 +47,24 @@ impl VhdLayer {
         Ok(VhdLayer { file, info, body })
     }
 
-    /// Size of this layer's disk in bytes.
-    pub(super) fn size(&self) -> u64 {
-        self.info.virtual_size
+    fn info(&self) -> &Layer {
+        &self.info
     }
 
-    /// Where `offset`, which lies inside the disk, is stored, and for how many bytes, at most `max`, this holds.
-    pub(super) fn place(&self, offset: u64, max: u64) -> Result<(Place, u64), DiskError> {
+    fn info_mut(&mut self) -> &mut Layer {
+        &mut self.info
+    }
+
+    fn fit(&self, request: &ParentRequest) -> Fit {
+        match request.timestamp {
+            _ if self.info.unique_id != request.unique_id => Fit::Wrong,
+            0 => Fit::Unknown,
+            time if time == self.info.timestamp => Fit::Right,
+            _ => Fit::Changed,
+        }
+    }
+
+    fn place(&self, offset: u64, max: u64) -> Result<(Place, u64), DiskError> {
         let Body::Sparse { table, bitmaps } = &self.body else {
             return Ok((Place::Stored(offset), max));
         };
@@ -86,25 +88,31 @@ impl VhdLayer {
         })
     }
 
-    /// Like [`Self::place`], but only whether there may be data. A block that cannot be read counts as data, so that its
-    /// error comes up when it is read; holes of a fixed disk's file count as not stored.
-    pub(super) fn presence(&self, offset: u64, max: u64) -> Result<(bool, u64), DiskError> {
+    /// Holes of a fixed disk's file count as zeros.
+    fn presence(&self, offset: u64, max: u64) -> Result<(Presence, u64), DiskError> {
         match &self.body {
             Body::Fixed => {
                 let (data, end) = self.file.run(offset);
-                Ok((data, end.saturating_sub(offset).clamp(1, max)))
+                let presence = if data { Presence::Data } else { Presence::Zero };
+                Ok((presence, end.saturating_sub(offset).clamp(1, max)))
             }
             Body::Sparse { table, .. } => {
                 let (block, within) = self.split(table, offset);
                 if table.is_faulty(block) {
-                    return Ok((true, max.min(table.shape().block_size - within)));
+                    return Ok((Presence::Data, max.min(table.shape().block_size - within)));
                 }
                 let (place, len) = self.place(offset, max)?;
-                Ok((place != Place::Absent, len))
+                Ok((if place == Place::Absent { Presence::Absent } else { Presence::Data }, len))
             }
         }
     }
 
+    fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+        read(&*self.file, at, buffer)
+    }
+}
+
+impl VhdLayer {
     fn split(&self, table: &BlockTable, offset: u64) -> (u32, u64) {
         let block_size = table.shape().block_size;
         // The table has fewer than 2^32 entries and `offset` lies inside the disk.
@@ -161,7 +169,10 @@ fn describe(
             Body::Sparse { table, .. } => table.allocated() * u64::from(block_size),
         },
         block_size,
+        sector_size: 512,
+        physical_sector_size: 512,
         unique_id: guid(&footer.unique_id),
+        disk_id: String::new(),
         timestamp: footer.timestamp,
         creator: creator.trim_end_matches(['\0', ' ']).to_owned(),
         geometry_size: (geometry != footer.current_size).then_some(geometry),

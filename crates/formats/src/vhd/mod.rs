@@ -3,7 +3,6 @@
 //! and what is a guess.
 
 mod bitmap;
-mod chain;
 mod error;
 mod footer;
 mod header;
@@ -13,17 +12,25 @@ mod table;
 mod write_dynamic;
 mod write_fixed;
 
-pub use chain::VhdDisk;
 pub use error::VhdError;
 pub use footer::MAX_SIZE;
 pub(crate) use footer::has_mark;
 pub use write_dynamic::VhdDynamicWriter;
 pub use write_fixed::VhdFixedWriter;
 
-use crate::disk::{DiskError, Layer};
+use std::sync::Arc;
+
+use crate::disk::chain::{Chain, ChainLayer};
+use crate::disk::{DiskError, Layer, OpenOptions, ParentGate, SharedDisk};
 use crate::io::SharedFile;
+use layer::VhdLayer;
+
+/// Opens a VHD of any kind and, through `gate`, its parents.
+pub fn open(file: SharedFile, gate: &dyn ParentGate, options: &OpenOptions) -> Result<SharedDisk, DiskError> {
+    Ok(Arc::new(Chain::<VhdLayer>::open(file, gate, options)?))
+}
 
 /// What the headers of one VHD file say; parents are not looked for.
-pub fn layer(file: &SharedFile) -> Result<Layer, DiskError> {
-    Ok(layer::VhdLayer::open(SharedFile::clone(file))?.info)
+pub fn layer(file: &SharedFile, options: &OpenOptions) -> Result<Layer, DiskError> {
+    Ok(VhdLayer::open(SharedFile::clone(file), options)?.info().clone())
 }

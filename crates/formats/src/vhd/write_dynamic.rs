@@ -4,7 +4,7 @@
 use std::fs::File;
 
 use super::header::encode;
-use super::write_fixed::{check_size, new_footer};
+use super::write_fixed::{check_disk, new_footer};
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, NewDisk, Order};
 
 /// Guest data in a block.
@@ -52,7 +52,7 @@ impl Layout {
 impl VhdDynamicWriter {
     /// Begins the disk or goes on with it after the pieces in `written`.
     pub fn new(file: File, disk: &NewDisk, written: &mut dyn Iterator<Item = u64>) -> Result<Self, DiskWriteError> {
-        check_size(disk.size)?;
+        check_disk(disk)?;
         let layout = Layout::new(disk.size);
         let mut order = Order::new(disk.size);
         let mut blocks: Vec<u32> = Vec::new();

@@ -30,13 +30,18 @@ pub(super) fn new_footer(disk: &NewDisk, disk_type: u32, data_offset: u64) -> Fo
     }
 }
 
-/// Refuses sizes that a VHD cannot have.
-pub(super) fn check_size(size: u64) -> Result<(), DiskWriteError> {
+/// Refuses sizes and sectors that a VHD cannot have: a guest that wrote its partitions for sectors of 4096 bytes does not
+/// find them with sectors of 512.
+pub(super) fn check_disk(disk: &NewDisk) -> Result<(), DiskWriteError> {
+    let size = disk.size;
+    if disk.sectors.logical != 512 {
+        return Err(DiskWriteError::SectorSize { format: "VHD", sector: disk.sectors.logical });
+    }
     if size > MAX_SIZE {
-        return Err(DiskWriteError::SizeTooLarge { size, limit: MAX_SIZE });
+        return Err(DiskWriteError::SizeTooLarge { format: "VHD", size, limit: MAX_SIZE });
     }
     if !size.is_multiple_of(512) {
-        return Err(DiskWriteError::SizeNotSectors { size });
+        return Err(DiskWriteError::SizeNotSectors { format: "VHD", size, sector: 512 });
     }
     Ok(())
 }
@@ -51,7 +56,7 @@ pub struct VhdFixedWriter {
 impl VhdFixedWriter {
     /// Begins the disk or goes on with it after the pieces in `written`.
     pub fn new(file: File, disk: &NewDisk, written: &mut dyn Iterator<Item = u64>) -> Result<Self, DiskWriteError> {
-        check_size(disk.size)?;
+        check_disk(disk)?;
         let mut order = Order::new(disk.size);
         let mut end = 0;
         for offset in written {
