@@ -77,14 +77,14 @@ impl Failure {
     }
 }
 
-/// The causes of an error, outermost first; a cause that only repeats the message before it is left out.
+/// The causes of an error, outermost first; a cause that the message before it says already is left out.
 fn causes_of(error: &dyn Error) -> Vec<String> {
     let mut causes = Vec::new();
     let mut last = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
-        if text != last {
+        if !last.contains(&text) {
             causes.push(text.clone());
             last = text;
         }

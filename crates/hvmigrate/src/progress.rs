@@ -1,12 +1,12 @@
 //! Shows on standard error how far the engine is: where a person looks at a terminal a bar for the disk at hand and one
-//! for all of it, elsewhere a plain line for each step and every few seconds.
+//! for all of it, elsewhere a plain line after each step and every few seconds.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use hvm_engine::{Observer, Stage};
 use hvm_model::names::ByteSize;
-use hvm_model::plan::{Action, Step};
+use hvm_model::plan::Step;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output;
@@ -27,6 +27,7 @@ pub struct Progress {
 
 #[derive(Default)]
 struct State {
+    verb: String,
     total: usize,
     steps: Option<ProgressBar>,
     bytes: Option<Bytes>,
@@ -85,20 +86,18 @@ impl Observer for Progress {
         let bar = self.bar(total as u64, STEPS, &format!("{verb}, all steps"));
         let mut state = self.state.borrow_mut();
         state.total = total;
+        state.verb = verb.to_owned();
         if let Some(old) = state.steps.replace(bar) {
             old.finish_and_clear();
         }
     }
 
-    fn step_started(&self, number: usize, step: &Step) {
-        if !self.moving && matches!(step.action, Action::CopyDisk { .. }) {
-            self.say(&format!("[{number}/{}] {}", self.state.borrow().total, step.title));
-        }
-    }
-
     fn step_done(&self, number: usize, step: &Step, seconds: f64) {
-        let total = self.state.borrow().total;
-        self.say(&format!("[{number}/{total}] {}: done in {}", step.title, duration(seconds)));
+        let told = {
+            let state = self.state.borrow();
+            format!("{} {number} of {}", state.verb, state.total)
+        };
+        self.say(&format!("[{told}] {}: {}", step.title, duration(seconds)));
         if let Some(bar) = &self.state.borrow().steps {
             bar.set_position(number as u64);
         }

@@ -90,10 +90,16 @@ fn talk(written: &str) -> String {
     out
 }
 
-fn run(scene: &Scene, command: &str, out: &mut String) {
+/// Runs one command; `| section NAME` behind it keeps only the paragraph of standard output that begins so.
+fn run(scene: &Scene, line: &str, out: &mut String) {
+    let (command, section) = line.split_once(" | section ").unwrap_or((line, ""));
     let words = words(&command.replace("[DIR]", scene.dir.to_str().unwrap()));
     let args: Vec<&str> = words.iter().map(String::as_str).collect();
-    let ran = scene.run(&args);
+    let mut ran = scene.run(&args);
+    if !section.is_empty() {
+        let paragraphs = ran.stdout.split("\n\n").filter(|paragraph| paragraph.trim_start().starts_with(section));
+        ran.stdout = paragraphs.collect::<Vec<_>>().join("\n\n");
+    }
     for (title, text) in [("stdout", &ran.stdout), ("stderr", &ran.stderr)] {
         if !text.is_empty() {
             writeln!(out, "--- {title}").unwrap();

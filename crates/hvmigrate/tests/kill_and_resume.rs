@@ -64,8 +64,10 @@ fn killed_runs_end_like_undisturbed_ones(destination: &str) {
     for moment in moments(20, whole) {
         plan_again(&scene);
         migrate_and_kill(&scene, moment);
-        for (name, _) in scene.content("to") {
-            assert!(name.ends_with(".partial") || known(&undisturbed, &name), "{name} after {moment:?}");
+        for (name, seen) in scene.content("to") {
+            assert!(is_partial(&name) || known(&undisturbed, &name), "{name} after {moment:?}");
+            let complete = undisturbed.iter().find(|(known, _)| *known == name);
+            assert!(complete.is_none_or(|(_, whole)| *whole == seen), "{name} is not complete after {moment:?}");
         }
         scene.expect(0, &MIGRATE);
         assert_eq!(scene.content("to"), undisturbed, "killed after {moment:?}");
@@ -79,6 +81,12 @@ fn killed_runs_end_like_undisturbed_ones(destination: &str) {
         assert_eq!(scene.content("to"), before, "killed after {moment:?} and rolled back at once");
     }
     assert_eq!(scene.look("source"), source);
+}
+
+/// What is not complete has another name than the file that it becomes.
+fn is_partial(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.starts_with('.') && name.contains(".partial")
 }
 
 fn known(undisturbed: &[(String, String)], name: &str) -> bool {

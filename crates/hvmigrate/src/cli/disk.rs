@@ -1,7 +1,7 @@
 //! `hvmigrate disk`: a single disk file or chain, without a host around it.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 use hvm_engine::{DiskInfo, DiskLayer};
@@ -111,7 +111,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn convert(disk: &DiskArgs, target: &PathBuf, to: FormatName) -> Result<(), Failure> {
+fn convert(disk: &DiskArgs, target: &Path, to: FormatName) -> Result<(), Failure> {
     if target.exists() {
         let message = format!("'{}' exists already; it is left alone.", target.display());
         return Err(Failure::failed(message).hint("give another name, or move the file away"));

@@ -5,7 +5,6 @@ use hvm_engine::{DataChoice, RollbackOutcome};
 use super::work::WorkArgs;
 use crate::messages::{Exit, Failure};
 use crate::progress::Progress;
-use crate::render::words::count;
 use crate::{output, render};
 
 const EXAMPLES: &str = "\
@@ -37,7 +36,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn text(outcome: &RollbackOutcome) -> String {
-    let mut out = format!("{} removed.\n", count(outcome.removed.len(), "file or folder"));
+    let mut out = match outcome.removed.len() {
+        0 => "Nothing had to be removed.\n".to_owned(),
+        1 => "1 file or folder was removed.\n".to_owned(),
+        several => format!("{several} files and folders were removed.\n"),
+    };
     for (title, lines) in [("Kept", &outcome.kept), ("Left as it is", &outcome.left)] {
         if !lines.is_empty() {
             out.push_str(&format!("{title} ({}):\n  {}\n", lines.len(), lines.join("\n  ")));

@@ -150,11 +150,28 @@ fn remaining(page: &mut Page, report: &Report) {
     } else {
         page.raw("<ol class=\"todo\">\n");
         for line in &report.remaining {
-            page.wrap("<li>", line, "</li>\n");
+            remaining_line(page, line);
         }
         page.raw("</ol>\n");
     }
     page.raw("</section>\n");
+}
+
+/// One thing to do: its first sentence stands out, the step that confirms it is set off.
+fn remaining_line(page: &mut Page, line: &str) {
+    let (text, step) = match line.rsplit_once(" (step ") {
+        Some((text, step)) => (text, step.trim_end_matches(')')),
+        None => (line, ""),
+    };
+    let (title, rest) = text.split_once(". ").unwrap_or((text, ""));
+    page.wrap("<li><strong>", title, "</strong>");
+    if !rest.is_empty() {
+        page.wrap(". ", rest, "");
+    }
+    if !step.is_empty() {
+        page.wrap(" <code>", step, "</code>");
+    }
+    page.raw("</li>\n");
 }
 
 fn findings(page: &mut Page, report: &Report) {

@@ -25,7 +25,7 @@ p { margin:6px 0; }
 .banner.good { border-color:var(--good); background:var(--good-bg); }
 .banner.bad { border-color:var(--bad); background:var(--bad-bg); }
 .banner.wait { border-color:#c98a00; background:var(--warn-bg); }
-.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(190px,1fr)); gap:12px; }
+.cards { display:grid; grid-template-columns:repeat(auto-fill,minmax(270px,1fr)); gap:12px; }
 .card { border:1px solid var(--line); border-radius:6px; padding:12px 16px; }
 .card b { display:block; font-size:1.45rem; line-height:1.3; font-variant-numeric:tabular-nums; }
 .card span { color:var(--dim); font-size:.92rem; }
@@ -35,7 +35,7 @@ th { text-align:left; font-weight:600; color:var(--dim); border-bottom:2px solid
 td { border-bottom:1px solid var(--line); padding:7px 10px 7px 0; vertical-align:top; overflow-wrap:anywhere; }
 tr:last-child td { border-bottom:0; }
 td.n, th.n { text-align:right; white-space:nowrap; font-variant-numeric:tabular-nums; }
-td.nw { white-space:nowrap; }
+td.nw { white-space:nowrap; } .w22 { width:22%; } .w14 { width:15%; } .disk { margin-bottom:4px; }
 code { font-family:Consolas,"Cascadia Mono","DejaVu Sans Mono",monospace; font-size:.88em; background:#f0f2f5; padding:1px 4px; border-radius:3px;
   overflow-wrap:anywhere; }
 .tag { display:inline-block; border-radius:10px; padding:0 9px; font-size:.84rem; font-weight:600; border:1px solid currentColor; white-space:nowrap; }

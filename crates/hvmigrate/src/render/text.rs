@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hvm_model::plan::{Action, Plan, Step, Verdict};
+use hvm_model::plan::{Action, Phase, Plan, Step, Verdict};
 use hvm_model::report::{Report, Verification};
 
 use super::assessment::wrapped;
@@ -62,7 +62,10 @@ pub fn waiting(steps: &[Step], verb: &str, work: &str) -> String {
         }
     }
     out.push_str("When it is done, confirm it:\n");
-    let confirms: Vec<String> = steps.iter().map(|step| format!("--confirm {}", quoted(&step.id))).collect();
+    let confirms: Vec<String> = match steps.iter().all(|step| step.phase == Phase::Prepare) {
+        true => vec!["--confirm prepare".to_owned()],
+        false => steps.iter().map(|step| format!("--confirm {}", quoted(&step.id))).collect(),
+    };
     let _ = writeln!(out, "  hvmigrate {verb} --work {} {}", quoted(work), confirms.join(" "));
     out
 }

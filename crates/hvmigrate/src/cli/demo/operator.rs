@@ -6,14 +6,15 @@ use hvm_testkit::sample::ids;
 /// The account that confirms the steps of the demo.
 pub const NAME: &str = "the demo's operator";
 
-/// The answers to the findings of the sample host.
-pub fn answers() -> Choices {
+/// The answers to the findings of the sample host; its first external network is connected to `adapter`.
+pub fn answers(adapter: &str) -> Choices {
+    let adapter = format!("adapter:{adapter}");
     let given = [
         ("machine.saved-state", ids::SAVED.1, "discard"),
         ("machine.processors-exceed", ids::PROCESSORS.1, "reduce:2"),
         ("machine.memory-exceeds", ids::MEMORY.1, "reduce:8GiB"),
         ("machine.vlan-unknown", ids::FILES.1, "access:12"),
-        ("switch.external", ids::EXTERN_1.1, "adapter:Ethernet 2"),
+        ("switch.external", ids::EXTERN_1.1, adapter.as_str()),
     ];
     let answer = |(rule, subject, value): (&str, &str, &str)| Answer {
         rule: rule.to_owned(),

@@ -21,6 +21,15 @@ pub struct Target {
     uri: String,
     /// What QEMU calls the format of the disks.
     qemu_format: &'static str,
+    /// Adapter of the destination that takes the first external network.
+    adapter: &'static str,
+    report: Report,
+}
+
+/// How much of the assessment is printed: the second says nearly the same as the first.
+enum Report {
+    Whole,
+    Counts,
 }
 
 impl Target {
@@ -28,14 +37,28 @@ impl Target {
     pub fn kit(folder: &Path) -> Target {
         let has = "os=2012&processors=2&memory=32GiB&free=500GiB&language=0407&edition=datacenter&adapters=Ethernet,Ethernet 2";
         let uri = format!("kit:{}?{has}", encoded(&folder.join("kit")));
-        Target { key: "kit", title: "Windows Server 2012", uri, qemu_format: "vpc" }
+        Target {
+            key: "kit",
+            title: "Windows Server 2012",
+            uri,
+            qemu_format: "vpc",
+            adapter: "Ethernet 2",
+            report: Report::Whole,
+        }
     }
 
     /// Files for KVM under libvirt.
     pub fn kvm(folder: &Path) -> Target {
-        let has = "processors=2&memory=32GiB&adapters=eth0,Ethernet 2";
+        let has = "processors=2&memory=32GiB&free=500GiB&adapters=br0,br1";
         let uri = format!("libvirt-files:{}?{has}", encoded(&folder.join("kvm")));
-        Target { key: "kvm", title: "KVM under libvirt", uri, qemu_format: "qcow2" }
+        Target {
+            key: "kvm",
+            title: "KVM under libvirt",
+            uri,
+            qemu_format: "qcow2",
+            adapter: "br0",
+            report: Report::Counts,
+        }
     }
 }
 
@@ -91,7 +114,10 @@ impl Stage<'_> {
     fn assess(&self) -> Result<(), Failure> {
         self.title("what the guide says")?;
         let assessment = hvm_engine::assess(&self.source(), Some(&self.target.uri), Choices::default())?;
-        output::data(&render::assessment::text(&assessment))
+        output::data(&match self.target.report {
+            Report::Whole => render::assessment::text(&assessment),
+            Report::Counts => render::assessment::summary_line(&assessment),
+        })
     }
 
     fn plan_with(&self, choices: Choices) -> Result<Plan, Failure> {
@@ -116,7 +142,7 @@ impl Stage<'_> {
 
     fn plan(&self) -> Result<Plan, Failure> {
         self.title("the plan with the operator's answers")?;
-        let choices = operator::answers();
+        let choices = operator::answers(self.target.adapter);
         for answer in &choices.answers {
             let text = shell_quote(&format!("{}@{}={}", answer.rule, answer.subject, answer.value));
             output::data(&format!("  --answer {text}\n"))?;

@@ -1,8 +1,9 @@
 //! The machines with what becomes of each.
 
+use hvm_model::names::ByteSize;
 use hvm_model::plan::Verdict;
 use hvm_model::report::Report;
-use hvm_model::vm::{Machine, MachineState};
+use hvm_model::vm::{Machine, MachineConfiguration, MachineState};
 
 use crate::render::page::Page;
 use crate::render::words::{count, duration, verdict};
@@ -10,9 +11,9 @@ use crate::render::words::{count, duration, verdict};
 /// Writes the section.
 pub fn section(page: &mut Page, report: &Report) {
     page.raw("<section id=\"machines\"><h2>Virtual machines</h2>\n<div class=\"wide\"><table><thead><tr>");
-    page.raw("<th scope=\"col\">Machine</th><th scope=\"col\">State on the source</th><th scope=\"col\" class=\"n\">Processors</th>");
-    page.raw("<th scope=\"col\" class=\"n\">Memory</th><th scope=\"col\">Disks</th><th scope=\"col\">Verdict</th>");
-    page.raw("<th scope=\"col\" class=\"n\">Downtime, estimated</th></tr></thead><tbody>\n");
+    page.raw("<th scope=\"col\" class=\"w22\">Machine</th><th scope=\"col\" class=\"w14\">Source → destination</th>");
+    page.raw("<th scope=\"col\">Disks</th><th scope=\"col\">Verdict</th>");
+    page.raw("<th scope=\"col\" class=\"n\">Off for,<br>estimated</th></tr></thead><tbody>\n");
     for machine in &report.inventory.machines {
         row(page, report, machine);
     }
@@ -21,18 +22,18 @@ pub fn section(page: &mut Page, report: &Report) {
 
 fn row(page: &mut Page, report: &Report, machine: &Machine) {
     page.wrap("<tr><td><strong>", &machine.name, "</strong><br>").wrap("<code>", machine.id.as_str(), "</code></td>");
-    page.cell(state(machine));
     let planned = report.plan.iter().flat_map(|plan| &plan.role.machines).find(|planned| planned.id == machine.id);
     let now = &machine.configuration;
     let then = planned.map_or(now, |planned| &planned.configuration);
-    changed(page, now.processors.count.to_string(), then.processors.count.to_string());
-    changed(page, format!("{} MiB", now.memory.startup_mib), format!("{} MiB", then.memory.startup_mib));
+    page.wrap("<td>", state(machine), "<br>");
+    page.text(changed(now.processors.count.to_string(), then.processors.count.to_string())).raw(" processors<br>");
+    page.text(changed(memory(now), memory(then))).raw("</td>");
     page.raw("<td>");
     for disk in planned.iter().flat_map(|planned| &planned.disks) {
         let checkpoint = disk.checkpoint_name.as_ref().map(|name| format!(" (checkpoint {name})")).unwrap_or_default();
-        let line =
-            format!("{}{}-{}{checkpoint}: {} → ", disk.controller, disk.number, disk.slot, disk.source.file_name());
-        page.text(line).wrap("<code>", &disk.target, "</code> ").text(disk.size.to_string()).raw("<br>");
+        let slot = format!("{}{}-{}{checkpoint}, {}: ", disk.controller, disk.number, disk.slot, disk.size);
+        page.wrap("<div class=\"disk\">", slot, "").text(disk.source.file_name());
+        page.wrap(" → <code>", &disk.target, "</code></div>");
     }
     if planned.is_none() {
         page.text(count(report.inventory.leaf_disks(machine).count(), "disk"));
@@ -55,10 +56,13 @@ fn state(machine: &Machine) -> String {
     }
 }
 
-/// A cell that shows a value, and the value before when an answer changed it.
-fn changed(page: &mut Page, before: String, after: String) {
-    let text = if before == after { after } else { format!("{before} → {after}") };
-    page.wrap("<td class=\"n\">", text, "</td>");
+fn memory(configuration: &MachineConfiguration) -> String {
+    ByteSize::from_mib(configuration.memory.startup_mib).to_string()
+}
+
+/// A value, with the value before when an answer changed it.
+fn changed(before: String, after: String) -> String {
+    if before == after { after } else { format!("{before} → {after}") }
 }
 
 fn verdict_cell(page: &mut Page, report: &Report, machine: &Machine) {

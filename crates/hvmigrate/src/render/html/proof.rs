@@ -22,7 +22,9 @@ pub fn cards(page: &mut Page, report: &Report) {
         card(page, ByteSize(verification.bytes).to_string(), label);
         let label = format!("and {} compared with the plan", count(verification.files as usize, "file"));
         card(page, count(verification.settings as usize, "setting"), label);
-        card(page, verification.differences.len().to_string(), "differences");
+        if !verification.differences.is_empty() {
+            card(page, verification.differences.len().to_string(), "differences");
+        }
     }
 }
 
