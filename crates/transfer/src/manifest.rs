@@ -77,6 +77,9 @@ impl LayerNote {
             LayerFormat::VhdFixed => "vhd-fixed",
             LayerFormat::VhdDynamic => "vhd-dynamic",
             LayerFormat::VhdDifferencing => "vhd-differencing",
+            LayerFormat::VhdxFixed => "vhdx-fixed",
+            LayerFormat::VhdxDynamic => "vhdx-dynamic",
+            LayerFormat::VhdxDifferencing => "vhdx-differencing",
             LayerFormat::Qcow2 => "qcow2",
         };
         LayerNote {

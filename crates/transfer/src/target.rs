@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use hvm_formats::disk::SharedDisk;
-use hvm_formats::disk::write::{self, DiskWriter, Filling, NewDisk, TargetFormat};
+use hvm_formats::disk::write::{self, DiskWriter, Filling, NewDisk, Sectors, TargetFormat};
 use hvm_model::capabilities::DiskFormat;
 
 use crate::error::TransferError;
@@ -20,7 +20,9 @@ pub(crate) fn new_disk(disk: &SharedDisk, format: DiskFormat, id: [u8; 16]) -> N
         DiskFormat::Qcow2 => TargetFormat::Qcow2,
     };
     let timestamp = disk.layers().first().map_or(0, |leaf| leaf.timestamp);
-    NewDisk { size: disk.size(), format, id, timestamp, filling: Filling::Sparse }
+    let physical = disk.layers().first().map_or(512, |leaf| leaf.physical_sector_size);
+    let sectors = Sectors { logical: disk.sector_size(), physical };
+    NewDisk { size: disk.size(), format, id, timestamp, filling: Filling::Sparse, sectors }
 }
 
 /// Opens `path` for writing behind the pieces that are in it already.
