@@ -91,13 +91,14 @@ fn measure_write(root: &Path) -> Result<(u64, f64), EngineError> {
     let started = Instant::now();
     let written = write_sample(&path);
     let rate = rate(SAMPLE, started);
-    fs::remove_file(&path).map_err(EngineError::io("removed", &path))?;
     written.map_err(EngineError::io("written to measure the rate", &path))?;
     Ok((SAMPLE, rate))
 }
 
 fn write_sample(path: &Path) -> std::io::Result<()> {
     let mut file = File::options().write(true).create_new(true).open(path)?;
+    // The name goes at once, so that a run that is killed here leaves nothing behind.
+    fs::remove_file(path)?;
     // Bytes that no file system compresses away.
     let mut piece = vec![0; 1 << 20];
     blake3::Hasher::new().finalize_xof().fill(&mut piece);
