@@ -12,4 +12,5 @@ pub mod hive;
 pub mod sample;
 pub mod security;
 pub mod vhd;
+pub mod vhdx;
 pub mod vmxml;

@@ -46,7 +46,9 @@ impl View {
         } else {
             let have = self.file.len().saturating_sub(offset).min(buffer.len() as u64) as usize;
             let (stored, beyond) = buffer.split_at_mut(have);
-            read(&*self.file, offset, stored)?;
+            if have > 0 {
+                read(&*self.file, offset, stored)?;
+            }
             beyond.fill(0);
         }
         for (start, stop, source) in self.overlay.touching(offset, end) {

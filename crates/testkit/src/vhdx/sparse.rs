@@ -1,0 +1,74 @@
+//! A file in memory that only keeps what is not zero: VHDX files have at least 4 MiB, nearly all of them zeros.
+
+use std::collections::BTreeMap;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+
+const PAGE: u64 = 4096;
+
+/// Bytes of a file by pages of 4 KiB; everything else is zero.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SparseImage {
+    /// Length of the file.
+    pub len: u64,
+    pages: BTreeMap<u64, Vec<u8>>,
+}
+
+impl SparseImage {
+    /// Writes `bytes` at `at`; the file grows when it must.
+    pub fn put(&mut self, at: u64, bytes: &[u8]) {
+        self.len = self.len.max(at + bytes.len() as u64);
+        for (index, byte) in (at..).zip(bytes) {
+            let page = self.pages.entry(index / PAGE).or_insert_with(|| vec![0; 4096]);
+            page[usize::try_from(index % PAGE).expect("a page is small")] = *byte;
+        }
+    }
+
+    /// `len` bytes at `at`; zeros behind the end.
+    #[must_use]
+    pub fn get(&self, at: u64, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        self.fill(at, &mut bytes);
+        bytes
+    }
+
+    /// Fills `buffer` from `at`; zeros behind the end.
+    pub fn fill(&self, at: u64, buffer: &mut [u8]) {
+        buffer.fill(0);
+        let end = at + buffer.len() as u64;
+        for (number, page) in self.pages.range(at / PAGE..end.div_ceil(PAGE)) {
+            let (start, stop) = ((number * PAGE).max(at), ((number + 1) * PAGE).min(end));
+            let from = usize::try_from(start % PAGE).expect("a page is small");
+            let len = usize::try_from(stop - start).expect("a page is small");
+            let to = usize::try_from(start - at).expect("inside the buffer");
+            buffer[to..to + len].copy_from_slice(&page[from..from + len]);
+        }
+    }
+
+    /// Cuts the file or lengthens it with zeros.
+    pub fn set_len(&mut self, len: u64) {
+        self.pages.split_off(&len.div_ceil(PAGE));
+        if !len.is_multiple_of(PAGE)
+            && let Some(page) = self.pages.get_mut(&(len / PAGE))
+        {
+            page[usize::try_from(len % PAGE).expect("a page is small")..].fill(0);
+        }
+        self.len = len;
+    }
+
+    /// Offsets of the pages that were written, ascending.
+    #[must_use]
+    pub fn pages(&self) -> Vec<u64> {
+        self.pages.keys().map(|number| number * PAGE).collect()
+    }
+
+    /// Writes the file, with holes where nothing was put.
+    pub fn write_to(&self, path: &Path) -> io::Result<()> {
+        let mut file = std::fs::File::create(path)?;
+        for (number, page) in &self.pages {
+            file.seek(SeekFrom::Start(number * PAGE))?;
+            file.write_all(page)?;
+        }
+        file.set_len(self.len)
+    }
+}
