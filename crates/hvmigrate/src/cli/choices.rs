@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::messages::Failure;
 
 /// Rule that takes the answers of `--exclude`.
-const EXCLUDE: &str = "machine.exclude";
+const EXCLUDE: &str = "machine.left-out";
 /// Rule that takes the answers of `--map-nic`.
 const EXTERNAL: &str = "switch.external";
 
@@ -150,7 +150,7 @@ mod tests {
         let expected = [
             "a.b@X=keep",
             "c.d@*=y",
-            "machine.exclude@Old one=exclude",
+            "machine.left-out@Old one=exclude",
             "switch.external@Netz = 1=adapter:Ethernet 2",
             "a.b@X=drop",
         ];

@@ -54,6 +54,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Format::Text => output::data(&render::text::plan(&plan))?,
         Format::Json => output::json(&plan)?,
     }
+    // Said beside the plan too, because a misspelt answer changes nothing in it.
+    for finding in assessment.findings.iter().filter(|finding| finding.rule.starts_with("answer.")) {
+        output::note(&format!("Warning: {}", finding.message));
+    }
     let blocked = plan.machines.iter().any(|machine| matches!(machine.verdict, Verdict::Blocked { .. }));
     if blocked || !plan.blocked.is_empty() {
         let open: Vec<_> = assessment.findings.iter().filter(|finding| finding.is_open()).collect();

@@ -189,7 +189,7 @@ fn findings(page: &mut Page, report: &Report) {
             Level::Notes => "Notes",
         };
         page.wrap("<h3>", format!("{heading} ({})", of_level.len()), "</h3>\n");
-        page.wrap("<p class=\"dim\">", level_meaning(level), "</p>\n");
+        page.wrap("<p class=\"dim\">", sentence_case(level_meaning(level)), ".</p>\n");
         for finding in of_level {
             one_finding(page, finding);
         }
@@ -211,7 +211,11 @@ fn one_finding(page: &mut Page, finding: &Finding) {
     page.wrap("<code>", &finding.rule, "</code> ").wrap("<span class=\"dim\">clause ", &finding.clause, "</span></p>");
     page.wrap("<p>", &finding.message, "</p>");
     if let Some(clause) = clause(&finding.clause) {
-        page.wrap("<p class=\"dim\">The guide: ", clause.text, "</p>");
+        page.raw(match clause.id.starts_with("beyond.") {
+            true => "<p class=\"dim\">Beyond the guide: ",
+            false => "<p class=\"dim\">The guide: ",
+        });
+        page.text(clause.text).raw("</p>");
     }
     if let Some(note) = &finding.policy_note {
         page.wrap("<p class=\"dim\">", note, "</p>");

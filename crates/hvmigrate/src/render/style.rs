@@ -35,7 +35,7 @@ th { text-align:left; font-weight:600; color:var(--dim); border-bottom:2px solid
 td { border-bottom:1px solid var(--line); padding:7px 10px 7px 0; vertical-align:top; overflow-wrap:anywhere; }
 tr:last-child td { border-bottom:0; }
 td.n, th.n { text-align:right; white-space:nowrap; font-variant-numeric:tabular-nums; }
-td.nw { white-space:nowrap; } .w22 { width:22%; } .w14 { width:15%; } .disk { margin-bottom:4px; }
+td.nw { white-space:nowrap; } .w22 { width:22%; } .w14 { width:15%; } .w40 { width:40%; } .disk { margin-bottom:4px; }
 code { font-family:Consolas,"Cascadia Mono","DejaVu Sans Mono",monospace; font-size:.88em; background:#f0f2f5; padding:1px 4px; border-radius:3px;
   overflow-wrap:anywhere; }
 .tag { display:inline-block; border-radius:10px; padding:0 9px; font-size:.84rem; font-weight:600; border:1px solid currentColor; white-space:nowrap; }

@@ -26,7 +26,8 @@ fn row(page: &mut Page, report: &Report, machine: &Machine) {
     let now = &machine.configuration;
     let then = planned.map_or(now, |planned| &planned.configuration);
     page.wrap("<td>", state(machine), "<br>");
-    page.text(changed(now.processors.count.to_string(), then.processors.count.to_string())).raw(" processors<br>");
+    let processors = |configuration: &MachineConfiguration| count(configuration.processors.count as usize, "processor");
+    page.text(changed(processors(now), processors(then))).raw("<br>");
     page.text(changed(memory(now), memory(then))).raw("</td>");
     page.raw("<td>");
     for disk in planned.iter().flat_map(|planned| &planned.disks) {

@@ -74,17 +74,34 @@ pub fn section(page: &mut Page, report: &Report) {
         settings_of(&plan.role).into_iter().filter(|setting| !lost.contains(&setting)).collect();
     let line = format!("{} carried, {} without a counterpart.", carried.len(), lost.len());
     page.wrap("<p>", line, "</p>\n");
-    if !lost.is_empty() {
-        page.raw("<h3>Not carried</h3>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">Of</th><th scope=\"col\">Setting</th>");
-        page.raw("<th scope=\"col\">Value</th><th scope=\"col\">Why</th></tr></thead><tbody>\n");
-        for item in &report.not_carried {
-            page.raw("<tr>").cell(subject_name(report, &item.setting.subject)).code_cell(&item.setting.item);
-            page.cell(&item.setting.value).cell(&item.reason).raw("</tr>\n");
-        }
-        page.raw("</tbody></table></div>\n");
-    }
+    not_carried(page, report);
     carried_tables(page, report, &carried);
     page.raw("</section>\n");
+}
+
+/// One row for each reason, so that a reason that many machines share is read once.
+fn not_carried(page: &mut Page, report: &Report) {
+    if report.not_carried.is_empty() {
+        return;
+    }
+    let mut reasons: Vec<&str> = Vec::new();
+    for item in &report.not_carried {
+        if !reasons.contains(&item.reason.as_str()) {
+            reasons.push(&item.reason);
+        }
+    }
+    page.raw("<h3>Not carried</h3>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\" class=\"w40\">Why</th>");
+    page.raw("<th scope=\"col\">Settings</th></tr></thead><tbody>\n");
+    for reason in reasons {
+        page.raw("<tr>").cell(reason).raw("<td>");
+        for item in report.not_carried.iter().filter(|item| item.reason == reason) {
+            let Setting { subject, item, value } = &item.setting;
+            page.wrap("<div>", subject_name(report, subject), " <code>").text(item).raw("</code> ");
+            page.text(if value.is_empty() { "none" } else { value }).raw("</div>");
+        }
+        page.raw("</td></tr>\n");
+    }
+    page.raw("</tbody></table></div>\n");
 }
 
 fn carried_tables(page: &mut Page, report: &Report, carried: &[Setting]) {

@@ -13,7 +13,7 @@ pub fn section(page: &mut Page, report: &Report) {
     if let Some(plan) = &report.plan {
         let estimate = &plan.estimate;
         let line = format!(
-            "Estimated before: {} to read at {}, written at {}: {} for copying. {}",
+            "Estimated before: {} to read at {}, written at {}: {} for copying ({}).",
             estimate.bytes,
             rate(estimate.read_rate),
             rate(estimate.write_rate),
@@ -23,7 +23,7 @@ pub fn section(page: &mut Page, report: &Report) {
         page.wrap("<p class=\"dim\">", line, "</p>\n");
     }
     page.raw("<div class=\"wide\"><table><thead><tr><th scope=\"col\">Phase</th><th scope=\"col\">Step</th>");
-    page.raw("<th scope=\"col\">Clause</th><th scope=\"col\">State</th><th scope=\"col\" class=\"n\">Estimated</th>");
+    page.raw("<th scope=\"col\">State</th><th scope=\"col\" class=\"n\">Estimated</th>");
     page.raw("<th scope=\"col\" class=\"n\">Actual</th></tr></thead><tbody>\n");
     for state in &report.steps {
         let step = report.plan.as_ref().and_then(|plan| plan.step(&state.id));
@@ -33,8 +33,12 @@ pub fn section(page: &mut Page, report: &Report) {
 }
 
 fn row(page: &mut Page, plan: Option<&Plan>, state: &StepState, step: Option<&Step>) {
-    page.raw("<tr>").cell(&state.phase).wrap("<td>", &state.title, "");
-    page.wrap("<br><code>", &state.id, "</code></td>").cell(step.map_or("", |step| step.clause.as_str()));
+    page.raw("<tr>").wrap("<td class=\"nw\">", &state.phase, "</td>").wrap("<td>", &state.title, "");
+    page.wrap("<br><code>", &state.id, "</code>");
+    if let Some(step) = step {
+        page.wrap(" <span class=\"dim\">clause ", &step.clause, "</span>");
+    }
+    page.raw("</td>");
     page.raw(match state.state.as_str() {
         over if is_over(over) => "<td><span class=\"tag good\">",
         "failed" => "<td><span class=\"tag bad\">",

@@ -1,0 +1,74 @@
+//! report.html is one well-formed file that loads nothing and runs nothing, whatever machines are called.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::{ANSWERS, Scene};
+use hvm_testkit::sample::{Variant, ids};
+
+/// The names of tags in order, closing ones with their slash; panics on a tag that is not closed.
+fn tags(html: &str) -> Vec<&str> {
+    let mut tags = Vec::new();
+    for piece in html.split('<').skip(1) {
+        let (tag, _) = piece.split_once('>').unwrap();
+        tags.push(tag.split_whitespace().next().unwrap());
+    }
+    tags
+}
+
+fn check_nesting(html: &str) {
+    let mut open = Vec::new();
+    for tag in tags(html).into_iter().filter(|tag| !["!DOCTYPE", "meta", "br"].contains(tag)) {
+        match tag.strip_prefix('/') {
+            Some(closed) => assert_eq!(open.pop(), Some(closed)),
+            None => open.push(tag),
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn it_is_self_contained_at_every_stage() {
+    let scene = Scene::new();
+    scene.sample(Variant::Default);
+    let mut plan = vec!["plan", "--from", "folder:source", "--work", "work"];
+    plan.extend(["--to", "kit:to?os=2012&processors=2&memory=32GiB&free=500GiB&language=0407"]);
+    let mut answered = plan.clone();
+    answered.extend(ANSWERS);
+    let commands: [(i32, &[&str]); 5] = [
+        (3, &plan),
+        (0, &answered),
+        (0, &["migrate", "--work", "work", "--confirm", "all"]),
+        (0, &["verify", "--work", "work"]),
+        (0, &["finish", "--work", "work", "--confirm", "all"]),
+    ];
+    for (code, args) in commands {
+        scene.expect(code, args);
+        scene.expect(0, &["report", "--work", "work", "--output", "reports"]);
+        let html = std::fs::read_to_string(scene.dir.join("reports/report.html")).unwrap();
+        check_nesting(&html);
+        for outside in ["<script", "http:", "https:", "src=", "url(", "@import", "<link", "<img", "<iframe"] {
+            assert!(!html.contains(outside), "{outside} after {args:?}");
+        }
+        assert!(html.contains("Datei &amp; &quot;Druck&quot; Server"));
+        assert!(html.contains("C – 更新 &lt;neu&gt;") && !html.contains(ids::CHECKPOINT_C.1));
+    }
+    let json = std::fs::read_to_string(scene.dir.join("reports/report.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["verification"]["differences"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let scene = Scene::new();
+    scene.sample(Variant::Default);
+    let mut child = scene
+        .command(&["rules", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+}
