@@ -81,6 +81,12 @@ pub(super) fn replay(file: SharedFile, header: &Header, remarks: &mut Vec<String
          file was not touched.",
         sequence.len()
     ));
+    if let Some(sequence) = log.torn_behind(at, &head)? {
+        remarks.push(format!(
+            "The log entry {sequence} behind the newest one is not whole and was left out. A crash while it was written leaves \
+             that and loses nothing; if the file was damaged later, changes are lost."
+        ));
+    }
     Ok(View::new(SharedFile::clone(&file), overlay, head.last))
 }
 
@@ -128,6 +134,14 @@ impl Log<'_> {
             }
         }
         Ok(entries)
+    }
+
+    /// The sequence number of an entry that would continue the sequence behind `head`, but is not whole.
+    fn torn_behind(&self, at: u64, head: &Entry) -> Result<Option<u64>, DiskError> {
+        let sector = self.sector(at + head.len)?;
+        let sequence = le64(&sector, 16);
+        let own = sector.starts_with(b"loge") && bytes_at::<16>(&sector, 32) == self.guid;
+        Ok((own && Some(sequence) == head.sequence.checked_add(1)).then_some(sequence))
     }
 
     fn entry(&self, at: u64) -> Result<Option<Entry>, DiskError> {
