@@ -183,10 +183,10 @@ fn blocks_where_none_can_be_are_errors_only_when_they_are_read() {
     let entry = |block: u64| u64::from_le_bytes(image.get(3 * MIB + block * 8, 8).try_into().unwrap());
     let cases = [
         (6, "headers"),
-        (2 * MIB | 6, "headers"),
-        (3 * MIB | 6, "headers"),
-        (1 << 50 | 6, "ends at"),
-        (u64::MAX - 7 | 6, "ends at"),
+        (2 * MIB + 6, "headers"),
+        (3 * MIB + 6, "headers"),
+        ((1 << 50) + 6, "ends at"),
+        (u64::MAX - 1, "ends at"),
         (entry(1), "another block"),
         (entry(0) & !7 | 4, "state 4"),
         (entry(0) & !7 | 7, "state 7"),
