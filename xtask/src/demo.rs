@@ -23,15 +23,16 @@ pub fn twice(root: &Path) -> Result<(), String> {
 
 fn once(program: &Path, folder: &Path, run: u32) -> Result<(), String> {
     let start = Instant::now();
-    let status = Command::new(program)
+    let output = Command::new(program)
         .arg("demo")
         .current_dir(folder)
         .stdin(Stdio::null())
-        .status()
+        .output()
         .map_err(|error| format!("'{}' could not be started: {error}", program.display()))?;
     let seconds = start.elapsed().as_secs_f64();
-    if !status.success() {
-        return Err(format!("run {run} of the demo ended with {status}"));
+    if !output.status.success() {
+        println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        return Err(format!("run {run} of the demo ended with {}", output.status));
     }
     println!("run {run} of the demo took {seconds:.1} s");
     if seconds > LIMIT {

@@ -8,6 +8,7 @@ mod install;
 mod peers;
 mod run;
 mod sizes;
+mod tests;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -78,7 +79,7 @@ const STEPS: &[(&str, Step)] = &[
     ("words", |_| words::check(&root())),
     ("clippy", |_| cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
     ("deny", install::deny),
-    ("tests", |_| cargo(&["test", "--workspace", "--no-fail-fast"])),
+    ("tests", tests::run),
     ("demo", |_| demo::twice(&root())),
 ];
 
