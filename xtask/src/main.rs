@@ -8,7 +8,7 @@ mod install;
 mod peers;
 mod run;
 mod sizes;
-mod tests;
+mod suite;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ const STEPS: &[(&str, Step)] = &[
     ("words", |_| words::check(&root())),
     ("clippy", |_| cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
     ("deny", install::deny),
-    ("tests", tests::run),
+    ("tests", suite::run),
     ("demo", |_| demo::twice(&root())),
 ];
 
