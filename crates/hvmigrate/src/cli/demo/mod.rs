@@ -3,6 +3,7 @@
 mod folder;
 mod guest;
 mod operator;
+mod source;
 mod stage;
 mod tree;
 
@@ -20,6 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   hvmigrate demo
   hvmigrate demo '/srv/try it'
+  hvmigrate demo /srv/hosts/cluster --source-only cluster
 
 The folder is replaced when the demo runs again; a folder that no demo made is left alone.";
 
@@ -30,12 +32,19 @@ pub struct Args {
     /// The folder to work in
     #[arg(value_name = "DIR", default_value = "hvmigrate-demo")]
     folder: PathBuf,
+
+    /// Write only a sample host into the folder, of this variant, and print the BLAKE3 of each disk
+    #[arg(long, value_name = "VARIANT", value_parser = source::variant, num_args = 0..=1, default_missing_value = "default")]
+    source_only: Option<Variant>,
 }
 
 /// Runs it.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let start = Instant::now();
     let folder = folder::prepare(&args.folder)?;
+    if let Some(variant) = args.source_only {
+        return source::write(&folder, variant);
+    }
     let host = sample(&folder)?;
     let before = look(&folder.join("source"))?;
     let mut all_good = true;
