@@ -1,11 +1,11 @@
 //! Work on a single disk file and its chain, without a host around it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hvm_formats::disk::SharedDisk;
 use hvm_model::capabilities::DiskFormat;
 use hvm_model::names::ByteSize;
-use hvm_sources::single::open_disk_file;
+use hvm_sources::{ChainOptions, open_disk_file};
 use hvm_transfer::{CopyJob, LayerNote};
 use serde::Serialize;
 
@@ -57,8 +57,8 @@ pub struct DiskLayer {
 }
 
 /// Reads the headers of a disk and its parents.
-pub fn disk_info(path: &Path, parent_dirs: &[PathBuf]) -> Result<DiskInfo, EngineError> {
-    let disk = open_disk_file(path, parent_dirs)?;
+pub fn disk_info(path: &Path, options: &ChainOptions) -> Result<DiskInfo, EngineError> {
+    let disk = open_disk_file(path, options)?;
     Ok(DiskInfo {
         virtual_size: ByteSize(disk.size()),
         sector_size: disk.sector_size(),
@@ -88,8 +88,8 @@ fn layer(layer: &hvm_formats::disk::Layer) -> DiskLayer {
 }
 
 /// BLAKE3 of the virtual content, 64 hex digits: what `b3sum` prints for the raw disk.
-pub fn disk_hash(path: &Path, parent_dirs: &[PathBuf], observer: &dyn Observer) -> Result<String, EngineError> {
-    let disk = open_disk_file(path, parent_dirs)?;
+pub fn disk_hash(path: &Path, options: &ChainOptions, observer: &dyn Observer) -> Result<String, EngineError> {
+    let disk = open_disk_file(path, options)?;
     let relay = Relay::new(observer, path.display().to_string());
     let watch = relay.watch();
     Ok(hvm_transfer::hash(disk, watch.progress, watch.cancel)?.to_string())
@@ -101,10 +101,10 @@ pub fn disk_convert(
     input: &Path,
     output: &Path,
     format: DiskFormat,
-    parent_dirs: &[PathBuf],
+    options: &ChainOptions,
     observer: &dyn Observer,
 ) -> Result<String, EngineError> {
-    let disk = open_disk_file(input, parent_dirs)?;
+    let disk = open_disk_file(input, options)?;
     let source = modified(&disk);
     let relay = Relay::new(observer, input.display().to_string());
     let id = blake3::hash(source.as_bytes());

@@ -180,7 +180,7 @@ impl Run<'_> {
 /// Most bytes that a disk takes on the destination.
 fn room(disk: &PlacedDisk) -> u64 {
     match disk.format {
-        hvm_model::capabilities::DiskFormat::VhdFixed => disk.size.0,
+        hvm_model::capabilities::DiskFormat::VhdFixed | hvm_model::capabilities::DiskFormat::VhdxFixed => disk.size.0,
         _ => disk.stored.0.min(disk.size.0),
     }
 }

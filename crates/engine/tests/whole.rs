@@ -52,7 +52,9 @@ fn contents_are_those_of_the_model(case: &Case, plan: &hvm_model::plan::Plan) {
                     && sample.windows_path.eq_ignore_ascii_case(disk.source.as_str())
             };
             let sample = case.host.disks.iter().find(same).unwrap_or_else(|| panic!("{}", disk.target));
-            let hash = hvm_engine::disk_hash(&case.root().join(&disk.target), &[], &Quiet).unwrap();
+            let hash =
+                hvm_engine::disk_hash(&case.root().join(&disk.target), &hvm_engine::ChainOptions::default(), &Quiet)
+                    .unwrap();
             assert_eq!(hash, sample.blake3, "{}", disk.target);
             compared += 1;
         }

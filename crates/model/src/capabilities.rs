@@ -75,6 +75,10 @@ pub enum DiskFormat {
     VhdFixed,
     /// VHD, dynamic.
     Vhd,
+    /// VHDX, fixed.
+    VhdxFixed,
+    /// VHDX, dynamic.
+    Vhdx,
     /// QCOW2 version 3.
     Qcow2,
 }
@@ -85,6 +89,7 @@ impl DiskFormat {
         match self {
             DiskFormat::Raw => "raw",
             DiskFormat::VhdFixed | DiskFormat::Vhd => "vhd",
+            DiskFormat::VhdxFixed | DiskFormat::Vhdx => "vhdx",
             DiskFormat::Qcow2 => "qcow2",
         }
     }
@@ -96,6 +101,8 @@ impl std::fmt::Display for DiskFormat {
             DiskFormat::Raw => "raw",
             DiskFormat::VhdFixed => "vhd-fixed",
             DiskFormat::Vhd => "vhd",
+            DiskFormat::VhdxFixed => "vhdx-fixed",
+            DiskFormat::Vhdx => "vhdx",
             DiskFormat::Qcow2 => "qcow2",
         })
     }

@@ -48,8 +48,8 @@ fn disk(case: &Case<'_>, destination: &Capabilities, leaf: &WindowsPath) -> u64 
     let hyper_v = matches!(destination.kind, DestinationKind::HyperV { .. });
     let stays_fixed = hyper_v && chain.len() == 1 && chain.iter().all(|disk| disk.format == "vhd-fixed");
     match destination.disk_format {
-        DiskFormat::VhdFixed => size,
+        DiskFormat::VhdFixed | DiskFormat::VhdxFixed => size,
         _ if stays_fixed => size,
-        DiskFormat::Raw | DiskFormat::Vhd | DiskFormat::Qcow2 => size.min(stored),
+        DiskFormat::Raw | DiskFormat::Vhd | DiskFormat::Vhdx | DiskFormat::Qcow2 => size.min(stored),
     }
 }

@@ -17,5 +17,5 @@ mod uri;
 
 pub use error::{ReachError, SourceError};
 pub use select::open;
-pub use single::open_disk_file;
+pub use single::{ChainOptions, open_disk_file};
 pub use source::Source;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hvm_formats::disk::{self, GateError, ParentGate, ParentRequest, SharedDisk};
+use hvm_formats::disk::{self, Checksums, GateError, OpenOptions, ParentGate, ParentRequest, ParentTime, SharedDisk};
 use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::names::WindowsPath;
 
@@ -16,11 +16,24 @@ use crate::gate::{file_names, is_relative};
 /// Most trailing components of a recorded path that are tried below a parent folder.
 const MAX_TAIL: usize = 32;
 
+/// How a single disk is opened.
+#[derive(Debug, Clone, Default)]
+pub struct ChainOptions {
+    /// Folders in which parents are looked for besides the places that the chain records.
+    pub parent_dirs: Vec<PathBuf>,
+    /// Whether wrong checksums of a VHD's headers are accepted.
+    pub checksums: Checksums,
+    /// Whether a parent is accepted whose time stamp is not the one that its child recorded.
+    pub parent_time: ParentTime,
+}
+
 /// Opens a disk file and its parents. A recorded relative path counts from the folder of the child; of an absolute one the
-/// file name is tried beside the child and its last components below each of `parent_dirs`.
-pub fn open_disk_file(path: &Path, parent_dirs: &[PathBuf]) -> Result<SharedDisk, SourceError> {
+/// file name is tried beside the child and its last components below each of the options' folders.
+pub fn open_disk_file(path: &Path, options: &ChainOptions) -> Result<SharedDisk, SourceError> {
     let file = open_plain(path)?;
-    Ok(disk::open(file, &LocalGate { parent_dirs })?)
+    let gate = LocalGate { parent_dirs: &options.parent_dirs };
+    let how = OpenOptions { format: None, checksums: options.checksums, parent_time: options.parent_time };
+    Ok(disk::open_with(file, &gate, &how)?)
 }
 
 fn open_plain(path: &Path) -> Result<SharedFile, ReachError> {

@@ -275,7 +275,7 @@ fn disk_contents_are_those_that_were_written() {
     for sample in &read.host.disks {
         let disk = read.source.open_disk(&WindowsPath::new(&sample.windows_path)).unwrap();
         assert_eq!(hash(&*disk), sample.blake3, "{}", sample.windows_path);
-        let alone = hvm_sources::open_disk_file(&sample.path, &[]).unwrap();
+        let alone = hvm_sources::open_disk_file(&sample.path, &hvm_sources::ChainOptions::default()).unwrap();
         assert_eq!(hash(&*alone), sample.blake3, "{} by itself", sample.windows_path);
     }
 }

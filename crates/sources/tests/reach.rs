@@ -139,12 +139,13 @@ fn a_parent_of_a_single_disk_is_found_below_named_folders() {
     let host = sample::write(folder.path(), Variant::Default).unwrap();
     let leaf = host.disks.iter().find(|disk| disk.chain.len() == 3).unwrap();
     let away = tempfile::tempdir().unwrap();
+    let below = |parent_dirs| hvm_sources::ChainOptions { parent_dirs, ..Default::default() };
     let moved = away.path().join("leaf.avhd");
     fs::copy(&leaf.path, &moved).unwrap();
-    let error = hvm_sources::open_disk_file(&moved, &[]).err().unwrap().to_string();
+    let error = hvm_sources::open_disk_file(&moved, &below(Vec::new())).err().unwrap().to_string();
     assert!(error.contains("was not found"), "{error}");
-    let parents = [leaf.path.parent().unwrap().to_path_buf()];
+    let parents = below(vec![leaf.path.parent().unwrap().to_path_buf()]);
     assert_eq!(hvm_sources::open_disk_file(&moved, &parents).unwrap().layers().len(), 3);
-    let above = [host.path_of(r"D:\Hyper-V")];
+    let above = below(vec![host.path_of(r"D:\Hyper-V")]);
     assert!(hvm_sources::open_disk_file(&moved, &above).is_err(), "only the recorded components are tried");
 }

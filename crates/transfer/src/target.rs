@@ -17,6 +17,8 @@ pub(crate) fn new_disk(disk: &SharedDisk, format: DiskFormat, id: [u8; 16]) -> N
         DiskFormat::Raw => TargetFormat::Raw,
         DiskFormat::VhdFixed => TargetFormat::VhdFixed,
         DiskFormat::Vhd => TargetFormat::VhdDynamic,
+        DiskFormat::VhdxFixed => TargetFormat::VhdxFixed,
+        DiskFormat::Vhdx => TargetFormat::Vhdx,
         DiskFormat::Qcow2 => TargetFormat::Qcow2,
     };
     let timestamp = disk.layers().first().map_or(0, |leaf| leaf.timestamp);

@@ -100,6 +100,7 @@ fn content_mismatches(check: &Check<'_>, file: SharedFile, watch: &Watch<'_>) ->
     let format = match manifest.format {
         DiskFormat::Raw => disk::Format::Raw,
         DiskFormat::Vhd | DiskFormat::VhdFixed => disk::Format::Vhd,
+        DiskFormat::Vhdx | DiskFormat::VhdxFixed => disk::Format::Vhdx,
         DiskFormat::Qcow2 => disk::Format::Qcow2,
     };
     let copy = match disk::open_as(file, &NoParents, format) {

@@ -61,6 +61,7 @@ fn format_word(format: DiskFormat) -> &'static str {
         DiskFormat::Raw => "raw",
         DiskFormat::Qcow2 => "qcow2",
         DiskFormat::Vhd | DiskFormat::VhdFixed => "vpc",
+        DiskFormat::Vhdx | DiskFormat::VhdxFixed => "vhdx",
     }
 }
 

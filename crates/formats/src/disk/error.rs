@@ -100,8 +100,8 @@ pub enum DiskError {
     /// The parent has the right id but another time stamp.
     #[error(
         "{file}: the parent '{parent}' has the time stamp {found}, the child recorded {expected} (seconds since 2000-01-01): \
-         the parent may have been changed after the child was made, then the chain is not consistent. Accept changed \
-         parents explicitly if you know why."
+         the parent may have been changed after the child was made, then the chain is not consistent. If you know \
+         why, read it with --accept-parent-time."
     )]
     ParentChanged {
         /// The child.

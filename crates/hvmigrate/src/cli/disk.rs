@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
-use hvm_engine::{DiskInfo, DiskLayer};
+use hvm_engine::{ChainOptions, Checksums, DiskInfo, DiskLayer, ParentTime};
 use hvm_model::capabilities::DiskFormat;
 use hvm_model::names::ByteSize;
 
@@ -64,6 +64,22 @@ struct DiskArgs {
     /// Looks for parents in this folder too; may be given again
     #[arg(long, value_name = "DIR")]
     parent_dir: Vec<PathBuf>,
+    /// Reads a VHD whose headers carry a wrong checksum, as long as everything else in them fits together
+    #[arg(long)]
+    accept_checksums: bool,
+    /// Reads a chain although a parent's time stamp is not the one that its child recorded
+    #[arg(long)]
+    accept_parent_time: bool,
+}
+
+impl DiskArgs {
+    fn options(&self) -> ChainOptions {
+        ChainOptions {
+            parent_dirs: self.parent_dir.clone(),
+            checksums: if self.accept_checksums { Checksums::Accept } else { Checksums::Strict },
+            parent_time: if self.accept_parent_time { ParentTime::Accept } else { ParentTime::Strict },
+        }
+    }
 }
 
 /// Formats that can be written.
@@ -75,6 +91,10 @@ enum FormatName {
     Vhd,
     /// VHD, fixed
     VhdFixed,
+    /// VHDX, dynamic
+    Vhdx,
+    /// VHDX, fixed
+    VhdxFixed,
     /// QCOW2, version 3
     Qcow2,
 }
@@ -85,6 +105,8 @@ impl From<FormatName> for DiskFormat {
             FormatName::Raw => DiskFormat::Raw,
             FormatName::Vhd => DiskFormat::Vhd,
             FormatName::VhdFixed => DiskFormat::VhdFixed,
+            FormatName::Vhdx => DiskFormat::Vhdx,
+            FormatName::VhdxFixed => DiskFormat::VhdxFixed,
             FormatName::Qcow2 => DiskFormat::Qcow2,
         }
     }
@@ -94,7 +116,7 @@ impl From<FormatName> for DiskFormat {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     match &args.verb {
         Verb::Info { disk, format } => {
-            let info = hvm_engine::disk_info(&disk.file, &disk.parent_dir)?;
+            let info = hvm_engine::disk_info(&disk.file, &disk.options())?;
             match format {
                 Format::Text => output::data(&info_text(&info))?,
                 Format::Json => output::json(&info)?,
@@ -102,7 +124,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         }
         Verb::Hash { disk } => {
             let progress = Progress::new();
-            let hash = hvm_engine::disk_hash(&disk.file, &disk.parent_dir, &progress);
+            let hash = hvm_engine::disk_hash(&disk.file, &disk.options(), &progress);
             progress.end();
             output::data(&format!("{}  {}\n", hash?, disk.file.display()))?;
         }
@@ -117,7 +139,7 @@ fn convert(disk: &DiskArgs, target: &Path, to: FormatName) -> Result<(), Failure
         return Err(Failure::failed(message).hint("give another name, or move the file away"));
     }
     let progress = Progress::new();
-    let hash = hvm_engine::disk_convert(&disk.file, target, to.into(), &disk.parent_dir, &progress);
+    let hash = hvm_engine::disk_convert(&disk.file, target, to.into(), &disk.options(), &progress);
     progress.end();
     output::data(&format!("{}  {}\n", hash?, target.display()))
 }
