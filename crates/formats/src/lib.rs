@@ -5,6 +5,7 @@
 pub mod azman;
 pub mod disk;
 pub mod firewall;
+pub mod guestfs;
 pub mod io;
 pub mod qcow2;
 pub mod raw;

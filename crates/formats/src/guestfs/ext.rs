@@ -1,0 +1,257 @@
+//! ext2, ext3 and ext4: the superblock, its state and the free runs by the block bitmaps are read here; files are read by
+//! the crate `ext4-view`. Specification: kernel.org, "ext4 Data Structures and Algorithms".
+
+use std::error::Error;
+use std::ops::Range;
+
+use ext4_view::{Ext4, Ext4Read};
+
+use super::free::FreeRuns;
+use super::recognise::FsKind;
+use super::{GuestFsError, Slice, bytes};
+use crate::disk::fields::{bytes_at, guid, le16, le32};
+use crate::io::{ReadAt as _, SharedFile};
+
+/// The fields of the superblock that are used.
+#[derive(Debug, Clone)]
+pub(super) struct Superblock {
+    pub(super) kind: FsKind,
+    /// Bytes a block (offset 24).
+    pub(super) block: u64,
+    /// Blocks (offset 4, high half at 336).
+    pub(super) blocks: u64,
+    /// Free blocks (offset 12, high half at 344).
+    free: u64,
+    /// First data block (offset 20).
+    first: u64,
+    /// Blocks a group (offset 32).
+    per_group: u64,
+    /// State (offset 58): 1 put away in order, 2 errors.
+    state: u16,
+    /// Incompatible (offset 96) and read-only compatible features (offset 100).
+    features: (u32, u32),
+    /// Bytes a group descriptor (offset 254).
+    descriptor: usize,
+    pub(super) uuid: String,
+    pub(super) label: String,
+}
+
+const HAS_JOURNAL: u32 = 0x4;
+const RECOVER: u32 = 0x4;
+const JOURNAL_DEVICE: u32 = 0x8;
+const META_BG: u32 = 0x10;
+const BIT64: u32 = 0x80;
+/// Incompatible features that make it ext4: extents, 64 bit, multiple mount protection, flexible groups, inline data and others.
+const EXT4_INCOMPAT: u32 = 0x40 | BIT64 | 0x100 | 0x200 | 0x8000 | 0x2000;
+/// Read-only compatible ones: huge files, group checksums, large inodes, bigalloc, metadata checksums.
+const EXT4_RO: u32 = 0x8 | 0x10 | 0x20 | 0x40 | BIGALLOC | 0x400;
+const BIGALLOC: u32 = 0x200;
+
+/// Groups of blocks that are read: 128 TiB with blocks of 4 KiB.
+const MAX_GROUPS: u64 = 1 << 20;
+
+impl Superblock {
+    /// From the first bytes of the volume; `None` when they are not those of an ext file system.
+    pub(super) fn parse(head: &[u8]) -> Option<Superblock> {
+        let block = head.get(1024..2048)?;
+        if le16(block, 56) != 0xEF53 || le32(block, 24) > 6 {
+            return None;
+        }
+        let (compatible, incompatible, read_only) = (le32(block, 92), le32(block, 96), le32(block, 100));
+        let high = |at| if incompatible & BIT64 != 0 { u64::from(le32(block, at)) << 32 } else { 0 };
+        let per_group = u64::from(le32(block, 32));
+        let blocks = u64::from(le32(block, 4)) | high(336);
+        if incompatible & JOURNAL_DEVICE != 0 || per_group == 0 || blocks == 0 {
+            return None;
+        }
+        let kind = if incompatible & EXT4_INCOMPAT != 0 || read_only & EXT4_RO != 0 {
+            FsKind::Ext4
+        } else if compatible & HAS_JOURNAL != 0 {
+            FsKind::Ext3
+        } else {
+            FsKind::Ext2
+        };
+        Some(Superblock {
+            kind,
+            block: 1024 << le32(block, 24),
+            blocks,
+            free: u64::from(le32(block, 12)) | high(344),
+            first: le32(block, 20).into(),
+            per_group,
+            state: le16(block, 58),
+            features: (incompatible, read_only),
+            descriptor: if incompatible & BIT64 != 0 { usize::from(le16(block, 254)).clamp(32, 1024) } else { 32 },
+            uuid: guid(&bytes_at(block, 104)),
+            label: bytes::text(block.get(120..136)?),
+        })
+    }
+}
+
+/// An ext2, ext3 or ext4 volume.
+pub struct Ext {
+    file: SharedFile,
+    superblock: Superblock,
+}
+
+impl Ext {
+    /// Reads the superblock.
+    pub fn open(file: SharedFile) -> Result<Ext, GuestFsError> {
+        let head = bytes::read_some(&*file, 0, 2048)?;
+        let Some(superblock) = Superblock::parse(&head) else {
+            let found = head.get(1080..1082).unwrap_or_default().escape_ascii().to_string();
+            let expected = "the superblock of an ext file system (53 EF)";
+            return Err(GuestFsError::NotThis { file: file.name().to_owned(), offset: 1080, expected, found });
+        };
+        Ok(Ext { file, superblock })
+    }
+
+    /// Bytes a block.
+    pub fn block_size(&self) -> u64 {
+        self.superblock.block
+    }
+
+    /// Blocks of the volume.
+    pub fn blocks(&self) -> u64 {
+        self.superblock.blocks
+    }
+
+    /// Free blocks by the superblock: exact on a clean volume only.
+    pub fn free(&self) -> u64 {
+        self.superblock.free.min(self.superblock.blocks)
+    }
+
+    /// Why the volume may not be taken as it lies on the disk, as whole sentences; empty when it is clean.
+    pub fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if self.superblock.state & 1 == 0 {
+            doubts.push("The volume was not unmounted.".to_owned());
+        }
+        if self.superblock.state & 2 != 0 {
+            doubts.push("The volume is marked as having errors.".to_owned());
+        }
+        if self.superblock.features.0 & RECOVER != 0 {
+            doubts.push("The volume was in use: changes wait in its journal.".to_owned());
+        }
+        doubts
+    }
+
+    /// True when the volume was left in order by its last system.
+    pub fn is_clean(&self) -> bool {
+        self.doubts().is_empty()
+    }
+
+    /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
+    pub fn read_file(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, GuestFsError> {
+        let failed =
+            |reason: String| GuestFsError::Ext { file: self.file.name().to_owned(), path: path.to_owned(), reason };
+        // The crate takes memory for each group before it reads them.
+        let groups = self.superblock.blocks.div_ceil(self.superblock.per_group);
+        if groups > MAX_GROUPS {
+            return Err(failed(format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read")));
+        }
+        let fs = Ext4::load(Box::new(Bytes(self.file.clone()))).map_err(|error| failed(error.to_string()))?;
+        let metadata = match fs.metadata(path) {
+            Ok(metadata) if !metadata.file_type().is_regular_file() => return Ok(None),
+            Ok(metadata) => metadata,
+            Err(ext4_view::Ext4Error::NotFound) => return Ok(None),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        if metadata.len() > limit {
+            return Err(failed(format!("it has {} bytes, at most {limit} are read", metadata.len())));
+        }
+        fs.read(path).map(Some).map_err(|error| failed(error.to_string()))
+    }
+
+    /// The runs of free blocks, group by group. Groups whose bitmap was never written are taken as in use: nothing was
+    /// written there since the volume was made.
+    pub fn free_runs(&self) -> Result<ExtFreeRuns, GuestFsError> {
+        let (incompatible, read_only) = self.superblock.features;
+        if incompatible & META_BG != 0 || read_only & BIGALLOC != 0 {
+            let found = "organised in meta groups or clusters of blocks (meta_bg, bigalloc)".to_owned();
+            return Err(GuestFsError::Unsupported { file: self.file.name().to_owned(), record: 0, found });
+        }
+        let Superblock { blocks, first, per_group, .. } = self.superblock;
+        let groups = blocks.saturating_sub(first).div_ceil(per_group);
+        if per_group > self.superblock.block * 8 {
+            let (field, expected) = ("blocks per group", "at most eight times the block size");
+            let file = self.file.name().to_owned();
+            return Err(GuestFsError::Field { file, offset: 1056, field, expected, found: per_group });
+        }
+        Ok(ExtFreeRuns { file: self.file.clone(), superblock: self.superblock.clone(), group: 0, groups, inner: None })
+    }
+}
+
+/// Iterates over the free runs of an ext volume, in blocks; an error ends it.
+pub struct ExtFreeRuns {
+    file: SharedFile,
+    superblock: Superblock,
+    group: u64,
+    groups: u64,
+    inner: Option<(u64, FreeRuns)>,
+}
+
+impl ExtFreeRuns {
+    /// The bitmap of the next group; `None` when the group has none yet.
+    fn open(&mut self, group: u64) -> Result<Option<(u64, FreeRuns)>, GuestFsError> {
+        let superblock = &self.superblock;
+        let table = (superblock.first + 1) * superblock.block;
+        let offset = table.saturating_add(group.saturating_mul(superblock.descriptor as u64));
+        let descriptor = bytes::read_vec(&*self.file, offset, superblock.descriptor)?;
+        // Offset 18: flags, bit 1: the bitmap of blocks was never written.
+        if le16(&descriptor, 18) & 2 != 0 {
+            return Ok(None);
+        }
+        let high = if descriptor.len() >= 64 { u64::from(le32(&descriptor, 32)) << 32 } else { 0 };
+        let bitmap = u64::from(le32(&descriptor, 0)) | high;
+        let start = superblock.first + group * superblock.per_group;
+        let count = superblock.per_group.min(superblock.blocks - start);
+        if bitmap == 0 || bitmap >= superblock.blocks {
+            let (field, expected) = ("block bitmap of a group", "within the volume and not 0");
+            let file = self.file.name().to_owned();
+            return Err(GuestFsError::Field { file, offset, field, expected, found: bitmap });
+        }
+        let bits = Slice::new(self.file.clone(), bitmap * superblock.block, superblock.block, self.file.name());
+        if bits.len() < count.div_ceil(8) {
+            bytes::read_vec(&*self.file, bitmap * superblock.block, superblock.block as usize)?;
+        }
+        Ok(Some((start, FreeRuns::new(std::sync::Arc::new(bits), count))))
+    }
+
+    fn step(&mut self) -> Result<Option<Range<u64>>, GuestFsError> {
+        loop {
+            if let Some((start, inner)) = &mut self.inner {
+                if let Some(run) = inner.next() {
+                    let run = run?;
+                    return Ok(Some(*start + run.start..*start + run.end));
+                }
+                self.inner = None;
+            }
+            if self.group >= self.groups {
+                return Ok(None);
+            }
+            let group = self.group;
+            self.group += 1;
+            self.inner = self.open(group)?;
+        }
+    }
+}
+
+impl Iterator for ExtFreeRuns {
+    type Item = Result<Range<u64>, GuestFsError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let step = self.step();
+        if step.is_err() {
+            (self.group, self.inner) = (self.groups, None);
+        }
+        step.transpose()
+    }
+}
+
+struct Bytes(SharedFile);
+
+impl Ext4Read for Bytes {
+    fn read(&mut self, start_byte: u64, dst: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync + 'static>> {
+        Ok(self.0.read_exact_at(dst, start_byte)?)
+    }
+}

@@ -1,0 +1,242 @@
+//! What a disk contains: its table, each partition's file system with its use and state, and the operating systems.
+//! Nothing of this is fatal: what cannot be read becomes a remark of its partition.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::ext::{Ext, ExtFreeRuns};
+use super::fat::fat_usage;
+use super::free::FreeRuns;
+use super::ntfs::Ntfs;
+use super::recognise::{FileSystem, FsKind, recognise};
+use super::system::{GuestSystem, on_ext, on_ntfs};
+use super::table::{Finding, Partition, TableKind, read_table};
+use super::{DiskBytes, GuestFsError, Slice};
+use crate::disk::SharedDisk;
+use crate::io::SharedFile;
+
+/// What was found on a disk.
+#[derive(Debug, Clone, Serialize)]
+pub struct DiskContents {
+    /// Kind of the partition table.
+    pub table: TableKind,
+    /// Bytes of the sectors in which the table counts.
+    pub sector_size: u32,
+    /// What is wrong with the table.
+    pub findings: Vec<Finding>,
+    /// The partitions; of a disk without table one with number 0 over all of it, when something is in it.
+    pub partitions: Vec<PartitionContents>,
+    /// The operating systems.
+    pub guests: Vec<GuestSystem>,
+}
+
+impl DiskContents {
+    /// The first operating system.
+    pub fn guest(&self) -> Option<&GuestSystem> {
+        self.guests.first()
+    }
+}
+
+/// One partition and what it holds.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartitionContents {
+    /// The entry of the table.
+    #[serde(flatten)]
+    pub partition: Partition,
+    /// What is in it.
+    pub file_system: FileSystem,
+    /// Bytes in use; `None` when the file system is not read, or damaged.
+    pub used: Option<u64>,
+    /// Bytes free.
+    pub free: Option<u64>,
+    /// Whether its last system left it in order; `None` when that is not known.
+    pub clean: Option<bool>,
+    /// What the operator should know, as whole sentences.
+    pub remarks: Vec<String>,
+}
+
+/// Looks into a disk.
+pub fn inspect(disk: SharedDisk) -> DiskContents {
+    let sector_size = disk.sector_size();
+    inspect_bytes(Arc::new(DiskBytes::new(disk)), sector_size)
+}
+
+/// Looks into the bytes of a disk with logical sectors of `sector_size` bytes.
+pub fn inspect_bytes(disk: SharedFile, sector_size: u32) -> DiskContents {
+    let table = read_table(&*disk, sector_size);
+    let mut partitions = table.partitions;
+    if partitions.is_empty() && table.table == TableKind::None && recognise(&*disk).kind != FsKind::Unknown {
+        partitions.push(whole(disk.len()));
+    }
+    let mut guests = Vec::new();
+    let partitions = partitions.into_iter().map(|partition| contents(&disk, partition, &mut guests)).collect();
+    DiskContents { table: table.table, sector_size: table.sector_size, findings: table.findings, partitions, guests }
+}
+
+fn whole(size: u64) -> Partition {
+    Partition {
+        index: 0,
+        start: 0,
+        size,
+        kind: String::new(),
+        type_name: "",
+        name: String::new(),
+        id: String::new(),
+        attributes: 0,
+    }
+}
+
+/// The bytes of a partition.
+pub fn volume(disk: &SharedFile, partition: &Partition) -> SharedFile {
+    let name = match partition.index {
+        0 => disk.name().to_owned(),
+        index => format!("{}, partition {index}", disk.name()),
+    };
+    Arc::new(Slice::new(disk.clone(), partition.start, partition.size, name))
+}
+
+fn contents(disk: &SharedFile, partition: Partition, guests: &mut Vec<GuestSystem>) -> PartitionContents {
+    let bytes = volume(disk, &partition);
+    let mut file_system = recognise(&*bytes);
+    let dynamic = partition.type_name.contains("(LDM)");
+    if dynamic && file_system.kind == FsKind::Unknown {
+        file_system.kind = FsKind::DynamicDisk;
+    }
+    let mut found =
+        PartitionContents { partition, file_system, used: None, free: None, clean: None, remarks: Vec::new() };
+    let guest = match found.file_system.kind {
+        FsKind::Ntfs => of_ntfs(bytes, &mut found),
+        // The first sector of an NTFS volume may be damaged; its copy is in the last one.
+        FsKind::Unknown if Ntfs::open(bytes.clone()).is_ok() => of_ntfs(bytes, &mut found),
+        FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => of_ext(bytes, &mut found),
+        FsKind::Fat12 | FsKind::Fat16 | FsKind::Fat32 => of_fat(&bytes, &mut found),
+        _ => Ok(None),
+    };
+    match guest {
+        Ok(guest) => {
+            guests.extend(guest.map(|guest| GuestSystem { partition: found.partition.index, ..guest }));
+        }
+        Err(error) => found.remarks.push(error.to_string()),
+    }
+    found
+}
+
+fn of_ntfs(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<GuestSystem>, GuestFsError> {
+    let ntfs = Ntfs::open(bytes)?;
+    found.remarks.extend_from_slice(ntfs.remarks());
+    found.file_system.kind = FsKind::Ntfs;
+    found.file_system.id = format!("{:016X}", ntfs.serial());
+    found.file_system.size = Some(ntfs.size());
+    let guest = on_ntfs(&ntfs);
+    let doubts = ntfs.doubts();
+    match (ntfs.volume(), &doubts) {
+        (Ok(info), _) => found.file_system.label = info.label,
+        (Err(error), Ok(_)) => found.remarks.push(error.to_string()),
+        (Err(_), Err(_)) => {}
+    }
+    match doubts {
+        Ok(doubts) => {
+            found.clean = Some(doubts.is_empty());
+            found.remarks.extend(doubts);
+        }
+        Err(error) => found.remarks.push(error.to_string()),
+    }
+    match ntfs.bitmap().and_then(|bitmap| bitmap.free()) {
+        Ok(free) => {
+            found.free = Some(free * ntfs.cluster_size());
+            found.used = Some((ntfs.clusters() - free) * ntfs.cluster_size());
+        }
+        Err(error) => found.remarks.push(error.to_string()),
+    }
+    Ok(guest)
+}
+
+fn of_ext(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<GuestSystem>, GuestFsError> {
+    let ext = Ext::open(bytes)?;
+    let doubts = ext.doubts();
+    found.clean = Some(doubts.is_empty());
+    found.remarks.extend(doubts);
+    found.free = ext.free().checked_mul(ext.block_size());
+    found.used = (ext.blocks() - ext.free()).checked_mul(ext.block_size());
+    Ok(on_ext(&ext))
+}
+
+fn of_fat(bytes: &SharedFile, found: &mut PartitionContents) -> Result<Option<GuestSystem>, GuestFsError> {
+    if let Some(usage) = fat_usage(&**bytes)? {
+        found.clean = Some(usage.clean);
+        found.free = Some(usage.free * usage.cluster);
+        found.used = Some((usage.clusters - usage.free) * usage.cluster);
+    }
+    Ok(None)
+}
+
+/// Why the free space of a volume cannot be left out.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FreeSpaceError {
+    /// A file system whose free space is not read.
+    #[error("'{file}': the free space of {kind:?} is not known; all of it must be copied.")]
+    Unknown {
+        /// Volume.
+        file: String,
+        /// What it holds.
+        kind: FsKind,
+    },
+    /// The volume was not left in order: what is marked as free may not be free.
+    #[error("'{file}': what is free cannot be trusted. {}", .doubts.join(" "))]
+    NotClean {
+        /// Volume.
+        file: String,
+        /// Why, as whole sentences.
+        doubts: Vec<String>,
+    },
+    /// The tables could not be read.
+    #[error(transparent)]
+    Damaged(#[from] GuestFsError),
+}
+
+enum Units {
+    Ntfs(FreeRuns),
+    Ext(ExtFreeRuns),
+}
+
+/// The free ranges of a clean volume, in bytes from its start, in ascending order; an error ends them.
+pub struct FreeSpace {
+    unit: u64,
+    runs: Units,
+}
+
+impl FreeSpace {
+    /// Of the NTFS or ext volume in `bytes`. Refused unless the volume was left in order.
+    pub fn open(bytes: SharedFile) -> Result<FreeSpace, FreeSpaceError> {
+        let file = bytes.name().to_owned();
+        let kind = recognise(&*bytes).kind;
+        let (unit, runs, doubts) = match kind {
+            FsKind::Ntfs => {
+                let ntfs = Ntfs::open(bytes)?;
+                let mut doubts = ntfs.remarks().to_vec();
+                doubts.extend(ntfs.doubts()?);
+                (ntfs.cluster_size(), Units::Ntfs(ntfs.bitmap()?.free_runs()), doubts)
+            }
+            FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => {
+                let ext = Ext::open(bytes)?;
+                (ext.block_size(), Units::Ext(ext.free_runs()?), ext.doubts())
+            }
+            kind => return Err(FreeSpaceError::Unknown { file, kind }),
+        };
+        if doubts.is_empty() { Ok(FreeSpace { unit, runs }) } else { Err(FreeSpaceError::NotClean { file, doubts }) }
+    }
+}
+
+impl Iterator for FreeSpace {
+    type Item = Result<Range<u64>, GuestFsError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let run = match &mut self.runs {
+            Units::Ntfs(runs) => runs.next(),
+            Units::Ext(runs) => runs.next(),
+        }?;
+        Some(run.map(|run| run.start.saturating_mul(self.unit)..run.end.saturating_mul(self.unit)))
+    }
+}

@@ -1,0 +1,26 @@
+//! What is inside a disk, read-only and without an appliance: partition tables, file systems, and the operating systems on
+//! them. NTFS, MBR and GPT are read by code of this folder, files of ext by the crate `ext4-view`. What is read, and what is
+//! refused, is in `FORMAT.md` beside this file.
+
+mod bytes;
+mod crc;
+mod error;
+mod ext;
+mod fat;
+mod free;
+mod inspect;
+pub mod ntfs;
+mod recognise;
+mod system;
+mod table;
+
+pub use bytes::{DiskBytes, Slice};
+pub use error::GuestFsError;
+pub use ext::{Ext, ExtFreeRuns};
+pub use fat::{FatUsage, fat_usage};
+pub use free::FreeRuns;
+pub use inspect::{DiskContents, FreeSpace, FreeSpaceError, PartitionContents, inspect, inspect_bytes, volume};
+pub use ntfs::Ntfs;
+pub use recognise::{FileSystem, FsKind, recognise};
+pub use system::{GuestSystem, SystemKind};
+pub use table::{Finding, Partition, PartitionTable, TableKind, read_table};

@@ -1,0 +1,201 @@
+//! Which file system, or what else, the bytes of a partition hold, by marks and plausible fields. Marks that a later
+//! `mkfs` leaves standing further back count only when no earlier one fits.
+
+use serde::Serialize;
+
+use super::bytes::{read_some, text};
+use crate::disk::fields::{be32, be64, bytes_at, guid, le16, le32, le64};
+use crate::io::ReadAt;
+
+/// What a volume holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FsKind {
+    /// NTFS.
+    Ntfs,
+    /// ReFS.
+    Refs,
+    /// exFAT.
+    Exfat,
+    /// FAT with 12 bits an entry.
+    Fat12,
+    /// FAT with 16 bits an entry.
+    Fat16,
+    /// FAT with 32 bits an entry.
+    Fat32,
+    /// ext without journal.
+    Ext2,
+    /// ext with journal.
+    Ext3,
+    /// ext with extents or other features of ext4.
+    Ext4,
+    /// XFS.
+    Xfs,
+    /// Btrfs.
+    Btrfs,
+    /// ISO 9660.
+    Iso9660,
+    /// Linux swap space.
+    Swap,
+    /// Physical volume of LVM2.
+    Lvm2,
+    /// Member of a Linux software RAID.
+    LinuxRaid,
+    /// Encrypted by BitLocker.
+    Bitlocker,
+    /// Encrypted by LUKS.
+    Luks,
+    /// Part of a Windows dynamic disk: volumes lie in it by a database of their own.
+    DynamicDisk,
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// What could be told of a volume without reading its tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileSystem {
+    /// What it is.
+    pub kind: FsKind,
+    /// Label as the first sectors have it; empty when they have none.
+    pub label: String,
+    /// Serial number or UUID as its own tools write it.
+    pub id: String,
+    /// Size in bytes by its own fields, where they say it.
+    pub size: Option<u64>,
+}
+
+impl FileSystem {
+    fn new(kind: FsKind) -> Self {
+        FileSystem { kind, label: String::new(), id: String::new(), size: None }
+    }
+}
+
+/// Recognises what `volume` holds. Parts that cannot be read count as not recognised.
+pub fn recognise(volume: &dyn ReadAt) -> FileSystem {
+    let head = read_some(volume, 0, 0x1_2000).or_else(|_| read_some(volume, 0, 4096)).unwrap_or_default();
+    boot_sector(&head)
+        .or_else(|| linux_raid(volume, &head))
+        .or_else(|| linux(&head))
+        .or_else(|| swap(&head))
+        .or_else(|| iso(&head))
+        .unwrap_or_else(|| FileSystem::new(FsKind::Unknown))
+}
+
+/// File systems whose mark is in the boot sector.
+pub(super) fn boot_sector(head: &[u8]) -> Option<FileSystem> {
+    let mark = bytes_at::<8>(head, 3);
+    let sector = u64::from(le16(head, 11));
+    let (kind, id, size) = match &mark {
+        b"NTFS    " => (FsKind::Ntfs, format!("{:016X}", le64(head, 72)), le64(head, 40).checked_mul(sector)),
+        b"ReFS\0\0\0\0" => (FsKind::Refs, format!("{:016X}", le64(head, 56)), refs_size(head)),
+        b"EXFAT   " => (FsKind::Exfat, serial(le32(head, 100)), exfat_size(head)),
+        b"-FVE-FS-" => (FsKind::Bitlocker, String::new(), None),
+        _ => return fat(head),
+    };
+    Some(FileSystem { id, size: size.filter(|size| *size > 0), ..FileSystem::new(kind) })
+}
+
+/// ReFS: sectors at offset 24, bytes a sector at 32.
+fn refs_size(head: &[u8]) -> Option<u64> {
+    le64(head, 24).checked_mul(le32(head, 32).into())
+}
+
+/// exFAT: sectors at offset 72, their size as a power of two at 108.
+fn exfat_size(head: &[u8]) -> Option<u64> {
+    let shift = head.get(108).copied().filter(|shift| (9..=12).contains(shift))?;
+    le64(head, 72).checked_mul(1 << shift)
+}
+
+fn serial(value: u32) -> String {
+    format!("{:04X}-{:04X}", value >> 16, value & 0xFFFF)
+}
+
+/// FAT has no reliable mark: its fields must fit together. The number of clusters decides between the kinds.
+fn fat(head: &[u8]) -> Option<FileSystem> {
+    let geometry = super::fat::Geometry::parse(head)?;
+    let at = if geometry.kind == FsKind::Fat32 { 64 } else { 36 };
+    // Offset 2 of the extended part: mark 0x28 or 0x29, serial number, label (0x29 only).
+    let (id, label) = match head.get(at + 2)? {
+        0x29 => (serial(le32(head, at + 3)), text(head.get(at + 7..at + 18)?)),
+        0x28 => (serial(le32(head, at + 3)), String::new()),
+        _ => Default::default(),
+    };
+    // BitLocker To Go keeps a FAT boot sector with its own GUID.
+    if head.get(0x1A8..0x1B8) == Some(b"\x3b\xd6\x67\x49\x29\x2e\xd8\x4a\x83\x99\xf6\xa3\x39\xe3\xd0\x01") {
+        return Some(FileSystem::new(FsKind::Bitlocker));
+    }
+    let label = if label == "NO NAME" { String::new() } else { label };
+    Some(FileSystem { kind: geometry.kind, label, id, size: Some(geometry.size()) })
+}
+
+fn linux(head: &[u8]) -> Option<FileSystem> {
+    let uuid = |at| guid(&bytes_at(head, at));
+    let label = |at: usize, len| text(head.get(at..at + len).unwrap_or_default());
+    if head.starts_with(b"XFSB") {
+        let size = be64(head, 8).checked_mul(be32(head, 4).into());
+        return Some(FileSystem { kind: FsKind::Xfs, label: label(108, 12), id: uuid(32), size });
+    }
+    if head.starts_with(b"LUKS\xba\xbe") {
+        return Some(FileSystem { id: label(168, 40), ..FileSystem::new(FsKind::Luks) });
+    }
+    if let Some(superblock) = super::ext::Superblock::parse(head) {
+        let size = superblock.blocks.checked_mul(superblock.block);
+        return Some(FileSystem { kind: superblock.kind, label: superblock.label, id: superblock.uuid, size });
+    }
+    if head.get(0x1_0040..0x1_0048) == Some(b"_BHRfS_M") {
+        let size = Some(le64(head, 0x1_0070));
+        return Some(FileSystem { kind: FsKind::Btrfs, label: label(0x1_012B, 256), id: uuid(0x1_0020), size });
+    }
+    lvm(head)
+}
+
+/// The label of a physical volume is in one of the first four sectors and says where its header is.
+fn lvm(head: &[u8]) -> Option<FileSystem> {
+    let at = [0, 512, 1024, 1536]
+        .into_iter()
+        .find(|at| head.get(*at..at + 8) == Some(b"LABELONE") && head.get(at + 24..at + 32) == Some(b"LVM2 001"))?;
+    let header = at + le32(head, at + 20).min(512) as usize;
+    let id = text(head.get(header..header + 32)?);
+    Some(FileSystem { id, size: Some(le64(head, header + 32)), ..FileSystem::new(FsKind::Lvm2) })
+}
+
+/// Version 1.1 and 1.2 at the start, 1.0 and 0.90 near the end.
+fn linux_raid(volume: &dyn ReadAt, head: &[u8]) -> Option<FileSystem> {
+    const MAGIC: [u8; 4] = 0xA92B_4EFC_u32.to_le_bytes();
+    let found = |block: &[u8]| {
+        let version_1 = le32(block, 4) == 1;
+        let (label, id) = match version_1 {
+            true => (text(block.get(32..64).unwrap_or_default()), guid(&bytes_at(block, 16))),
+            false => Default::default(),
+        };
+        Some(FileSystem { label, id, ..FileSystem::new(FsKind::LinuxRaid) })
+    };
+    for at in [0, 4096] {
+        if let Some(block) = head.get(at..).filter(|block| block.starts_with(&MAGIC)) {
+            return found(block);
+        }
+    }
+    let sectors = volume.len() / 512;
+    let old = (volume.len() & !0xFFFF).checked_sub(0x1_0000);
+    let new = sectors.checked_sub(16).map(|sector| (sector & !7) * 512);
+    let block = |at: Option<u64>| read_some(volume, at?, 64).ok().filter(|block| block.starts_with(&MAGIC));
+    found(&block(new).or_else(|| block(old))?)
+}
+
+/// The mark stands at the end of the first page, whose size depends on the machine.
+fn swap(head: &[u8]) -> Option<FileSystem> {
+    let page = [4096_usize, 8192, 16384, 65536]
+        .into_iter()
+        .find(|page| matches!(head.get(page - 10..*page), Some(b"SWAPSPACE2" | b"SWAP-SPACE")))?;
+    let size = (u64::from(le32(head, 1028)) + 1).checked_mul(page as u64);
+    let label = text(head.get(1052..1068)?);
+    Some(FileSystem { kind: FsKind::Swap, label, id: guid(&bytes_at(head, 1036)), size })
+}
+
+fn iso(head: &[u8]) -> Option<FileSystem> {
+    if head.get(0x8001..0x8006) != Some(b"CD001") {
+        return None;
+    }
+    let size = u64::from(le32(head, 0x8050)).checked_mul(le16(head, 0x8080).into());
+    Some(FileSystem { label: text(head.get(0x8028..0x8048)?), size, ..FileSystem::new(FsKind::Iso9660) })
+}
