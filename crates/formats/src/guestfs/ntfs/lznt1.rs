@@ -68,19 +68,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_of_the_specification() {
-        // [MS-XCA] 3.1: "F# F# G A A G F# E D F# E F# F# ..." unpacked from 88 bytes.
-        let packed: [u8; 0x3A] = [
-            0x38, 0xb0, 0x88, 0x46, 0x23, 0x20, 0x00, 0x20, 0x47, 0x20, 0x41, 0x00, 0x10, 0xa2, 0x47, 0x01, 0xa0, 0x45,
-            0x20, 0x44, 0x00, 0x08, 0x45, 0x01, 0x50, 0x79, 0x00, 0xc0, 0x45, 0x20, 0x05, 0x24, 0x13, 0x88, 0x05, 0xb4,
-            0x02, 0x4a, 0x44, 0xef, 0x03, 0x58, 0x02, 0x8c, 0x09, 0x16, 0x01, 0x48, 0x45, 0x00, 0xbe, 0x00, 0x9e, 0x00,
-            0x04, 0x01, 0x18, 0x90,
-        ];
+    fn chunks_are_copied_unpacked_and_padded() {
+        // Packed: "abc" and 6 bytes from 3 back. Stored: "xy". Then the end.
+        let packed = [0x05, 0xB0, 0x08, b'a', b'b', b'c', 0x03, 0x20, 0x01, 0x30, b'x', b'y', 0, 0];
+        let mut out = [0xA5; 2 * CHUNK + 10];
+        unpack(&packed, &mut out).unwrap();
+        assert_eq!(&out[..10], b"abcabcabc\0");
+        assert_eq!(&out[CHUNK..CHUNK + 3], b"xy\0");
+        assert!(out[CHUNK + 3..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn the_length_of_a_distance_grows_with_the_place() {
+        // 17 letters; from the 17th byte on a distance has 5 bits: 17 back, 3 long.
+        let mut packed = vec![0x15, 0xB0, 0x00];
+        packed.extend(b"abcdefgh\0ijklmnop\x02q");
+        packed.extend(((16_u16) << 11).to_le_bytes());
         let mut out = [0; CHUNK];
         unpack(&packed, &mut out).unwrap();
-        let text = "F# F# G A A G F# E D D E F# F# E E F# F# G A A G F# E D D E F# E D D E E F# D E F# G F# D E F# G F# E D E A \
-                    F# F# G A A G F# E D D E F# E D D";
-        assert_eq!(&out[..text.len()], text.as_bytes());
+        assert_eq!(&out[..21], b"abcdefghijklmnopqabc\0");
     }
 
     #[test]

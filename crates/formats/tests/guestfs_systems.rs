@@ -1,0 +1,235 @@
+//! File systems of every kind recognised, ext and FAT against their own tools, and systems found on whole disks.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod config_samples;
+mod guestfs_support;
+
+use std::fs;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use guestfs_support::{Mounted, image, local, memory, text, tool};
+use hvm_formats::disk::{NoParents, open};
+use hvm_formats::guestfs::{
+    Ext, FreeSpace, FreeSpaceError, FsKind, SystemKind, fat_usage, inspect, inspect_bytes, recognise,
+};
+
+const MIB: u64 = 1 << 20;
+
+/// Free blocks as `dumpe2fs` lists them, without groups whose bitmap was never written.
+fn dumped(path: &Path) -> Vec<Range<u64>> {
+    let dump = String::from_utf8(tool("dumpe2fs", &[text(path)]).unwrap()).unwrap();
+    let mut never_written = false;
+    let mut runs = Vec::new();
+    for line in dump.lines() {
+        if line.starts_with("Group ") {
+            never_written = line.contains("BLOCK_UNINIT");
+        }
+        let Some(list) = line.strip_prefix("  Free blocks: ").filter(|list| !never_written && !list.is_empty()) else {
+            continue;
+        };
+        for run in list.split(", ") {
+            let (first, last) = run.split_once('-').unwrap_or((run, run));
+            runs.push(first.parse().unwrap()..last.parse::<u64>().unwrap() + 1);
+        }
+    }
+    runs
+}
+
+fn linux_tree(folder: &Path) -> std::path::PathBuf {
+    let tree = folder.join("tree");
+    fs::create_dir_all(tree.join("etc")).unwrap();
+    fs::create_dir_all(tree.join("usr/lib")).unwrap();
+    fs::write(
+        tree.join("usr/lib/os-release"),
+        "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n",
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("../usr/lib/os-release", tree.join("etc/os-release")).unwrap();
+    fs::write(tree.join("etc/hostname"), "web-1\n").unwrap();
+    fs::write(tree.join("etc/locale.conf"), "LANG=de_DE.UTF-8\n").unwrap();
+    fs::write(tree.join("etc/timezone"), "Europe/Berlin\n").unwrap();
+    fs::write(tree.join("big"), vec![7; 9 << 20]).unwrap();
+    tree
+}
+
+#[test]
+fn linux_on_ext_with_its_free_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = linux_tree(folder.path());
+    let kinds = [("ext2", FsKind::Ext2, 1024), ("ext3", FsKind::Ext3, 1024), ("ext4", FsKind::Ext4, 4096)];
+    for (name, kind, block) in kinds {
+        let path = image(folder.path(), &format!("{name}.img"), 300 * MIB);
+        let (block_text, id) = (block.to_string(), "01234567-89ab-cdef-0123-456789abcdef");
+        let args = ["-q", "-t", name, "-b", &block_text, "-L", "wurzel", "-U", id, "-d", text(&tree), text(&path)];
+        if tool("mkfs.ext4", &args).is_none() {
+            return;
+        }
+        let file = local(&path);
+        let found = recognise(&*file);
+        assert_eq!((found.kind, found.label.as_str(), found.id.as_str()), (kind, "wurzel", id));
+        assert_eq!(found.size, Some(300 * MIB));
+        let expected = dumped(&path);
+        assert!(expected.len() > 1, "{name}");
+        let runs: Vec<_> = Ext::open(file.clone()).unwrap().free_runs().unwrap().map(Result::unwrap).collect();
+        assert_eq!(runs, expected, "{name}");
+        let contents = inspect_bytes(file, 512);
+        let part = &contents.partitions[0];
+        assert_eq!((part.clean, part.used.unwrap() + part.free.unwrap()), (Some(true), 300 * MIB));
+        let guest = contents.guest().unwrap();
+        assert_eq!((guest.kind, guest.name.as_str()), (SystemKind::Linux, "Debian GNU/Linux 12 (bookworm)"));
+        assert_eq!((guest.version.as_str(), guest.edition.as_str()), ("12", "debian"));
+        assert_eq!((guest.host_name.as_str(), guest.language.as_str()), ("web-1", "de_DE.UTF-8"));
+        assert_eq!((guest.time_zone.as_str(), guest.remarks.len()), ("Europe/Berlin", 0));
+    }
+}
+
+#[test]
+fn ext_that_was_in_use_keeps_its_free_space_to_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = image(folder.path(), "ext.img", 16 * MIB);
+    if tool("mkfs.ext4", &["-q", text(&path)]).is_none() {
+        return;
+    }
+    let bytes = fs::read(&path).unwrap();
+    // Offset 58: state; offset 96: incompatible features, bit 2 the journal has to be replayed.
+    for (at, byte, doubt) in [(58, 0, "not unmounted"), (58, 3, "having errors"), (96, bytes[1120] | 4, "journal")] {
+        let mut bytes = bytes.clone();
+        bytes[1024 + at] = byte;
+        let error = FreeSpace::open(memory(bytes)).err().unwrap();
+        assert!(matches!(&error, FreeSpaceError::NotClean { .. }) && error.to_string().contains(doubt), "{error}");
+    }
+    assert!(FreeSpace::open(memory(bytes)).is_ok());
+}
+
+#[test]
+fn fat_of_each_width_counts_like_mtools() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("datei"), vec![1; 200_000]).unwrap();
+    let kinds = [("12", FsKind::Fat12, 4), ("16", FsKind::Fat16, 40), ("32", FsKind::Fat32, 100)];
+    for (bits, kind, size) in kinds {
+        let path = image(folder.path(), "fat.img", size * MIB);
+        if tool("mkfs.vfat", &["-F", bits, "-n", "BOOT", "-i", "1234abcd", text(&path)]).is_none()
+            || tool("mcopy", &["-i", text(&path), text(&folder.path().join("datei")), "::x"]).is_none()
+        {
+            return;
+        }
+        let listing = String::from_utf8(tool("mdir", &["-i", text(&path), "::"]).unwrap()).unwrap();
+        let line = listing.lines().find(|line| line.ends_with("bytes free")).unwrap();
+        let free: String = line.chars().filter(char::is_ascii_digit).collect();
+        let file = local(&path);
+        let usage = fat_usage(&*file).unwrap().unwrap();
+        assert_eq!((usage.free * usage.cluster, usage.clean), (free.parse().unwrap(), true), "FAT{bits}");
+        let found = recognise(&*file);
+        assert_eq!((found.kind, found.label.as_str(), found.id.as_str()), (kind, "BOOT", "1234-ABCD"));
+        assert_eq!(found.size, Some(size * MIB));
+        let contents = inspect_bytes(file, 512);
+        assert_eq!((contents.partitions.len(), contents.partitions[0].partition.index), (1, 0));
+    }
+}
+
+/// A volume with bytes at places.
+fn marked(marks: &[(usize, &[u8])]) -> FsKind {
+    let mut bytes = vec![0; 1 << 18];
+    for (at, mark) in marks {
+        bytes[*at..at + mark.len()].copy_from_slice(mark);
+    }
+    recognise(&*memory(bytes)).kind
+}
+
+#[test]
+fn marks_of_other_volumes() {
+    assert_eq!(marked(&[]), FsKind::Unknown);
+    assert_eq!(marked(&[(3, b"ReFS\0\0\0\0")]), FsKind::Refs);
+    assert_eq!(marked(&[(3, b"EXFAT   "), (108, &[9])]), FsKind::Exfat);
+    assert_eq!(marked(&[(3, b"-FVE-FS-")]), FsKind::Bitlocker);
+    assert_eq!(marked(&[(0, b"XFSB")]), FsKind::Xfs);
+    assert_eq!(marked(&[(0, b"LUKS\xba\xbe")]), FsKind::Luks);
+    assert_eq!(marked(&[(65600, b"_BHRfS_M")]), FsKind::Btrfs);
+    assert_eq!(marked(&[(0x8001, b"CD001")]), FsKind::Iso9660);
+    assert_eq!(marked(&[(512, b"LABELONE"), (532, &[32]), (536, b"LVM2 001")]), FsKind::Lvm2);
+    let raid = 0xA92B_4EFC_u32.to_le_bytes();
+    assert_eq!(marked(&[(4096, &raid), (4100, &[1])]), FsKind::LinuxRaid);
+    assert_eq!(marked(&[((1 << 18) - 65536, &raid)]), FsKind::LinuxRaid);
+    assert_eq!(marked(&[((1 << 18) - 8192, &raid)]), FsKind::LinuxRaid);
+    let folder = tempfile::tempdir().unwrap();
+    let path = image(folder.path(), "swap.img", MIB);
+    if tool("mkswap", &["-q", "-L", "aus", text(&path)]).is_some() {
+        let found = recognise(&*local(&path));
+        assert_eq!((found.kind, found.label.as_str(), found.size), (FsKind::Swap, "aus", Some(MIB)));
+    }
+}
+
+/// Hives of a server: SOFTWARE merged from text, SYSTEM of a real Windows 7 SP1 where it is at hand.
+fn hives(folder: &Path) -> Option<(Vec<u8>, Vec<u8>)> {
+    let minimal = config_samples::read("registry/hivex-minimal.hive")?;
+    let system = config_samples::read_xz("registry/SYSTEM.xz")?;
+    let (hive, text_file) = (folder.join("SOFTWARE"), folder.join("software.reg"));
+    fs::write(&hive, minimal).unwrap();
+    fs::write(
+        &text_file,
+        "Windows Registry Editor Version 5.00\n\n[\\Microsoft]\n\n[\\Microsoft\\Windows NT]\n\n\
+         [\\Microsoft\\Windows NT\\CurrentVersion]\n\"ProductName\"=\"Windows Server 2008 R2 Standard\"\n\
+         \"CurrentVersion\"=\"6.1\"\n\"CurrentBuildNumber\"=\"7601\"\n\"CSDVersion\"=\"Service Pack 1\"\n\
+         \"EditionID\"=\"ServerStandard\"\n\"InstallationType\"=\"Server\"\n\"UBR\"=dword:00005f5e\n",
+    )
+    .unwrap();
+    tool("hivexregedit", &["--merge", text(&hive), text(&text_file)])?;
+    Some((fs::read(&hive).unwrap(), system))
+}
+
+#[test]
+fn windows_on_a_partition_of_a_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((software, system)) = hives(folder.path()) else { return };
+    let path = image(folder.path(), "volume.img", 40 * MIB);
+    if tool("mkntfs", &["-F", "-q", "-L", "System", "-p", "2048", text(&path)]).is_none() {
+        return;
+    }
+    let Some(mount) = Mounted::new(&path, "windows_names") else { return };
+    let config = mount.path.join("Windows/System32/config");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("SOFTWARE"), software).unwrap();
+    fs::write(config.join("SYSTEM"), system).unwrap();
+    drop(mount);
+    let disk = image(folder.path(), "disk.raw", 48 * MIB);
+    let volume = fs::read(&path).unwrap();
+    let file = fs::File::options().write(true).open(&disk).unwrap();
+    let mut mbr = [0; 512];
+    mbr[440..444].copy_from_slice(&[1, 2, 3, 4]);
+    mbr[446..462].copy_from_slice(&[0x80, 0, 0, 0, 7, 0, 0, 0, 0, 8, 0, 0, 0, 0x40, 1, 0]);
+    mbr[510..].copy_from_slice(&[0x55, 0xAA]);
+    file.write_all_at(&mbr, 0).unwrap();
+    file.write_all_at(&volume, MIB).unwrap();
+    let contents = inspect(open(local(&disk), &NoParents).unwrap());
+    let part = &contents.partitions[0];
+    assert_eq!((part.file_system.kind, part.file_system.label.as_str()), (FsKind::Ntfs, "System"));
+    assert_eq!((part.clean, part.remarks.len(), contents.findings.len()), (Some(true), 0, 0));
+    assert!(part.used.unwrap() > 11 * MIB && part.free.unwrap() > 20 * MIB);
+    let guest = contents.guest().unwrap();
+    assert_eq!((guest.kind, guest.partition, guest.remarks.as_slice()), (SystemKind::Windows, 1, &[] as &[String]));
+    assert_eq!(guest.name, "Windows Server 2008 R2 Standard");
+    assert_eq!((guest.version.as_str(), guest.build.as_str()), ("6.1", "7601.24414"));
+    assert_eq!((guest.service_pack.as_str(), guest.edition.as_str()), ("Service Pack 1", "ServerStandard"));
+    assert_eq!((guest.architecture.as_str(), guest.language.as_str()), ("AMD64", "0409"));
+    assert!(!guest.host_name.is_empty() && !guest.time_zone.is_empty(), "{guest:?}");
+}
+
+#[test]
+fn hives_that_are_damaged_are_remarks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = image(folder.path(), "volume.img", 8 * MIB);
+    if tool("mkntfs", &["-F", "-q", text(&path)]).is_none() {
+        return;
+    }
+    let Some(mount) = Mounted::new(&path, "windows_names") else { return };
+    let config = mount.path.join("WINDOWS/system32/CONFIG");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("software"), b"no hive").unwrap();
+    drop(mount);
+    let contents = inspect_bytes(Arc::clone(&local(&path)), 512);
+    let guest = contents.guest().unwrap();
+    assert!(guest.name.is_empty() && guest.remarks[0].contains("8192 bytes was expected"), "{guest:?}");
+}
