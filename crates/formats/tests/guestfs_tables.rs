@@ -177,7 +177,7 @@ fn four_k(bytes: &[u8]) -> Vec<u8> {
 fn gpt_of_large_sectors() {
     let folder = tempfile::tempdir().unwrap();
     let path = image(folder.path(), "disk.img", 16 * MIB);
-    if tool("sgdisk", &["-n", "1:512:1023", "-n", "2:1024:2047", "-a", "1", text(&path)]).is_none() {
+    if tool("sgdisk", &["-a", "1", "-n", "1:512:1023", "-n", "2:1024:2047", text(&path)]).is_none() {
         return;
     }
     let disk = four_k(&fs::read(&path).unwrap());

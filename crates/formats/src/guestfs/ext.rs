@@ -61,7 +61,7 @@ impl Superblock {
         let high = |at| if incompatible & BIT64 != 0 { u64::from(le32(block, at)) << 32 } else { 0 };
         let per_group = u64::from(le32(block, 32));
         let blocks = u64::from(le32(block, 4)) | high(336);
-        if incompatible & JOURNAL_DEVICE != 0 || per_group == 0 || blocks == 0 {
+        if incompatible & JOURNAL_DEVICE != 0 || per_group == 0 || !(1..1 << 48).contains(&blocks) {
             return None;
         }
         let kind = if incompatible & EXT4_INCOMPAT != 0 || read_only & EXT4_RO != 0 {

@@ -123,7 +123,7 @@ fn entries(piece: &[u8], bits: u64, each: &mut dyn FnMut(u32)) {
             }
         }
         16 => piece.as_chunks::<2>().0.iter().for_each(|pair| each(u16::from_le_bytes(*pair).into())),
-        // The highest four bits are reserved and not part of the value, except in the marks of entry 1.
+        // The highest four bits are reserved and not part of the value.
         _ => piece.as_chunks::<4>().0.iter().for_each(|four| each(u32::from_le_bytes(*four) & 0x0FFF_FFFF)),
     }
 }

@@ -22,8 +22,8 @@ pub(super) const REPARSE_POINT: u32 = 0xC0;
 
 const COMPRESSED: u16 = 0x00FF;
 const ENCRYPTED: u16 = 0x4000;
-/// Windows itself stops at 256 KiB.
-const MAX_LIST: u64 = 1 << 20;
+/// The limit of Windows itself.
+const MAX_LIST: u64 = 1 << 18;
 
 /// One entry of an attribute list.
 pub(super) struct ListEntry {
@@ -88,8 +88,18 @@ impl Ntfs {
 
     /// The attribute of this kind and name, put together from all records of the file.
     pub(super) fn attribute(&self, record: &Record, kind: u32, name: &str) -> Result<Option<Attribute>, GuestFsError> {
+        self.listed(record, self.list(record)?.as_deref(), (kind, name))
+    }
+
+    /// The same with the attribute list already read: a file may have thousands of streams.
+    fn listed(
+        &self,
+        record: &Record,
+        list: Option<&[ListEntry]>,
+        (kind, name): (u32, &str),
+    ) -> Result<Option<Attribute>, GuestFsError> {
         let mut whole = None;
-        let Some(list) = self.list(record)? else {
+        let Some(list) = list else {
             if let Some(raw) = record.first(kind, name)? {
                 self.join(record.number, &mut whole, raw)?;
             }
@@ -199,8 +209,9 @@ impl Ntfs {
     pub fn streams(&self, reference: FileReference) -> Result<Vec<StreamInfo>, GuestFsError> {
         let record = self.base_record(reference)?;
         let mut names = Vec::new();
-        match self.list(&record)? {
-            Some(list) => names.extend(list.into_iter().filter(|entry| entry.kind == DATA).map(|entry| entry.name)),
+        let list = self.list(&record)?;
+        match &list {
+            Some(list) => names.extend(list.iter().filter(|entry| entry.kind == DATA).map(|entry| entry.name.clone())),
             None => {
                 for attribute in record.attributes() {
                     let attribute = attribute?;
@@ -213,7 +224,7 @@ impl Ntfs {
         let mut seen = HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
         let size = |name: String| {
-            let size = match self.attribute(&record, DATA, &name)? {
+            let size = match self.listed(&record, list.as_deref(), (DATA, &name))? {
                 Some(Attribute::Resident(value)) => value.len() as u64,
                 Some(Attribute::Mapped { mapped, .. }) => mapped.size,
                 None => 0,

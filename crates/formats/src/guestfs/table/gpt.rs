@@ -26,7 +26,14 @@ struct Header {
 pub(super) fn read(disk: &dyn ReadAt, table: &mut PartitionTable, protective: bool) -> bool {
     let wanted = table.sector_size;
     for sector in [wanted, if wanted == 512 { 4096 } else { 512 }] {
-        let Some((header, mut findings)) = best(disk, sector.into(), protective && sector == wanted) else { continue };
+        let (header, mut findings) = best(disk, sector.into(), protective && sector == wanted);
+        let Some(header) = header else {
+            // The reasons of the sectors that the disk has; those of the others say nothing.
+            if sector == wanted {
+                table.findings.append(&mut findings);
+            }
+            continue;
+        };
         if sector != wanted {
             findings.push(Finding::SectorSize { expected: wanted, found: sector });
         }
@@ -43,9 +50,9 @@ pub(super) fn read(disk: &dyn ReadAt, table: &mut PartitionTable, protective: bo
 }
 
 /// The primary header, or the backup where the primary cannot be used.
-fn best(disk: &dyn ReadAt, sector: u64, protective: bool) -> Option<(Header, Vec<Finding>)> {
-    let last = (disk.len() / sector).checked_sub(1).filter(|last| *last > 1)?;
+fn best(disk: &dyn ReadAt, sector: u64, protective: bool) -> (Option<Header>, Vec<Finding>) {
     let mut findings = Vec::new();
+    let Some(last) = (disk.len() / sector).checked_sub(1).filter(|last| *last > 1) else { return (None, findings) };
     let mut get = |which, at: u64| {
         let bad = |reason| Finding::BadGpt { which, offset: at.saturating_mul(sector), reason };
         header(disk, sector, at).map_err(|reason| findings.push(bad(reason))).ok().flatten()
@@ -67,21 +74,21 @@ fn best(disk: &dyn ReadAt, sector: u64, protective: bool) -> Option<(Header, Vec
             if primary.entries != backup.entries || primary.disk != backup.disk {
                 findings.push(Finding::CopiesDiffer);
             }
-            Some((primary, findings))
+            (Some(primary), findings)
         }
         (Some(primary), None) => {
             if !findings.iter().any(|finding| matches!(finding, Finding::BadGpt { which: "backup", .. })) {
                 findings.push(missing("backup", place));
             }
-            Some((primary, findings))
+            (Some(primary), findings)
         }
         (None, Some(backup)) => {
             if !findings.iter().any(|finding| matches!(finding, Finding::BadGpt { which: "primary", .. })) {
                 findings.push(missing("primary", 1));
             }
-            Some((backup, findings))
+            (Some(backup), findings)
         }
-        (None, None) => None,
+        (None, None) => (None, findings),
     }
 }
 
