@@ -53,7 +53,9 @@ fn compare_bitmap(path: &Path, ntfs: &Ntfs) {
 #[test]
 fn an_empty_volume_says_what_mkntfs_made() {
     let folder = tempfile::tempdir().unwrap();
-    for options in [&["-c", "512"][..], &["-c", "4096"], &["-c", "65536"], &["-s", "4096", "-c", "4096"]] {
+    for options in
+        [&["-c", "512"][..], &["-c", "4096"], &["-c", "65536"], &["-c", "2097152"], &["-s", "4096", "-c", "4096"]]
+    {
         let Some(path) = volume(folder.path(), 48 << 20, options) else { return };
         let file = local(&path);
         assert_eq!(recognise(&*file).kind, FsKind::Ntfs);
@@ -362,10 +364,33 @@ fn volumes_that_windows_formatted() {
         disk.read_at(part.partition.start, &mut bytes).unwrap();
         let volume = folder.path().join("volume.img");
         fs::write(&volume, bytes).unwrap();
+        log_in_use(fs::read(&volume).unwrap());
         let ntfs = Ntfs::open(local(&volume)).unwrap();
         if tool("ntfsls", &[text(&volume)]).is_some() {
             compare_bitmap(&volume, &ntfs);
             assert!(compare_files(&volume, &ntfs) > 6);
         }
     }
+}
+
+/// The same volume as its system would have left it when it was turned off: both restart pages of the log have a client.
+fn log_in_use(good: Vec<u8>) {
+    let pages: Vec<usize> = (0..good.len()).step_by(4096).filter(|at| good[*at..].starts_with(b"RSTR")).collect();
+    assert_eq!(pages.len(), 2);
+    let doubts = |clients: u16, flags: u16| {
+        let mut bytes = good.clone();
+        for page in &pages {
+            let area = page + usize::from(u16::from_le_bytes([good[page + 24], good[page + 25]]));
+            bytes[area + 12..area + 14].copy_from_slice(&clients.to_le_bytes());
+            bytes[area + 14..area + 16].copy_from_slice(&flags.to_le_bytes());
+        }
+        Ntfs::open(memory(bytes)).unwrap().doubts().unwrap()
+    };
+    assert_eq!(doubts(0, 0), ["The log was not closed: the volume was in use, and changes may wait in the log."]);
+    assert_eq!(doubts(0, 2), [] as [String; 0]);
+    assert_eq!(doubts(0xFFFF, 0), [] as [String; 0]);
+    let mut bytes = good.clone();
+    pages.iter().for_each(|page| bytes[*page] = b'X');
+    let doubts = Ntfs::open(memory(bytes)).unwrap().doubts().unwrap();
+    assert_eq!(doubts, ["The log has no restart area that can be read."]);
 }
