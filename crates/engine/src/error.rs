@@ -10,8 +10,8 @@ use hvm_transfer::TransferError;
 /// The engine could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The source could not be opened or read.
-    #[error("The source could not be read.")]
+    /// The source, a host or a single disk, could not be opened or read.
+    #[error("{}", match .0 { SourceError::Disk(_) => "The disk could not be read.", _ => "The source could not be read." })]
     Source(#[from] SourceError),
     /// The destination could not be opened, written or read back.
     #[error("The destination could not be used.")]

@@ -4,7 +4,6 @@
 use hvm_model::capabilities::DestinationKind;
 use hvm_model::finding::{Finding, Subject};
 use hvm_model::inventory::Inventory;
-use hvm_model::names::VmId;
 use hvm_model::plan::{Action, Phase, Step};
 use hvm_model::role::{PlacedDisk, PlacedFile, RoleMachine};
 
@@ -269,19 +268,32 @@ fn of_machine(input: &StepInput<'_>, machine: &RoleMachine, add: &mut Add<'_>) {
         let title = format!("Check the attached images of '{}'", machine.name);
         add(&format!("confirm.images.{}", machine.id), "guide.manual.images", &title, &text, subject.clone());
     }
-    if has_unknown_vlan(input.findings, &machine.id) {
-        let text = format!(
-            "It could not be read which VLAN the adapters of the virtual machine '{}' are in. Compare with the source's notes or \
-             with the network's owner, and set the VLAN where it is missing.",
-            machine.name
-        );
+    if let Some(text) = vlan_to_set(input, machine) {
         let title = format!("Check the VLAN of '{}'", machine.name);
         add(&format!("confirm.vlan.{}", machine.id), "beyond.networks.vlan", &title, &text, subject);
     }
 }
 
-fn has_unknown_vlan(findings: &[Finding], machine: &VmId) -> bool {
+/// What a person has to do about VLANs: where nobody said which one, and where the destination cannot hold the answer.
+fn vlan_to_set(input: &StepInput<'_>, machine: &RoleMachine) -> Option<String> {
     let about =
-        |finding: &&Finding| finding.rule == "machine.vlan-unknown" && finding.subject.machine() == Some(machine);
-    findings.iter().any(|finding| about(&finding))
+        |finding: &&Finding| finding.rule == "machine.vlan-unknown" && finding.subject.machine() == Some(&machine.id);
+    let name = &machine.name;
+    if input.findings.iter().filter(about).any(|finding| finding.answer.is_none()) {
+        return Some(format!(
+            "It could not be read which VLAN the adapters of the virtual machine '{name}' are in. Compare with the source's notes \
+             or with the network's owner, and set the VLAN where it is missing."
+        ));
+    }
+    let tagged = |answer: &&str| *answer != "untagged";
+    let mut answers: Vec<&str> =
+        input.findings.iter().filter(about).filter_map(|finding| finding.answer.as_deref()).filter(tagged).collect();
+    answers.dedup();
+    (input.kind == DestinationKind::Libvirt && !answers.is_empty()).then(|| {
+        format!(
+            "Adapters of the virtual machine '{name}' are in a VLAN ({}), which libvirt cannot set on a bridge of Linux. Give \
+             their ports on the bridge that VLAN, or connect them to a bridge that is in it.",
+            answers.join("; ")
+        )
+    })
 }

@@ -1,6 +1,7 @@
 //! Firewall rules of Hyper-V that are not as installed.
 
 use hvm_model::finding::{Level, Subject};
+use hvm_model::host::FirewallChange;
 
 use crate::case::Case;
 use crate::rule::{Rule, Seen};
@@ -21,6 +22,17 @@ const ON_HYPER_V: &str = "The destination has the rules as Hyper-V installs them
                           hand or with the script that comes with the migrated data.";
 const ON_KVM: &str = "KVM has no such rule; look whether its purpose needs one in the firewall of the destination.";
 
+/// What differs; of a rule that a person made, what it lets through.
+fn shown(change: &FirewallChange) -> String {
+    let telling = |(key, _): &&(String, String)| ["Action", "Dir", "Protocol", "LPort", "App"].contains(&key.as_str());
+    let texts: Vec<String> = if change.user_made {
+        change.fields.iter().filter(telling).map(|(key, value)| format!("{key}={value}")).collect()
+    } else {
+        change.differences.clone()
+    };
+    if texts.is_empty() { String::new() } else { format!(" ({})", texts.join(", ")) }
+}
+
 fn check(case: &Case<'_>) -> Vec<Seen> {
     let seen = case.inventory.host.firewall.changes.iter().map(|change| {
         let what = if change.user_made {
@@ -28,8 +40,7 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
         } else {
             format!("The firewall rule '{}' of Hyper-V was changed", change.id)
         };
-        let differences =
-            if change.differences.is_empty() { String::new() } else { format!(" ({})", change.differences.join(", ")) };
+        let differences = shown(change);
         let seen = |then: &str| {
             let subject = Subject::FirewallRule { id: change.id.clone() };
             Seen::new(subject, format!("{what}{differences}. {then}")).at(&change.place)
