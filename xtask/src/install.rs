@@ -26,6 +26,14 @@ const PEERS: &[Peer] = &[
     peer("reglookup", &["reglookup"], "reading registry hives"),
     peer("vhdiinfo", &["libvhdi-utils"], "reading VHD chains"),
     peer("xz", &["xz-utils"], "unpacking samples"),
+    peer("bzip2", &["bzip2"], "unpacking samples"),
+    peer("mkntfs", &["ntfs-3g"], "making and reading NTFS volumes"),
+    peer("mkfs.ext4", &["e2fsprogs"], "making and reading ext volumes"),
+    peer("mkfs.vfat", &["dosfstools"], "making FAT volumes"),
+    peer("mdir", &["mtools"], "reading FAT volumes"),
+    peer("sgdisk", &["gdisk"], "writing partition tables"),
+    peer("sfdisk", &["fdisk"], "writing partition tables"),
+    peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
 ];
 
 /// Installs what is missing and says what is skipped because it is not there.
