@@ -79,5 +79,7 @@ pub fn deny(task: &mut Task) -> Result<(), String> {
         task.skip("licences, bans and sources of dependencies: cargo-deny is not installed (cargo install cargo-deny --locked)");
         return Ok(());
     }
+    // It looks at the dependencies of every platform; the build fetched only those of this one.
+    cargo(&["fetch", "--locked"])?;
     cargo(&["deny", "--offline", "check", "licenses", "bans", "sources"])
 }
