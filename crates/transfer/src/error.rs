@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use hvm_formats::disk::DiskError;
 
+use crate::nbd::NbdError;
+
 /// A transfer could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
@@ -56,6 +58,9 @@ pub enum TransferError {
         /// Why not.
         reason: String,
     },
+    /// A disk could not be served.
+    #[error(transparent)]
+    Nbd(#[from] NbdError),
     /// The caller asked to stop.
     #[error("The transfer was stopped on request; what was flushed is kept and the next run goes on from there.")]
     Cancelled,

@@ -10,6 +10,7 @@ mod file;
 mod hash;
 pub mod io;
 mod manifest;
+pub mod nbd;
 mod pipeline;
 mod progress;
 mod sidecar;
