@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod azman;
+pub mod check;
 pub mod disk;
 pub mod firewall;
 pub mod guestfs;

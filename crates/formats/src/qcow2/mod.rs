@@ -1,11 +1,14 @@
 //! QCOW2 disks after QEMU's `docs/interop/qcow2.txt`: version 3 written, versions 2 and 3 read without encryption,
 //! compression, backing files and external data. `FORMAT.md` beside this file gives the layout and what is refused.
 
+mod check;
 mod error;
 mod header;
 mod read;
+mod refcount;
 mod write;
 
+pub(crate) use check::check;
 pub use error::Qcow2Error;
 pub use header::MAGIC;
 pub use read::Qcow2Disk;

@@ -3,6 +3,7 @@
 //! and what is a guess.
 
 mod bitmap;
+mod check;
 mod error;
 mod footer;
 mod header;
@@ -12,6 +13,7 @@ mod table;
 mod write_dynamic;
 mod write_fixed;
 
+pub(crate) use check::check;
 pub use error::VhdError;
 pub use footer::MAX_SIZE;
 pub(crate) use footer::has_mark;

@@ -50,7 +50,7 @@ impl Shape {
     }
 
     /// The end of what is needed of a block: the last block of the disk may be cut where the disk ends.
-    fn needed_end(&self, block: u32, entry: u32) -> u64 {
+    pub(super) fn needed_end(&self, block: u32, entry: u32) -> u64 {
         let rest = self.size.saturating_sub(u64::from(block) * self.block_size);
         self.start(entry) + self.bitmap_len + rest.min(self.block_size)
     }
