@@ -99,13 +99,15 @@ pub fn copy(job: &CopyJob<'_>, watch: &Watch<'_>) -> Result<CopyOutcome, Transfe
         tool: concat!("hvmigrate ", env!("CARGO_PKG_VERSION")).to_owned(),
         source: job.source.to_owned(),
         layers: job.disk.layers().iter().map(LayerNote::of).collect(),
-        format: job.format,
+        format: Some(job.format),
         id: hex(&job.id),
         size: job.disk.size(),
         block_size: BLOCK,
         content: root(&blocks),
         blocks,
         file,
+        public_key: None,
+        signature: None,
     };
     if let Some(path) = job.manifest {
         manifest.save(path)?;
@@ -163,7 +165,7 @@ fn other_job(manifest: &Manifest, job: &CopyJob<'_>) -> Option<String> {
         Some("its manifest was made from another state of the source".to_owned())
     } else if manifest.size != job.disk.size() {
         Some(format!("its manifest names a disk of {} bytes, not {}", manifest.size, job.disk.size()))
-    } else if manifest.format != job.format || manifest.id != hex(&job.id) {
+    } else if manifest.format != Some(job.format) || manifest.id != hex(&job.id) {
         Some("its manifest names another format or disk id".to_owned())
     } else {
         None

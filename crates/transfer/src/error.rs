@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use hvm_formats::disk::DiskError;
 
 use crate::nbd::NbdError;
+use crate::signing::SigningError;
 
 /// A transfer could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,9 @@ pub enum TransferError {
     /// A disk could not be served.
     #[error(transparent)]
     Nbd(#[from] NbdError),
+    /// A key or a signature cannot be used.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The caller asked to stop.
     #[error("The transfer was stopped on request; what was flushed is kept and the next run goes on from there.")]
     Cancelled,

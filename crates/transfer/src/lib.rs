@@ -2,8 +2,10 @@
 //! later that the copy is still what was read. A copy that was cut off goes on where its last flush was.
 #![forbid(unsafe_code)]
 
+mod compare;
 mod content;
 mod copy;
+mod describe;
 mod digest;
 mod error;
 mod file;
@@ -14,11 +16,14 @@ pub mod nbd;
 mod pipeline;
 mod progress;
 mod sidecar;
+mod signing;
 mod target;
 mod throttle;
 mod verify;
 
+pub use compare::{Comparison, Until, compare};
 pub use copy::{CopyJob, CopyOutcome, Watch, copy, leftovers, partial_path, sidecar_path};
+pub use describe::{Checked, FileCheck, check_against, describe};
 pub use digest::Digest;
 pub use error::TransferError;
 pub use file::{FileOutcome, copy_file, hash_file, write_file};
@@ -26,4 +31,5 @@ pub use hash::hash;
 pub use manifest::{FileManifest, LayerNote, MANIFEST_VERSION, Manifest};
 pub use pipeline::BLOCK;
 pub use progress::{Cancel, Progress, Silent, Stage};
+pub use signing::{OperatorKey, PublicKey, SigningError};
 pub use verify::{Check, Mismatch, MismatchKind, verify};

@@ -11,6 +11,7 @@ use crate::digest::{Digest, root};
 use crate::error::TransferError;
 use crate::io::write_atomic;
 use crate::pipeline::{BLOCK, block_count};
+use crate::signing::{OperatorKey, PublicKey, SigningError};
 
 /// Version of the document; raised when a reader of the old form would misunderstand the new one.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -29,9 +30,11 @@ pub struct Manifest {
     pub source: String,
     /// Layers of the source's chain, the leaf first.
     pub layers: Vec<LayerNote>,
-    /// Format of the copy.
-    pub format: DiskFormat,
-    /// Unique id given to the copy, 32 hex digits.
+    /// Format of the copy; `None` when the manifest describes the disk that was read itself, in the format of its first
+    /// layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<DiskFormat>,
+    /// Unique id given to the copy, 32 hex digits; empty when there is no copy.
     pub id: String,
     /// Virtual size, bytes.
     pub size: u64,
@@ -43,6 +46,12 @@ pub struct Manifest {
     pub blocks: Vec<Digest>,
     /// The file that holds the copy.
     pub file: FileManifest,
+    /// The Ed25519 key of the signature, 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+    /// Signature over the manifest without this field as compact JSON, its fields in this order; 128 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// The file of a copy as it was read back after writing.
@@ -111,6 +120,43 @@ impl Manifest {
             .map_err(|error| TransferError::Manifest { path: path.to_owned(), reason: error.to_string() })?;
         bytes.push(b'\n');
         write_atomic(path, &bytes)
+    }
+
+    /// Signs the manifest as it is now.
+    pub fn sign(&mut self, key: &OperatorKey) -> Result<(), TransferError> {
+        self.public_key = Some(key.public().to_string());
+        self.signature = Some(key.sign(&self.signed_bytes()?));
+        Ok(())
+    }
+
+    /// Checks the signature. With `expected` the manifest must be signed with that key; without, a signature that is
+    /// there must fit its own key, which alone proves nothing about who signed.
+    pub fn check_signature(&mut self, expected: Option<&PublicKey>) -> Result<Option<PublicKey>, TransferError> {
+        let bytes = self.signed_bytes()?;
+        let (key, signature) = match (&self.public_key, &self.signature, expected) {
+            (Some(key), Some(signature), _) => (key.clone(), signature),
+            (_, _, Some(expected)) => return Err(SigningError::Unsigned { expected: *expected }.into()),
+            (None, None, None) => return Ok(None),
+            (key, _, None) => return Err(SigningError::Wrong { key: key.clone().unwrap_or_default() }.into()),
+        };
+        let found = PublicKey::from_hex(&key);
+        if let Some(expected) = expected
+            && found != Some(*expected)
+        {
+            return Err(SigningError::OtherKey { expected: *expected, found: key }.into());
+        }
+        match found.filter(|found| found.fits(&bytes, signature)) {
+            Some(found) => Ok(Some(found)),
+            None => Err(SigningError::Wrong { key }.into()),
+        }
+    }
+
+    /// What is signed.
+    fn signed_bytes(&mut self) -> Result<Vec<u8>, TransferError> {
+        let signature = self.signature.take();
+        let bytes = serde_json::to_vec(self);
+        self.signature = signature;
+        bytes.map_err(|error| TransferError::Manifest { path: Path::new("").to_owned(), reason: error.to_string() })
     }
 
     fn check(&self) -> Result<(), String> {

@@ -69,13 +69,35 @@ pub fn verify(check: &Check<'_>, watch: &Watch<'_>) -> Result<Vec<Mismatch>, Tra
             return Ok(vec![Mismatch { kind: MismatchKind::File, first_offset: 0, len, detail }]);
         }
     };
-    let mut wrong = file_mismatches(check, &file, watch)?;
-    wrong.extend(content_mismatches(check, file, watch)?);
+    let mut wrong = file_mismatches(check.manifest, &file, watch)?;
+    match disk::open_with(file, &NoParents, &disk::OpenOptions { format: format(check), ..Default::default() }) {
+        Ok(copy) => wrong.extend(content_mismatches(check.manifest, &copy, check.source.as_ref(), watch)?),
+        Err(error) => {
+            let detail = format!("The disk cannot be opened: {error}");
+            let (kind, first_offset, len) = (MismatchKind::Content, 0, check.manifest.size);
+            wrong.push(Mismatch { kind, first_offset, len, detail });
+        }
+    }
     Ok(wrong)
 }
 
-fn file_mismatches(check: &Check<'_>, file: &SharedFile, watch: &Watch<'_>) -> Result<Vec<Mismatch>, TransferError> {
-    let expected = &check.manifest.file;
+/// The format that the copy must have, whatever its bytes look like.
+fn format(check: &Check<'_>) -> Option<disk::Format> {
+    Some(match check.manifest.format? {
+        DiskFormat::Raw => disk::Format::Raw,
+        DiskFormat::Vhd | DiskFormat::VhdFixed => disk::Format::Vhd,
+        DiskFormat::Vhdx | DiskFormat::VhdxFixed => disk::Format::Vhdx,
+        DiskFormat::Qcow2 => disk::Format::Qcow2,
+    })
+}
+
+/// The ranges in which a file is not as its manifest says.
+pub(crate) fn file_mismatches(
+    manifest: &Manifest,
+    file: &SharedFile,
+    watch: &Watch<'_>,
+) -> Result<Vec<Mismatch>, TransferError> {
+    let expected = &manifest.file;
     let mut wrong = Vec::new();
     if file.len() != expected.size {
         let (low, high) = (file.len().min(expected.size), file.len().max(expected.size));
@@ -94,22 +116,14 @@ fn file_mismatches(check: &Check<'_>, file: &SharedFile, watch: &Watch<'_>) -> R
     Ok(wrong)
 }
 
-fn content_mismatches(check: &Check<'_>, file: SharedFile, watch: &Watch<'_>) -> Result<Vec<Mismatch>, TransferError> {
-    let manifest = check.manifest;
+/// The ranges in which the content of a disk is not as its manifest says.
+pub(crate) fn content_mismatches(
+    manifest: &Manifest,
+    copy: &SharedDisk,
+    source: Option<&SharedDisk>,
+    watch: &Watch<'_>,
+) -> Result<Vec<Mismatch>, TransferError> {
     let kind = MismatchKind::Content;
-    let format = match manifest.format {
-        DiskFormat::Raw => disk::Format::Raw,
-        DiskFormat::Vhd | DiskFormat::VhdFixed => disk::Format::Vhd,
-        DiskFormat::Vhdx | DiskFormat::VhdxFixed => disk::Format::Vhdx,
-        DiskFormat::Qcow2 => disk::Format::Qcow2,
-    };
-    let copy = match disk::open_as(file, &NoParents, format) {
-        Ok(copy) => copy,
-        Err(error) => {
-            let detail = format!("The disk cannot be opened: {error}");
-            return Ok(vec![Mismatch { kind, first_offset: 0, len: manifest.size, detail }]);
-        }
-    };
     if copy.size() != manifest.size {
         let (low, high) = (copy.size().min(manifest.size), copy.size().max(manifest.size));
         let detail = format!("The disk has {} bytes, {} were expected.", copy.size(), manifest.size);
@@ -121,7 +135,7 @@ fn content_mismatches(check: &Check<'_>, file: SharedFile, watch: &Watch<'_>) ->
         Err(error) => return unreadable(Vec::new(), kind, error, manifest.size),
     };
     let wrong = ranges(&manifest.blocks, &found, manifest.size);
-    Ok(wrong.into_iter().map(|range| narrowed(range, &copy, check.source.as_ref())).collect())
+    Ok(wrong.into_iter().map(|range| narrowed(range, copy, source)).collect())
 }
 
 /// Something that cannot be read is different; only a wish to stop is an error.
