@@ -6,6 +6,7 @@
 mod assess;
 mod clock;
 mod disk;
+mod disks;
 mod error;
 mod estimate;
 mod events;
@@ -26,6 +27,11 @@ mod workdir;
 
 pub use assess::{Assessment, assess};
 pub use disk::{DiskInfo, DiskLayer, disk_convert, disk_hash, disk_info};
+pub use disks::{
+    DiskCheck, DiskComparison, DiskDifference, DiskExtent, DiskExtents, DiskFinding, DiskProof, DiskRange, DiskServer,
+    Listen, ManifestInfo, NewKey, Until, disk_check, disk_compare, disk_extents, disk_manifest, disk_serve,
+    disk_verify,
+};
 pub use error::EngineError;
 pub use events::{Observer, Quiet};
 pub use finish::finish;

@@ -44,6 +44,7 @@ conversations! {
     rollback,
     flipped_byte,
     disk,
+    disk_proof,
     malformed,
 }
 

@@ -1,5 +1,11 @@
 //! `hvmigrate disk`: a single disk file or chain, without a host around it.
 
+mod check;
+mod compare;
+mod extents;
+mod manifest;
+mod serve;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -18,10 +24,13 @@ Examples:
   hvmigrate disk info Web_1A2B.avhd
   hvmigrate disk hash Web_1A2B.avhd --parent-dir /mnt/disks
   hvmigrate disk convert Web.vhd Web.qcow2 --to qcow2
+  hvmigrate disk manifest Web.vhd --output Web.manifest --new-key operator.key
+  hvmigrate disk serve Web_1A2B.avhd --socket ./web.sock
 
+The exit code is 4 when compare or verify find a difference, or check a fault.
 The parents of a differencing disk are looked for beside it, in each --parent-dir, and by their recorded paths.";
 
-/// Looks at, hashes or converts a single disk with its chain
+/// Looks at, checks, proves, converts or serves a single disk with its chain
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -54,6 +63,18 @@ enum Verb {
         #[arg(long, value_enum)]
         to: FormatName,
     },
+    /// Lists which runs of the disk hold data and which are zeros
+    Extents(extents::Args),
+    /// Checks every structure of the files: checksums, overlaps, lost and orphaned space
+    Check(check::Args),
+    /// Compares the contents of two disks of any format
+    Compare(compare::Args),
+    /// Writes the hashes of the disk and its file, signed if wanted, so that a copy can be checked later and elsewhere
+    Manifest(manifest::MakeArgs),
+    /// Compares a disk with its manifest and names every range that differs
+    Verify(manifest::VerifyArgs),
+    /// Serves the disk, its chain flattened, read-only to NBD clients of this computer
+    Serve(serve::Args),
 }
 
 /// A disk and where its parents may lie.
@@ -129,6 +150,12 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             output::data(&format!("{}  {}\n", hash?, disk.file.display()))?;
         }
         Verb::Convert { disk, output: target, to } => convert(disk, target, *to)?,
+        Verb::Extents(args) => return extents::run(args),
+        Verb::Check(args) => return check::run(args),
+        Verb::Compare(args) => return compare::run(args),
+        Verb::Manifest(args) => return manifest::make(args),
+        Verb::Verify(args) => return manifest::verify(args),
+        Verb::Serve(args) => return serve::run(args),
     }
     Ok(Exit::Done)
 }

@@ -1,0 +1,125 @@
+//! Manifests of disks: written once, signed, and compared with a disk later and elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use hvm_sources::error::SourceError;
+use hvm_sources::single::open_disk_file;
+use hvm_transfer::{FileCheck, Manifest, MismatchKind, OperatorKey, PublicKey, check_against, describe};
+use serde::Serialize;
+
+use super::plain;
+use crate::error::EngineError;
+use crate::events::{Observer, Relay};
+
+/// Whether the key of a signature is made or read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewKey {
+    /// It is written to a new file.
+    Make,
+    /// It is in the file.
+    Read,
+}
+
+/// A manifest that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestInfo {
+    /// The manifest as indented JSON.
+    pub json: String,
+    /// BLAKE3 of the virtual content, 64 hex digits.
+    pub content: String,
+    /// The public key of the signature, 64 hex digits; none when there is no signature.
+    pub public_key: Option<String>,
+}
+
+/// Makes the manifest of a disk with its parents; writes it to `output` where given.
+pub fn disk_manifest(
+    path: &Path,
+    parent_dirs: &[PathBuf],
+    output: Option<&Path>,
+    key: Option<(&Path, NewKey)>,
+    observer: &dyn Observer,
+) -> Result<ManifestInfo, EngineError> {
+    // The key first: hashing a disk takes long.
+    let key = match key {
+        Some((path, NewKey::Make)) => Some(OperatorKey::create(path)?),
+        Some((path, NewKey::Read)) => Some(OperatorKey::load(path)?),
+        None => None,
+    };
+    let disk = open_disk_file(path, parent_dirs)?;
+    let relay = Relay::new(observer, path.display().to_string());
+    let mut manifest = describe(&disk, &plain(path)?, &path.display().to_string(), &relay.watch())?;
+    if let Some(key) = &key {
+        manifest.sign(key)?;
+    }
+    if let Some(output) = output {
+        manifest.save(output)?;
+    }
+    let json = serde_json::to_string_pretty(&manifest)
+        .map_err(|source| EngineError::Document { path: output.unwrap_or(path).to_owned(), source })?;
+    Ok(ManifestInfo { json, content: manifest.content.to_string(), public_key: manifest.public_key })
+}
+
+/// What came of comparing a disk with a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiskProof {
+    /// True when nothing differs.
+    pub same: bool,
+    /// Virtual size by the manifest, bytes.
+    pub size: u64,
+    /// True when the bytes of the file were compared too: it has the format that the manifest describes.
+    pub file_compared: bool,
+    /// Key of the signature, 64 hex digits; none when the manifest is not signed.
+    pub signed_by: Option<String>,
+    /// True when that is the key that was expected.
+    pub key_expected: bool,
+    /// The ranges that differ.
+    pub differences: Vec<DiskDifference>,
+}
+
+/// A range that is not as the manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiskDifference {
+    /// True when the offset counts bytes of the file, false when it is the guest's.
+    pub in_file: bool,
+    /// First byte.
+    pub start: u64,
+    /// Bytes.
+    pub length: u64,
+    /// What was expected and found.
+    pub detail: String,
+}
+
+/// Compares a disk with a manifest; with `public_key` (64 hex digits or a PEM file), only a manifest that is signed with it is
+/// believed.
+pub fn disk_verify(
+    (path, manifest): (&Path, &Path),
+    parent_dirs: &[PathBuf],
+    public_key: Option<&str>,
+    observer: &dyn Observer,
+) -> Result<DiskProof, EngineError> {
+    let mut manifest = Manifest::load(manifest)?;
+    let expected = public_key.map(PublicKey::read).transpose()?;
+    let signed_by = manifest.check_signature(expected.as_ref())?;
+    let disk = match open_disk_file(path, parent_dirs) {
+        Ok(disk) => Ok(disk),
+        Err(SourceError::Disk(error)) => Err(error),
+        Err(error) => return Err(error.into()),
+    };
+    let relay = Relay::new(observer, path.display().to_string());
+    let checked = check_against(&manifest, disk, &plain(path)?, &relay.watch())?;
+    let differences = checked.wrong.into_iter().map(|wrong| DiskDifference {
+        in_file: wrong.kind == MismatchKind::File,
+        start: wrong.first_offset,
+        length: wrong.len,
+        detail: wrong.detail,
+    });
+    let differences: Vec<DiskDifference> = differences.collect();
+    Ok(DiskProof {
+        same: differences.is_empty(),
+        size: manifest.size,
+        file_compared: checked.file == FileCheck::Compared,
+        signed_by: signed_by.map(|key| key.to_string()),
+        key_expected: expected.is_some(),
+        differences,
+    })
+}

@@ -1,0 +1,29 @@
+//! Single disk files: what they hold where, whether they are sound, proof that a copy is right, and access for other
+//! programs.
+
+mod check;
+mod compare;
+mod extents;
+mod manifest;
+mod serve;
+
+pub use check::{DiskCheck, DiskFinding, disk_check};
+pub use compare::{DiskComparison, DiskRange, disk_compare};
+pub use extents::{DiskExtent, DiskExtents, disk_extents};
+pub use hvm_transfer::Until;
+pub use hvm_transfer::nbd::Listen;
+pub use manifest::{DiskDifference, DiskProof, ManifestInfo, NewKey, disk_manifest, disk_verify};
+pub use serve::{DiskServer, disk_serve};
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hvm_formats::io::{LocalFile, SharedFile};
+
+use crate::error::EngineError;
+
+/// The file of a disk itself, beside the disk that was opened of it.
+fn plain(path: &Path) -> Result<SharedFile, EngineError> {
+    let file = LocalFile::open(path, path.display().to_string()).map_err(EngineError::io("opened", path))?;
+    Ok(Arc::new(file))
+}
