@@ -1,11 +1,11 @@
 //! Every structure of a disk's files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hvm_formats::check::{Weight, check};
 use hvm_formats::disk::DiskError;
 use hvm_sources::error::SourceError;
-use hvm_sources::single::open_disk_file;
+use hvm_sources::single::{ChainOptions, open_disk_file};
 use serde::Serialize;
 
 use super::plain;
@@ -60,10 +60,10 @@ impl DiskCheck {
 }
 
 /// Checks a disk file and, as far as the chain can be opened, its parents.
-pub fn disk_check(path: &Path, parent_dirs: &[PathBuf]) -> Result<DiskCheck, EngineError> {
+pub fn disk_check(path: &Path, options: &ChainOptions) -> Result<DiskCheck, EngineError> {
     let mut found =
         DiskCheck { files: Vec::new(), findings: Vec::new(), unlisted: 0, unreferenced_bytes: 0, unreadable: None };
-    match open_disk_file(path, parent_dirs) {
+    match open_disk_file(path, options) {
         Ok(disk) => {
             found.add(path)?;
             for parent in disk.layers().iter().skip(1) {

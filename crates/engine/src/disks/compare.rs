@@ -1,8 +1,8 @@
 //! Two disks side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use hvm_sources::single::open_disk_file;
+use hvm_sources::single::{ChainOptions, open_disk_file};
 use hvm_transfer::{Until, compare};
 use serde::Serialize;
 
@@ -40,11 +40,11 @@ pub struct DiskComparison {
 /// Compares the contents of two disks, each with its parents.
 pub fn disk_compare(
     (first, second): (&Path, &Path),
-    parent_dirs: &[PathBuf],
+    options: &ChainOptions,
     until: Until,
     observer: &dyn Observer,
 ) -> Result<DiskComparison, EngineError> {
-    let disks = (open_disk_file(first, parent_dirs)?, open_disk_file(second, parent_dirs)?);
+    let disks = (open_disk_file(first, options)?, open_disk_file(second, options)?);
     let relay = Relay::new(observer, first.display().to_string());
     let found = compare(&disks.0, &disks.1, until, &relay.watch())?;
     Ok(DiskComparison {

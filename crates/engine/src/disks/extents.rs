@@ -1,9 +1,9 @@
 //! Which runs of a disk hold data and which are zeros.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hvm_formats::disk::{ExtentKind, SharedDisk};
-use hvm_sources::single::open_disk_file;
+use hvm_sources::single::{ChainOptions, open_disk_file};
 use serde::Serialize;
 
 use crate::error::EngineError;
@@ -26,8 +26,8 @@ pub struct DiskExtents {
 }
 
 /// Opens a disk and its parents and lists its runs.
-pub fn disk_extents(path: &Path, parent_dirs: &[PathBuf]) -> Result<DiskExtents, EngineError> {
-    Ok(DiskExtents { disk: open_disk_file(path, parent_dirs)?, next: 0 })
+pub fn disk_extents(path: &Path, options: &ChainOptions) -> Result<DiskExtents, EngineError> {
+    Ok(DiskExtents { disk: open_disk_file(path, options)?, next: 0 })
 }
 
 impl Iterator for DiskExtents {

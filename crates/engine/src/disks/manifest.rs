@@ -1,9 +1,9 @@
 //! Manifests of disks: written once, signed, and compared with a disk later and elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hvm_sources::error::SourceError;
-use hvm_sources::single::open_disk_file;
+use hvm_sources::single::{ChainOptions, open_disk_file};
 use hvm_transfer::{FileCheck, Manifest, MismatchKind, OperatorKey, PublicKey, check_against, describe};
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ pub struct ManifestInfo {
 /// Makes the manifest of a disk with its parents; writes it to `output` where given.
 pub fn disk_manifest(
     path: &Path,
-    parent_dirs: &[PathBuf],
+    options: &ChainOptions,
     output: Option<&Path>,
     key: Option<(&Path, NewKey)>,
     observer: &dyn Observer,
@@ -45,7 +45,7 @@ pub fn disk_manifest(
         Some((path, NewKey::Read)) => Some(OperatorKey::load(path)?),
         None => None,
     };
-    let disk = open_disk_file(path, parent_dirs)?;
+    let disk = open_disk_file(path, options)?;
     let relay = Relay::new(observer, path.display().to_string());
     let mut manifest = describe(&disk, &plain(path)?, &path.display().to_string(), &relay.watch())?;
     if let Some(key) = &key {
@@ -93,14 +93,14 @@ pub struct DiskDifference {
 /// believed.
 pub fn disk_verify(
     (path, manifest): (&Path, &Path),
-    parent_dirs: &[PathBuf],
+    options: &ChainOptions,
     public_key: Option<&str>,
     observer: &dyn Observer,
 ) -> Result<DiskProof, EngineError> {
     let mut manifest = Manifest::load(manifest)?;
     let expected = public_key.map(PublicKey::read).transpose()?;
     let signed_by = manifest.check_signature(expected.as_ref())?;
-    let disk = match open_disk_file(path, parent_dirs) {
+    let disk = match open_disk_file(path, options) {
         Ok(disk) => Ok(disk),
         Err(SourceError::Disk(error)) => Err(error),
         Err(error) => return Err(error.into()),

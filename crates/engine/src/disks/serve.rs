@@ -1,8 +1,8 @@
 //! A disk for other programs, over NBD.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use hvm_sources::single::open_disk_file;
+use hvm_sources::single::{ChainOptions, open_disk_file};
 use hvm_transfer::nbd::{Listen, NbdServer};
 use hvm_transfer::{Cancel, TransferError};
 
@@ -12,8 +12,8 @@ use crate::error::EngineError;
 pub struct DiskServer(NbdServer);
 
 /// Opens a disk with its parents and the address under which it is served, read-only.
-pub fn disk_serve(path: &Path, parent_dirs: &[PathBuf], listen: &Listen) -> Result<DiskServer, EngineError> {
-    let disk = open_disk_file(path, parent_dirs)?;
+pub fn disk_serve(path: &Path, options: &ChainOptions, listen: &Listen) -> Result<DiskServer, EngineError> {
+    let disk = open_disk_file(path, options)?;
     Ok(DiskServer(NbdServer::bind(disk, listen).map_err(TransferError::from)?))
 }
 

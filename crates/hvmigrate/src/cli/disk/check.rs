@@ -17,7 +17,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let found = hvm_engine::disk_check(&args.disk.file, &args.disk.parent_dir)?;
+    let found = hvm_engine::disk_check(&args.disk.file, &args.disk.options())?;
     match args.format {
         Format::Text => output::data(&text(&found))?,
         Format::Json => output::json(&found)?,

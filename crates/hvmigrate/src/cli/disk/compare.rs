@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hvm_engine::{DiskComparison, Until};
 
+use super::DiskArgs;
 use crate::cli::Format;
 use crate::messages::{Exit, Failure};
 use crate::output;
@@ -11,13 +12,10 @@ use crate::progress::Progress;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// One disk; of a chain, the leaf
-    first: PathBuf,
-    /// The other disk, of any format
+    #[command(flatten)]
+    disk: DiskArgs,
+    /// The disk to compare it with, of any format
     second: PathBuf,
-    /// Looks for parents in this folder too; may be given again
-    #[arg(long, value_name = "DIR")]
-    parent_dir: Vec<PathBuf>,
     /// Stops behind the first range that differs
     #[arg(long)]
     first_only: bool,
@@ -29,7 +27,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let until = if args.first_only { Until::First } else { Until::End };
     let progress = Progress::new();
-    let found = hvm_engine::disk_compare((&args.first, &args.second), &args.parent_dir, until, &progress);
+    let found = hvm_engine::disk_compare((&args.disk.file, &args.second), &args.disk.options(), until, &progress);
     progress.end();
     let found = found?;
     match args.format {

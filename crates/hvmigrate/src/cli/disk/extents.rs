@@ -20,7 +20,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let extents = hvm_engine::disk_extents(&args.disk.file, &args.disk.parent_dir)?;
+    let extents = hvm_engine::disk_extents(&args.disk.file, &args.disk.options())?;
     let (mut text, mut between) = (String::new(), "");
     text.push_str(if args.format == Format::Json { "[" } else { "           start           length  holds\n" });
     for extent in extents {

@@ -36,8 +36,7 @@ pub(super) fn make(args: &MakeArgs) -> Result<Exit, Failure> {
         (None, None) => None,
     };
     let progress = Progress::new();
-    let made =
-        hvm_engine::disk_manifest(&args.disk.file, &args.disk.parent_dir, args.output.as_deref(), key, &progress);
+    let made = hvm_engine::disk_manifest(&args.disk.file, &args.disk.options(), args.output.as_deref(), key, &progress);
     progress.end();
     let made = made?;
     match &args.output {
@@ -72,7 +71,7 @@ pub(super) struct VerifyArgs {
 pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
     let progress = Progress::new();
     let paths = (args.disk.file.as_path(), args.manifest.as_path());
-    let proof = hvm_engine::disk_verify(paths, &args.disk.parent_dir, args.public_key.as_deref(), &progress);
+    let proof = hvm_engine::disk_verify(paths, &args.disk.options(), args.public_key.as_deref(), &progress);
     progress.end();
     let proof = proof?;
     match args.format {

@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Some(path) => Listen::Unix(path.clone()),
         None => Listen::Loopback(args.port.unwrap_or(0)),
     };
-    let server = hvm_engine::disk_serve(&args.disk.file, &args.disk.parent_dir, &listen)?;
+    let server = hvm_engine::disk_serve(&args.disk.file, &args.disk.options(), &listen)?;
     output::data(&format!("{}\n", server.uri()))?;
     output::note("Serving read-only until this program is ended (Ctrl-C).");
     server.run()?;
