@@ -68,11 +68,11 @@ pub enum SigningError {
 
 /// The public half of a key, 64 lower-case hex digits as text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(VerifyingKey);
+pub struct PublicKey([u8; 32]);
 
 impl std::fmt::Display for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex(self.0.as_bytes()))
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -85,7 +85,12 @@ impl std::fmt::Debug for PublicKey {
 impl PublicKey {
     /// Reads 64 hex digits.
     pub fn from_hex(text: &str) -> Option<PublicKey> {
-        VerifyingKey::from_bytes(&unhex::<32>(text)?).ok().map(PublicKey)
+        PublicKey::from_bytes(unhex(text)?)
+    }
+
+    /// Takes 32 bytes that are a point of the curve.
+    fn from_bytes(bytes: [u8; 32]) -> Option<PublicKey> {
+        VerifyingKey::from_bytes(&bytes).ok().map(|_| PublicKey(bytes))
     }
 
     /// What the operator gives: 64 hex digits, or else a PEM file.
@@ -95,14 +100,14 @@ impl PublicKey {
         }
         let path = Path::new(given);
         let text = read_small(File::open(path).map_err(TransferError::io("opened", path))?, path)?;
-        let key = from_pem(&text, "PUBLIC KEY", &PUBLIC_PREFIX).and_then(|key| VerifyingKey::from_bytes(&key).ok());
-        Ok(PublicKey(key.ok_or_else(|| SigningError::NotAKey { path: path.to_owned(), wanted: "public" })?))
+        let key = from_pem(&text, "PUBLIC KEY", &PUBLIC_PREFIX).and_then(PublicKey::from_bytes);
+        Ok(key.ok_or_else(|| SigningError::NotAKey { path: path.to_owned(), wanted: "public" })?)
     }
 
     /// Whether `signature`, 128 hex digits, fits `bytes`.
     pub(crate) fn fits(&self, bytes: &[u8], signature: &str) -> bool {
-        unhex::<64>(signature)
-            .is_some_and(|signature| self.0.verify_strict(bytes, &Signature::from_bytes(&signature)).is_ok())
+        let (Ok(key), Some(signature)) = (VerifyingKey::from_bytes(&self.0), unhex(signature)) else { return false };
+        key.verify_strict(bytes, &Signature::from_bytes(&signature)).is_ok()
     }
 }
 
@@ -145,7 +150,7 @@ impl OperatorKey {
 
     /// The public half.
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key())
+        PublicKey(self.0.verifying_key().to_bytes())
     }
 
     /// The signature over `bytes`, 128 hex digits.
