@@ -38,20 +38,15 @@ const PEERS: &[Peer] = &[
 
 /// Installs what is missing and says what is skipped because it is not there.
 pub fn peers(task: &mut Task) -> Result<(), String> {
-    let missing: Vec<&Peer> = PEERS.iter().filter(|peer| !is_there(peer.program)).collect();
     let may = is_there("apt-get") && output("id", &["-u"]).is_ok_and(|id| id.trim() == "0");
-    if !missing.is_empty() && may {
+    if may && PEERS.iter().any(|peer| !is_there(peer.program)) {
         println!("updating the list of packages");
         if let Err(error) = apt(&["update", "-q"]) {
             println!("{error}");
         }
-        for peer in &missing {
-            println!("installing {}", peer.packages.join(" "));
-            let mut args = vec!["install", "-y", "-q", "--no-install-recommends"];
-            args.extend(peer.packages);
-            if let Err(error) = apt(&args) {
-                println!("{error}");
-            }
+        // Asked one by one, because installing one peer can remove another that was there before.
+        for peer in PEERS {
+            install(peer);
         }
     }
     for peer in PEERS.iter().filter(|peer| !is_there(peer.program)) {
@@ -65,6 +60,18 @@ pub fn peers(task: &mut Task) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn install(peer: &Peer) {
+    if is_there(peer.program) {
+        return;
+    }
+    println!("installing {}", peer.packages.join(" "));
+    let mut args = vec!["install", "-y", "-q", "--no-install-recommends"];
+    args.extend(peer.packages);
+    if let Err(error) = apt(&args) {
+        println!("{error}");
+    }
 }
 
 fn apt(args: &[&str]) -> Result<(), String> {
