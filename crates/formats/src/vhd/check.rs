@@ -189,6 +189,8 @@ fn check_blocks(
 ) -> Result<(), DiskError> {
     let shape = *table.shape();
     let mut bitmaps = Bitmaps::default();
+    let whole = shape.bitmap_len + shape.block_size;
+    let mut tail = (0, 0);
     for block in 0..table.len() as u32 {
         let Some(start) = table.place(block) else { continue };
         let offset = header.table + u64::from(block) * 4;
@@ -202,12 +204,18 @@ fn check_blocks(
         }
         let len = shape.needed_end(block, (start / 512) as u32) - start;
         cover.add(Part { name: ("block", Some(block)), ..Part::new(start, len, "") });
+        if len < whole {
+            tail = (start + len, whole - len);
+        }
         bitmaps.look(file, start, (shape.block_size, shape.bitmap_len))?;
     }
     check_spare(file, header, table.len() as u64, findings)?;
     bitmaps.report(findings);
-    let whole = shape.bitmap_len + shape.block_size;
     for (start, len) in cover.judge(found.data_end, findings) {
+        // The last block may be stored whole although the disk ends in it; what lies behind that end belongs to it.
+        let own = if start == tail.0 { tail.1.min(len) } else { 0 };
+        let (start, len) = (start + own, len - own);
+        findings.unreferenced -= own;
         if len >= whole {
             let blocks = len / whole;
             findings.fault(start, format!(
