@@ -7,7 +7,7 @@ pub(crate) use cover::{Cover, Part};
 
 use crate::disk::{DiskError, Format, NoParents, OpenOptions, detect, open_with};
 use crate::io::SharedFile;
-use crate::{qcow2, vhd};
+use crate::{qcow2, vhd, vhdx};
 
 /// Findings that are listed; further ones are counted.
 const LISTED: usize = 10_000;
@@ -77,8 +77,8 @@ pub struct Report {
     pub unreadable: Option<String>,
 }
 
-/// Checks one file without its parents. Only what the system cannot read, and a format that is not recognised or cannot be
-/// checked, is an error.
+/// Checks one file without its parents. Only what the system cannot read, and a format that is not recognised, is an
+/// error.
 pub fn check(file: &SharedFile, format: Option<Format>) -> Result<Report, DiskError> {
     let format = match format {
         Some(format) => format,
@@ -94,7 +94,7 @@ pub fn check(file: &SharedFile, format: Option<Format>) -> Result<Report, DiskEr
         }
         Format::Vhd => vhd::check(file, &mut findings)?,
         Format::Qcow2 => qcow2::check(file, &mut findings)?,
-        Format::Vhdx => return Err(DiskError::NoCheck { file: file.name().to_owned(), format: "VHDX" }),
+        Format::Vhdx => vhdx::check(file, &mut findings)?,
     }
     let options = OpenOptions { format: Some(format), ..OpenOptions::default() };
     let unreadable = match open_with(file.clone(), &NoParents, &options) {

@@ -59,16 +59,6 @@ pub enum DiskError {
         /// The format whose mark lies at offset 0.
         leading: String,
     },
-    /// A format without a check.
-    #[error(
-        "{file}: there is no check for {format} files; 'disk info' and 'disk hash' read every structure that the content needs."
-    )]
-    NoCheck {
-        /// File name.
-        file: String,
-        /// The format.
-        format: &'static str,
-    },
     /// A size of zero.
     #[error("{file}: the disk size at offset {offset} is 0 bytes, at least one sector was expected.")]
     EmptyDisk {
@@ -163,7 +153,6 @@ impl DiskError {
             | DiskError::NotRecognised { file, .. }
             | DiskError::Ambiguous { file, .. }
             | DiskError::EmptyDisk { file, .. }
-            | DiskError::NoCheck { file, .. }
             | DiskError::MissingParent { file, .. }
             | DiskError::WrongParent { file, .. }
             | DiskError::ParentChanged { file, .. }

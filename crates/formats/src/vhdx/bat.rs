@@ -24,6 +24,11 @@ impl Entry {
         (self.0 & 7) as u8
     }
 
+    /// Whether one of the bits of `mask` is set.
+    pub(super) fn has(self, mask: u64) -> bool {
+        self.0 & mask != 0
+    }
+
     /// Offset in the file.
     pub(super) fn offset(self) -> u64 {
         self.0 & !(MIB - 1)
@@ -147,6 +152,15 @@ pub(super) struct BlockTable {
 impl BlockTable {
     /// Walks the table.
     pub(super) fn read(view: &View, regions: &Regions, metadata: &Metadata) -> Result<Self, DiskError> {
+        Ok(Self::read_mapped(view, regions, metadata)?.0)
+    }
+
+    /// Walks the table; also gives a bit for each MiB of the file that a block or bitmap takes.
+    pub(super) fn read_mapped(
+        view: &View,
+        regions: &Regions,
+        metadata: &Metadata,
+    ) -> Result<(Self, Vec<u64>), DiskError> {
         let Region { start, len, .. } = regions.bat;
         let shape = Shape::new(start, metadata);
         let (expected, found) = (shape.entries(), u64::from(len) / 8);
@@ -178,8 +192,9 @@ impl BlockTable {
         if finder.has_overlaps() {
             walk(view, &shape, |index, entry| finder.look_again(index, entry))?;
         }
+        let taken = finder.taken();
         (table.filled, table.allocated, table.faults) = (filled, allocated, finder.finish());
-        Ok(table)
+        Ok((table, taken))
     }
 
     pub(super) fn shape(&self) -> &Shape {
@@ -262,7 +277,7 @@ fn kind(entry: Entry) -> Block {
 }
 
 /// Calls `each` for every entry that is not zero, in ascending order. Holes of the file are stepped over.
-fn walk(
+pub(super) fn walk(
     view: &View,
     shape: &Shape,
     mut each: impl FnMut(u64, Entry) -> Result<(), VhdxError>,

@@ -1,5 +1,8 @@
 //! The checks of the VHDX format, one variant each.
 
+use super::REGION_TABLES;
+use super::header::HEADERS;
+
 /// A VHDX file breaks the specification in a way that makes its content unsure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VhdxError {
@@ -572,6 +575,52 @@ impl VhdxError {
             | VhdxError::BlockInStructures { file, .. }
             | VhdxError::BlocksOverlap { file, .. }
             | VhdxError::BitmapMissing { file, .. } => file,
+        }
+    }
+
+    /// Where in the file the fault lies, bytes.
+    pub(super) fn offset(&self) -> u64 {
+        match self {
+            VhdxError::TooShort { found, .. } => *found,
+            VhdxError::Identifier { .. } => 0,
+            VhdxError::NoHeader { .. } | VhdxError::HeadersDisagree { .. } => HEADERS[0],
+            VhdxError::NoRegionTable { .. } => REGION_TABLES[0],
+            VhdxError::Version { offset, .. }
+            | VhdxError::LogVersion { offset, .. }
+            | VhdxError::LogPlace { offset, .. }
+            | VhdxError::LogTooLarge { offset, .. }
+            | VhdxError::LogEmpty { offset, .. }
+            | VhdxError::LogTooLong { offset, .. }
+            | VhdxError::FileCut { offset, .. }
+            | VhdxError::RegionUnknown { offset, .. }
+            | VhdxError::RegionTwice { offset, .. }
+            | VhdxError::RegionMissing { offset, .. }
+            | VhdxError::RegionPlace { offset, .. }
+            | VhdxError::RegionsOverlap { offset, .. }
+            | VhdxError::MetadataMark { offset, .. }
+            | VhdxError::MetadataCount { offset, .. }
+            | VhdxError::ItemUnknown { offset, .. }
+            | VhdxError::ItemTwice { offset, .. }
+            | VhdxError::ItemMissing { offset, .. }
+            | VhdxError::ItemPlace { offset, .. }
+            | VhdxError::ItemLength { offset, .. }
+            | VhdxError::Incomplete { offset, .. }
+            | VhdxError::BlockSize { offset, .. }
+            | VhdxError::SectorSize { offset, .. }
+            | VhdxError::SizeNotSectors { offset, .. }
+            | VhdxError::SizeTooLarge { offset, .. }
+            | VhdxError::LocatorType { offset, .. }
+            | VhdxError::LocatorCount { offset, .. }
+            | VhdxError::LocatorEntry { offset, .. }
+            | VhdxError::LocatorTwice { offset, .. }
+            | VhdxError::LocatorLinkage { offset, .. }
+            | VhdxError::TableTooSmall { offset, .. }
+            | VhdxError::TooManyFaults { offset, .. }
+            | VhdxError::BlockState { offset, .. }
+            | VhdxError::BlockOutside { offset, .. }
+            | VhdxError::BlockInStructures { offset, .. }
+            | VhdxError::BlocksOverlap { offset, .. }
+            | VhdxError::BitmapMissing { offset, .. } => *offset,
         }
     }
 }

@@ -216,6 +216,11 @@ impl<'a> Finder<'a> {
         Err(VhdxError::TooManyFaults { file, offset, limit: MAX_FAULTS, first })
     }
 
+    /// The map of the file, one bit a MiB.
+    pub(super) fn taken(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.taken)
+    }
+
     pub(super) fn finish(mut self) -> Faults {
         self.found.append(&mut self.late);
         self.found.sort_unstable_by_key(|(index, _)| *index);

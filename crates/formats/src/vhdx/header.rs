@@ -102,9 +102,10 @@ pub(super) fn read_header(file: &dyn ReadAt, remarks: &mut Vec<String>) -> Resul
 }
 
 /// An intact header with its bytes, or what is wrong with it.
-type Seen = Result<(Header, Vec<u8>), String>;
+pub(super) type Seen = Result<(Header, Vec<u8>), String>;
 
-fn look(file: &dyn ReadAt, offset: u64) -> Result<Seen, DiskError> {
+/// Reads the header at `offset`.
+pub(super) fn look(file: &dyn ReadAt, offset: u64) -> Result<Seen, DiskError> {
     let mut bytes = vec![0; HEADER_LEN];
     read(file, offset, &mut bytes)?;
     Ok(check_structure(&bytes, SIGNATURE).map(|()| (Header::parse(&bytes, offset), bytes)))

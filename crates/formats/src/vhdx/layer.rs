@@ -8,10 +8,11 @@ use crate::io::SharedFile;
 use super::VhdxError;
 use super::bat::{Block, BlockTable, PRESENT};
 use super::header::{self, Header};
+use super::log::{self, Replayed};
 use super::metadata::{self, Metadata};
 use super::pages::{PAGE, Pages};
 use super::view::View;
-use super::{bitmap, log, region};
+use super::{bitmap, region};
 
 /// One file of a chain.
 pub(super) struct VhdxLayer {
@@ -28,7 +29,8 @@ impl ChainLayer for VhdxLayer {
         let creator = header::read_identifier(&*file)?;
         let mut remarks = Vec::new();
         let header = header::read_header(&*file, &mut remarks)?;
-        let view = log::replay(file, &header, &mut remarks)?;
+        let Replayed { view, applied, torn } = log::replay(file, &header)?;
+        remarks.extend(applied.into_iter().chain(torn).map(|(_, text)| text));
         let regions = region::read_regions(&view, &header, &mut remarks)?;
         let metadata = metadata::read_metadata(&view, &regions.metadata, &mut remarks)?;
         let table = BlockTable::read(&view, &regions, &metadata)?;

@@ -46,11 +46,21 @@ struct Log<'a> {
     len: u64,
 }
 
-/// The file as it is after its log was replayed in memory.
-pub(super) fn replay(file: SharedFile, header: &Header, remarks: &mut Vec<String>) -> Result<View, DiskError> {
+/// What came of the log.
+pub(super) struct Replayed {
+    /// The file as it is after its log was replayed in memory.
+    pub view: View,
+    /// What was applied, with the offset of the log; `None` when the log was empty.
+    pub applied: Option<(u64, String)>,
+    /// The entry behind the newest one when it is not whole, with its offset.
+    pub torn: Option<(u64, String)>,
+}
+
+/// Replays the log in memory if it was not applied.
+pub(super) fn replay(file: SharedFile, header: &Header) -> Result<Replayed, DiskError> {
     if !header.is_dirty() {
         let len = file.len();
-        return Ok(View::new(file, Overlay::default(), len));
+        return Ok(Replayed { view: View::new(file, Overlay::default(), len), applied: None, torn: None });
     }
     let name = || file.name().to_owned();
     let log = Log { file: &*file, guid: header.log_guid, start: header.log_start, len: u64::from(header.log_len) };
@@ -76,18 +86,20 @@ pub(super) fn replay(file: SharedFile, header: &Header, remarks: &mut Vec<String
     for (at, _) in &sequence {
         log.apply(*at, &mut overlay)?;
     }
-    remarks.push(format!(
+    let applied = format!(
         "The log was not applied when the file was last in use: {changes} changes in {} entries were applied in memory, the \
          file was not touched.",
         sequence.len()
-    ));
-    if let Some(sequence) = log.torn_behind(at, &head)? {
-        remarks.push(format!(
+    );
+    let torn = log.torn_behind(at, &head)?.map(|sequence| {
+        let text = format!(
             "The log entry {sequence} behind the newest one is not whole and was left out. A crash while it was written leaves \
              that and loses nothing; if the file was damaged later, changes are lost."
-        ));
-    }
-    Ok(View::new(SharedFile::clone(&file), overlay, head.last))
+        );
+        (log.start + (at + head.len) % log.len, text)
+    });
+    let applied = Some((log.start, applied));
+    Ok(Replayed { view: View::new(SharedFile::clone(&file), overlay, head.last), applied, torn })
 }
 
 /// The newest complete sequence, from its tail to its head; empty when there is none.

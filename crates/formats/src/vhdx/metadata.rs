@@ -19,7 +19,7 @@ const REQUIRED: u32 = 4;
 const USER: u32 = 1;
 
 /// The items that this reader knows: GUID, name, bytes that it needs at least.
-const ITEMS: [(&str, &str, u32); 7] = [
+pub(super) const ITEMS: [(&str, &str, u32); 7] = [
     ("caa16737-fa36-4d43-b3b6-33f0aa44e76b", "file parameters", 8),
     ("2fa54224-cd1b-4876-b211-5dbed83bf4b8", "virtual disk size", 8),
     ("beca12ab-b2e6-4523-93ef-c309e000c746", "virtual disk id", 16),
@@ -29,7 +29,8 @@ const ITEMS: [(&str, &str, u32); 7] = [
     // Left behind where the program that made the file did not finish.
     ("71cc85f0-1b69-4e28-9558-c3bf83ae75d3", "incomplete file", 0),
 ];
-const LOCATOR: usize = 5;
+/// The number of the parent locator in [`ITEMS`].
+pub(super) const LOCATOR: usize = 5;
 const INCOMPLETE: usize = 6;
 
 /// What the metadata say of the disk.

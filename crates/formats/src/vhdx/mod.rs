@@ -4,6 +4,8 @@
 
 mod bat;
 mod bitmap;
+mod check;
+mod check_table;
 mod crc;
 mod error;
 mod faults;
@@ -21,6 +23,7 @@ mod write_layout;
 
 use std::sync::Arc;
 
+pub(crate) use check::check;
 pub use error::VhdxError;
 pub(crate) use header::MAGIC;
 pub use metadata::MAX_SIZE;

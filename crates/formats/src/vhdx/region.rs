@@ -12,8 +12,8 @@ const TABLE_LEN: usize = 64 << 10;
 /// (64 KiB − 16) / 32.
 const MAX_ENTRIES: u32 = 2047;
 const SIGNATURE: [u8; 4] = *b"regi";
-const BAT: &str = "2dc27766-f623-4200-9d64-115e9bfd4a08";
-const METADATA: &str = "8b7ca206-4790-4b9a-b8fe-575f050f886e";
+pub(super) const BAT: &str = "2dc27766-f623-4200-9d64-115e9bfd4a08";
+pub(super) const METADATA: &str = "8b7ca206-4790-4b9a-b8fe-575f050f886e";
 
 /// A range of the file that a structure takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,7 @@ fn check_region(view: &View, offset: u64, region: &Region, others: &[Region]) ->
 }
 
 /// The table that counts: its offset and bytes.
-fn choose(view: &View, remarks: &mut Vec<String>) -> Result<(u64, Vec<u8>), DiskError> {
+pub(super) fn choose(view: &View, remarks: &mut Vec<String>) -> Result<(u64, Vec<u8>), DiskError> {
     let [first, second] = REGION_TABLES;
     match (look(view, first)?, look(view, second)?) {
         (Ok(bytes), other) => {
@@ -113,7 +113,8 @@ fn choose(view: &View, remarks: &mut Vec<String>) -> Result<(u64, Vec<u8>), Disk
     }
 }
 
-fn look(view: &View, offset: u64) -> Result<Result<Vec<u8>, String>, DiskError> {
+/// The table at `offset`, or what is wrong with it as a part of a sentence.
+pub(super) fn look(view: &View, offset: u64) -> Result<Result<Vec<u8>, String>, DiskError> {
     let mut bytes = vec![0; TABLE_LEN];
     view.read(offset, &mut bytes)?;
     let count = le32(&bytes, 8);

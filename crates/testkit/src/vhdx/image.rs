@@ -181,8 +181,8 @@ impl VhdxSpec {
     }
 }
 
-const BAT: &str = "2DC27766-F623-4200-9D64-115E9BFD4A08";
-const METADATA: &str = "8B7CA206-4790-4B9A-B8FE-575F050F886E";
+pub(super) const BAT: &str = "2DC27766-F623-4200-9D64-115E9BFD4A08";
+pub(super) const METADATA: &str = "8B7CA206-4790-4B9A-B8FE-575F050F886E";
 
 /// What takes a place behind the regions.
 #[derive(Debug, Clone, Copy)]

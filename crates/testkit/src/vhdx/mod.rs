@@ -5,6 +5,7 @@
 //! one whose log was not applied; [`reference`] reads a chain sector by sector.
 
 mod content;
+pub mod edit;
 mod image;
 mod log;
 pub mod reference;
