@@ -17,13 +17,14 @@ use hvm_formats::disk::{DiskError, Format, LayerFormat, NoParents, SharedDisk, V
 use hvm_formats::io::LocalFile;
 
 const PIECE: u64 = 65536;
-const FORMATS: [TargetFormat; 6] = [
+const FORMATS: [TargetFormat; 7] = [
     TargetFormat::Raw,
     TargetFormat::VhdFixed,
     TargetFormat::VhdDynamic,
     TargetFormat::VhdxFixed,
     TargetFormat::Vhdx,
     TargetFormat::Qcow2,
+    TargetFormat::Qcow2Zstd,
 ];
 const ID: [u8; 16] = *b"0123456789abcdef";
 
@@ -93,7 +94,7 @@ fn read(path: &Path) -> SharedDisk {
 fn extension(format: TargetFormat) -> &'static str {
     match format {
         TargetFormat::Raw => "raw",
-        TargetFormat::Qcow2 => "qcow2",
+        TargetFormat::Qcow2 | TargetFormat::Qcow2Zstd => "qcow2",
         TargetFormat::Vhdx | TargetFormat::VhdxFixed => "vhdx",
         TargetFormat::VhdFixed | TargetFormat::VhdDynamic => "vhd",
     }
@@ -127,7 +128,7 @@ fn every_format_reads_back_here_and_in_qemu_and_depends_only_on_the_content() {
                         assert!(fine && text.contains("No errors"), "{text}");
                     }
                 }
-                TargetFormat::Qcow2 => {
+                TargetFormat::Qcow2 | TargetFormat::Qcow2Zstd => {
                     qemu_compare("qcow2", &path, &raw);
                     if let Some((fine, text)) = qemu_img(&["check", "-f", "qcow2", path.to_str().unwrap()]) {
                         assert!(fine && text.contains("No errors"), "{text}");
@@ -145,7 +146,7 @@ fn check_layout(disk: &dyn VirtualDisk, bytes: &[u8], sample: &Sample, format: T
     match format {
         TargetFormat::Raw => assert_eq!(layer.format, LayerFormat::Raw),
         TargetFormat::VhdFixed => assert_eq!(layer.format, LayerFormat::VhdFixed),
-        TargetFormat::Qcow2 => {
+        TargetFormat::Qcow2 | TargetFormat::Qcow2Zstd => {
             let data: u64 = found
                 .iter()
                 .filter(|extent| extent.kind == hvm_formats::disk::ExtentKind::Data)

@@ -81,6 +81,8 @@ pub enum DiskFormat {
     Vhdx,
     /// QCOW2 version 3.
     Qcow2,
+    /// QCOW2 version 3, clusters packed with zstd.
+    Qcow2Zstd,
 }
 
 impl DiskFormat {
@@ -90,7 +92,7 @@ impl DiskFormat {
             DiskFormat::Raw => "raw",
             DiskFormat::VhdFixed | DiskFormat::Vhd => "vhd",
             DiskFormat::VhdxFixed | DiskFormat::Vhdx => "vhdx",
-            DiskFormat::Qcow2 => "qcow2",
+            DiskFormat::Qcow2 | DiskFormat::Qcow2Zstd => "qcow2",
         }
     }
 }
@@ -104,6 +106,7 @@ impl std::fmt::Display for DiskFormat {
             DiskFormat::VhdxFixed => "vhdx-fixed",
             DiskFormat::Vhdx => "vhdx",
             DiskFormat::Qcow2 => "qcow2",
+            DiskFormat::Qcow2Zstd => "qcow2-zstd",
         })
     }
 }

@@ -50,6 +50,8 @@ fn disk(case: &Case<'_>, destination: &Capabilities, leaf: &WindowsPath) -> u64 
     match destination.disk_format {
         DiskFormat::VhdFixed | DiskFormat::VhdxFixed => size,
         _ if stays_fixed => size,
-        DiskFormat::Raw | DiskFormat::Vhd | DiskFormat::Vhdx | DiskFormat::Qcow2 => size.min(stored),
+        DiskFormat::Raw | DiskFormat::Vhd | DiskFormat::Vhdx | DiskFormat::Qcow2 | DiskFormat::Qcow2Zstd => {
+            size.min(stored)
+        }
     }
 }

@@ -103,7 +103,7 @@ impl Manifest {
             Some(DiskFormat::Vhd) => "vhd-dynamic",
             Some(DiskFormat::VhdxFixed) => "vhdx-fixed",
             Some(DiskFormat::Vhdx) => "vhdx-dynamic",
-            Some(DiskFormat::Qcow2) => "qcow2",
+            Some(DiskFormat::Qcow2 | DiskFormat::Qcow2Zstd) => "qcow2",
             None => self.layers.first().map_or("", |leaf| &leaf.format),
         }
     }

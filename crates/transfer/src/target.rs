@@ -20,6 +20,7 @@ pub(crate) fn new_disk(disk: &SharedDisk, format: DiskFormat, id: [u8; 16]) -> N
         DiskFormat::VhdxFixed => TargetFormat::VhdxFixed,
         DiskFormat::Vhdx => TargetFormat::Vhdx,
         DiskFormat::Qcow2 => TargetFormat::Qcow2,
+        DiskFormat::Qcow2Zstd => TargetFormat::Qcow2Zstd,
     };
     let timestamp = disk.layers().first().map_or(0, |leaf| leaf.timestamp);
     let physical = disk.layers().first().map_or(512, |leaf| leaf.physical_sector_size);

@@ -87,7 +87,7 @@ fn format(check: &Check<'_>) -> Option<disk::Format> {
         DiskFormat::Raw => disk::Format::Raw,
         DiskFormat::Vhd | DiskFormat::VhdFixed => disk::Format::Vhd,
         DiskFormat::Vhdx | DiskFormat::VhdxFixed => disk::Format::Vhdx,
-        DiskFormat::Qcow2 => disk::Format::Qcow2,
+        DiskFormat::Qcow2 | DiskFormat::Qcow2Zstd => disk::Format::Qcow2,
     })
 }
 

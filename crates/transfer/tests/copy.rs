@@ -14,7 +14,8 @@ use hvm_transfer::{
 };
 
 const MIB: usize = 1 << 20;
-const FORMATS: [DiskFormat; 4] = [DiskFormat::Raw, DiskFormat::VhdFixed, DiskFormat::Vhd, DiskFormat::Qcow2];
+const FORMATS: [DiskFormat; 5] =
+    [DiskFormat::Raw, DiskFormat::VhdFixed, DiskFormat::Vhd, DiskFormat::Qcow2, DiskFormat::Qcow2Zstd];
 const ID: [u8; 16] = [9; 16];
 
 /// Data, holes of many sizes, and an end that is no whole block.
@@ -39,7 +40,7 @@ fn opened(path: &Path, format: DiskFormat) -> SharedDisk {
     let file = Arc::new(LocalFile::open(path, "copy").unwrap());
     let format = match format {
         DiskFormat::Raw => disk::Format::Raw,
-        DiskFormat::Qcow2 => disk::Format::Qcow2,
+        DiskFormat::Qcow2 | DiskFormat::Qcow2Zstd => disk::Format::Qcow2,
         _ => disk::Format::Vhd,
     };
     disk::open_as(file, &NoParents, format).unwrap()

@@ -59,7 +59,7 @@ fn place<'a>(controller: Controller, number: u8, slot: u8, sata: &mut usize) -> 
 fn format_word(format: DiskFormat) -> &'static str {
     match format {
         DiskFormat::Raw => "raw",
-        DiskFormat::Qcow2 => "qcow2",
+        DiskFormat::Qcow2 | DiskFormat::Qcow2Zstd => "qcow2",
         DiskFormat::Vhd | DiskFormat::VhdFixed => "vpc",
         DiskFormat::Vhdx | DiskFormat::VhdxFixed => "vhdx",
     }

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io;
 
-use crate::qcow2::Qcow2Writer;
+use crate::qcow2::{PackedWriter, Qcow2Writer};
 use crate::raw::RawWriter;
 use crate::vhd::{VhdDynamicWriter, VhdFixedWriter};
 use crate::vhdx::{VhdxDynamicWriter, VhdxFixedWriter};
@@ -40,6 +40,8 @@ pub enum TargetFormat {
     Vhdx,
     /// QCOW2 version 3.
     Qcow2,
+    /// QCOW2 version 3 with clusters packed with zstd.
+    Qcow2Zstd,
 }
 
 /// What becomes of ranges that are never written. Only raw leaves the choice: Hyper-V refuses sparse files, so that VHDs
@@ -135,6 +137,7 @@ pub fn resume_with(
         TargetFormat::VhdxFixed => Box::new(VhdxFixedWriter::new(file, disk, written)?),
         TargetFormat::Vhdx => Box::new(VhdxDynamicWriter::new(file, disk, written)?),
         TargetFormat::Qcow2 => Box::new(Qcow2Writer::new(file, disk, written)?),
+        TargetFormat::Qcow2Zstd => Box::new(PackedWriter::new(file, disk, written)?),
     })
 }
 
@@ -209,6 +212,19 @@ pub enum DiskWriteError {
         len: u64,
         /// Virtual size.
         size: u64,
+    },
+    /// States of a disk in an order that makes no sense.
+    #[error("A state of the disk must come after its parent, and none may come after the active state.")]
+    StateOrder,
+    /// A state that is smaller than the one that it was made from.
+    #[error(
+        "A state of {size} bytes cannot be kept over its parent of {parent} bytes. Flatten the chain, or choose VHD or VHDX."
+    )]
+    ChildSmaller {
+        /// Virtual size of the state.
+        size: u64,
+        /// Virtual size of its parent.
+        parent: u64,
     },
     /// The unfinished file lacks data that should be there.
     #[error("The unfinished disk has {found} bytes, the ranges written so far need {expected}: begin it anew.")]

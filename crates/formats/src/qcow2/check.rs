@@ -1,9 +1,9 @@
 //! The check of a qcow2 file: every table of the current state and of all internal snapshots, the count of references to
 //! each cluster against the stored one, the "copied" flags, and clusters that are counted but used by nothing.
 
-use super::Qcow2Error;
 use super::header::Header;
 use super::refcount::Refcounts;
+use super::{Qcow2Error, packed_place};
 use crate::check::Findings;
 use crate::disk::fields::{be16, be32, be64};
 use crate::disk::{DiskError, read};
@@ -247,11 +247,7 @@ impl Walk<'_> {
     }
 
     fn compressed(&mut self, entry: u64, offset: u64) -> Result<(), DiskError> {
-        // Bits 0 to x-1 are the offset, x to 61 how many further 512-byte sectors are touched; x = 62 - (bits - 8).
-        let shift = 62u32.saturating_sub(self.header.cluster_bits.saturating_sub(8));
-        let start = entry & ((1u64 << shift) - 1);
-        let sectors = (entry & (COMPRESSED - 1)) >> shift;
-        let len = (sectors + 1) * 512 - start % 512;
+        let (start, len) = packed_place(entry, self.header.cluster_bits);
         if start >= self.file.len() {
             self.fault(offset, || format!("A compressed cluster lies at {start}, past the end of the file."));
             return Ok(());

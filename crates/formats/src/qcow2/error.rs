@@ -130,17 +130,66 @@ pub enum Qcow2Error {
         /// As written.
         entry: u64,
     },
-    /// A compressed cluster.
+    /// The method of compression.
     #[error(
-        "{file}: the cluster of virtual offset {virtual_offset} is compressed (entry at offset {offset}); compressed clusters are not read."
+        "{file}: compression type {found} at offset 104, expected 0 (zlib) or 1 (zstd), and 0 unless bit 3 at offset 72 is set."
     )]
-    Compressed {
+    Compression {
+        /// File name.
+        file: String,
+        /// As written.
+        found: u8,
+    },
+    /// A compressed cluster that begins behind the end of the file.
+    #[error(
+        "{file}: the compressed cluster of virtual offset {virtual_offset} should lie at {start} by the entry at offset {offset}; the \
+         file ends at {limit}."
+    )]
+    PackedOutside {
         /// File name.
         file: String,
         /// Offset of the entry.
         offset: u64,
         /// First virtual byte of the cluster.
         virtual_offset: u64,
+        /// Where it should lie.
+        start: u64,
+        /// Length of the file.
+        limit: u64,
+    },
+    /// A compressed cluster that does not give a cluster.
+    #[error("{file}: the compressed cluster at offset {start} cannot be unpacked to {expected} bytes: {reason}.")]
+    Unpack {
+        /// File name.
+        file: String,
+        /// Where it lies.
+        start: u64,
+        /// Bytes of a cluster.
+        expected: u64,
+        /// What the method says.
+        reason: String,
+    },
+    /// The table of snapshots.
+    #[error("{file}: the table of {found} internal snapshots at offset {start} cannot be right: {reason}.")]
+    SnapshotTable {
+        /// File name.
+        file: String,
+        /// Offset 64 of the header.
+        start: u64,
+        /// Offset 60 of the header.
+        found: u32,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A snapshot that is not there.
+    #[error("{file}: there is no internal snapshot with the id or name '{wanted}' among {found}.")]
+    NoSnapshot {
+        /// File name.
+        file: String,
+        /// Id or name.
+        wanted: String,
+        /// Number of snapshots.
+        found: usize,
     },
     /// A cluster that does not lie in the file, or not at a cluster.
     #[error(
@@ -178,7 +227,11 @@ impl Qcow2Error {
             | Qcow2Error::TableTooLarge { file, .. }
             | Qcow2Error::TableOutside { file, .. }
             | Qcow2Error::Reserved { file, .. }
-            | Qcow2Error::Compressed { file, .. }
+            | Qcow2Error::Compression { file, .. }
+            | Qcow2Error::PackedOutside { file, .. }
+            | Qcow2Error::Unpack { file, .. }
+            | Qcow2Error::SnapshotTable { file, .. }
+            | Qcow2Error::NoSnapshot { file, .. }
             | Qcow2Error::ClusterOutside { file, .. } => file,
         }
     }

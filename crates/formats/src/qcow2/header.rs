@@ -1,6 +1,7 @@
 //! The qcow2 header: big-endian, 72 bytes in version 2, 104 and more in version 3.
 
 use super::Qcow2Error;
+use super::codec::Method;
 use crate::disk::fields::{be32, be64, bytes_at, put};
 use crate::disk::{DiskError, Layer, LayerFormat, read};
 use crate::io::ReadAt;
@@ -12,8 +13,10 @@ const MAX_L1: u32 = 4 << 20;
 /// Dirty: the reference counts may be stale; nothing here reads them.
 const DIRTY: u64 = 1;
 const CORRUPT: u64 = 2;
-/// Another compression; compressed clusters are refused one by one.
+/// Another compression than zlib; offset 104 says which.
 const COMPRESSION: u64 = 8;
+/// Bytes of the header that are read.
+const READ: usize = 112;
 
 /// The fields of a header that reading needs.
 #[derive(Debug, Clone)]
@@ -28,6 +31,12 @@ pub(super) struct Header {
     pub l1_size: u32,
     /// Offset 40.
     pub l1_offset: u64,
+    /// How compressed clusters are packed.
+    pub method: Method,
+    /// Offset 60.
+    pub snapshots: u32,
+    /// Offset 64.
+    pub snapshots_offset: u64,
     /// Things worth saying.
     pub remarks: Vec<String>,
 }
@@ -36,8 +45,8 @@ impl Header {
     /// Reads and checks the header.
     pub(super) fn read(file: &dyn ReadAt) -> Result<Self, DiskError> {
         let name = || file.name().to_owned();
-        let mut bytes = [0; 104];
-        let have = file.len().min(104);
+        let mut bytes = [0; READ];
+        let have = file.len().min(READ as u64);
         if have < 72 {
             return Err(Qcow2Error::TooShort { file: name(), expected: 72, found: have }.into());
         }
@@ -52,6 +61,9 @@ impl Header {
             size: be64(&bytes, 24),
             l1_size: be32(&bytes, 36),
             l1_offset: be64(&bytes, 40),
+            method: Method::Deflate,
+            snapshots: be32(&bytes, 60),
+            snapshots_offset: be64(&bytes, 64),
             remarks: Vec::new(),
         };
         header.check(file.name(), &bytes)?;
@@ -62,7 +74,7 @@ impl Header {
         if header.size == 0 {
             return Err(DiskError::EmptyDisk { file: name(), offset: 24 });
         }
-        let snapshots = be32(&bytes, 60);
+        let snapshots = header.snapshots;
         if snapshots > 0 {
             header
                 .remarks
@@ -88,7 +100,7 @@ impl Header {
         }
     }
 
-    fn check_version_3(&mut self, name: &str, bytes: &[u8], have: u64) -> Result<(), Qcow2Error> {
+    fn check_version_3(&mut self, name: &str, bytes: &[u8; READ], have: u64) -> Result<(), Qcow2Error> {
         let file = || name.to_owned();
         if have < 104 {
             return Err(Qcow2Error::TooShort { file: file(), expected: 104, found: have });
@@ -108,10 +120,17 @@ impl Header {
         if length < 104 || !length.is_multiple_of(8) || u64::from(length) > self.cluster_size() {
             return Err(Qcow2Error::HeaderLength { file: file(), found: length });
         }
+        // Offset 104 belongs to the header only when that is longer; else it is the first extension.
+        let compression = if length > 104 && have == READ as u64 { bytes[104] } else { 0 };
+        self.method = match (compression, features & COMPRESSION != 0) {
+            (0, _) => Method::Deflate,
+            (1, true) => Method::Zstd,
+            (found, _) => return Err(Qcow2Error::Compression { file: file(), found }),
+        };
         Ok(())
     }
 
-    fn check_table(&self, name: &str, limit: u64) -> Result<(), Qcow2Error> {
+    pub(super) fn check_table(&self, name: &str, limit: u64) -> Result<(), Qcow2Error> {
         let (file, found) = (name.to_owned(), self.l1_size);
         let expected = self.size.div_ceil(self.covered_by_l2());
         if found > MAX_L1 {
@@ -170,12 +189,16 @@ pub(super) struct NewHeader {
     pub l1_offset: u64,
     pub refcount_offset: u64,
     pub refcount_clusters: u32,
+    /// Number and place of the internal snapshots.
+    pub snapshots: (u32, u64),
+    /// Named only where clusters are packed: a program that does not know zstd must refuse the file.
+    pub method: Method,
 }
 
 impl NewHeader {
-    /// The 112 bytes of a version 3 header with an empty list of extensions.
-    pub(super) fn encode(&self) -> [u8; 112] {
-        let mut bytes = [0; 112];
+    /// The 120 bytes of a version 3 header with an empty list of extensions.
+    pub(super) fn encode(&self) -> [u8; 120] {
+        let mut bytes = [0; 120];
         put(&mut bytes, 0, &MAGIC);
         put(&mut bytes, 4, &3u32.to_be_bytes());
         put(&mut bytes, 20, &self.cluster_bits.to_be_bytes());
@@ -184,9 +207,18 @@ impl NewHeader {
         put(&mut bytes, 40, &self.l1_offset.to_be_bytes());
         put(&mut bytes, 48, &self.refcount_offset.to_be_bytes());
         put(&mut bytes, 56, &self.refcount_clusters.to_be_bytes());
-        // Reference counts of 2^4 bits; a header of 104 bytes, then the end mark of the extensions (8 zero bytes).
+        put(&mut bytes, 60, &self.snapshots.0.to_be_bytes());
+        put(&mut bytes, 64, &self.snapshots.1.to_be_bytes());
+        // Reference counts of 2^4 bits; the header, then the end mark of the extensions (8 zero bytes).
         put(&mut bytes, 96, &4u32.to_be_bytes());
-        put(&mut bytes, 100, &104u32.to_be_bytes());
+        match self.method {
+            Method::Deflate => put(&mut bytes, 100, &104u32.to_be_bytes()),
+            Method::Zstd => {
+                put(&mut bytes, 72, &COMPRESSION.to_be_bytes());
+                put(&mut bytes, 100, &112u32.to_be_bytes());
+                bytes[104] = 1;
+            }
+        }
         bytes
     }
 }

@@ -1,15 +1,19 @@
-//! Reading qcow2: a first-level table in memory, second-level tables as they are needed.
+//! Reading qcow2: a first-level table in memory, second-level tables and unpacked clusters as they are needed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Qcow2Error;
+use super::codec::unpack;
 use super::header::Header;
+use super::snapshots::{Snapshot, read_table};
+use super::{Qcow2Error, packed_place};
 use crate::disk::{DiskError, Extent, ExtentKind, Layer, VirtualDisk, check_range, read};
 use crate::io::SharedFile;
 
 /// Second-level tables kept in memory; 64 KiB each with the usual cluster size, at most 2 MiB.
 const KEPT: usize = 16;
+/// Bytes of unpacked clusters kept in memory, at least two clusters.
+const UNPACKED: u64 = 4 << 20;
 /// A run of data may be reported in pieces of this size.
 const DATA_RUN: u64 = 64 << 20;
 const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
@@ -24,20 +28,56 @@ pub struct Qcow2Disk {
     header: Header,
     l1: Vec<u64>,
     tables: Mutex<VecDeque<(usize, Table)>>,
+    unpacked: Mutex<VecDeque<(u64, Arc<[u8]>)>>,
     layers: [Layer; 1],
 }
 
 type Table = Arc<[u64]>;
 
+/// Where a cluster lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Nowhere: zeros.
+    Zero,
+    /// Bytes from this offset of the file on.
+    Plain(u64),
+    /// Packed in bytes of the file (offset, length); the wanted bytes begin so far inside the cluster.
+    Packed((u64, u64), u64),
+}
+
 impl Qcow2Disk {
     /// Reads the header and the first-level table.
     pub fn open(file: SharedFile) -> Result<Self, DiskError> {
         let header = Header::read(&*file)?;
+        Self::with_header(file, header)
+    }
+
+    /// Opens the internal snapshot with that id or, where no id fits, that name.
+    pub fn open_snapshot(file: SharedFile, wanted: &str) -> Result<Self, DiskError> {
+        let mut header = Header::read(&*file)?;
+        let snapshots = read_table(&*file, &header)?;
+        let by = |text: fn(&Snapshot) -> &str| snapshots.iter().find(|snapshot| text(snapshot) == wanted);
+        let found = by(|snapshot| &snapshot.id).or_else(|| by(|snapshot| &snapshot.name));
+        let Some(snapshot) = found else {
+            let (file, wanted) = (file.name().to_owned(), wanted.to_owned());
+            return Err(Qcow2Error::NoSnapshot { file, wanted, found: snapshots.len() }.into());
+        };
+        if snapshot.size == 0 {
+            return Err(DiskError::EmptyDisk { file: file.name().to_owned(), offset: header.snapshots_offset });
+        }
+        header.size = snapshot.size;
+        (header.l1_offset, header.l1_size) = snapshot.l1;
+        header.check_table(file.name(), file.len())?;
+        header.remarks = vec![format!("This is the internal snapshot '{}'.", snapshot.name)];
+        Self::with_header(file, header)
+    }
+
+    fn with_header(file: SharedFile, header: Header) -> Result<Self, DiskError> {
         // Checked by the header: within the file and at most 32 MiB.
         let needed = header.size.div_ceil(header.covered_by_l2()) as usize;
         let l1 = read_entries(&file, header.l1_offset, needed)?;
         let layers = [header.layer(&*file)];
-        Ok(Qcow2Disk { file, header, l1, tables: Mutex::default(), layers })
+        Ok(Qcow2Disk { file, header, l1, tables: Mutex::default(), unpacked: Mutex::default(), layers })
     }
 
     /// The second-level table number `index`; `None` where the whole range is not allocated.
@@ -67,14 +107,14 @@ impl Qcow2Disk {
         Ok(Some(table))
     }
 
-    /// Where `offset` lies in the file (`None`: zeros), and for how many bytes, at most `max`.
-    fn place(&self, offset: u64, max: u64) -> Result<(Option<u64>, u64), DiskError> {
+    /// Where `offset` lies in the file, and for how many bytes, at most `max`.
+    fn place(&self, offset: u64, max: u64) -> Result<(Place, u64), DiskError> {
         let (cluster, covered) = (self.header.cluster_size(), self.header.covered_by_l2());
         let index = (offset / covered) as usize;
         let Some(table) = self.table(index)? else {
             let rest = self.l1.get(index..).unwrap_or_default();
             let empty = rest.iter().take_while(|&&entry| entry == 0).count().max(1) as u64;
-            return Ok((None, (empty * covered - offset % covered).min(max)));
+            return Ok((Place::Zero, (empty * covered - offset % covered).min(max)));
         };
         let within = offset % cluster;
         let mut at = (offset % covered / cluster) as usize;
@@ -86,10 +126,9 @@ impl Qcow2Disk {
             if at == table.len() {
                 break;
             }
-            let next = self.cluster(index, &table, at, guest)?;
-            let follows = match (first, next) {
-                (None, None) => true,
-                (Some(first), Some(next)) => next == first + within + len,
+            let follows = match (first, self.cluster(index, &table, at, guest)?) {
+                (Place::Zero, Place::Zero) => true,
+                (Place::Plain(first), Place::Plain(next)) => next == first + within + len,
                 _ => false,
             };
             if !follows {
@@ -97,19 +136,31 @@ impl Qcow2Disk {
             }
             len += cluster;
         }
-        Ok((first.map(|start| start + within), len.min(max)))
+        let place = match first {
+            Place::Zero => Place::Zero,
+            Place::Plain(start) => Place::Plain(start + within),
+            Place::Packed(packed, _) => Place::Packed(packed, within),
+        };
+        Ok((place, len.min(max)))
     }
 
-    /// Where the cluster of entry `at` of second-level table `index` lies; `None`: it reads as zeros.
-    fn cluster(&self, index: usize, table: &Table, at: usize, guest: u64) -> Result<Option<u64>, Qcow2Error> {
+    /// Where the cluster of entry `at` of second-level table `index` lies.
+    fn cluster(&self, index: usize, table: &Table, at: usize, guest: u64) -> Result<Place, Qcow2Error> {
         let entry = table.get(at).copied().unwrap_or(0);
         if entry == 0 {
-            return Ok(None);
+            return Ok(Place::Zero);
         }
         let l1 = self.l1.get(index).copied().unwrap_or(0);
         let offset = (l1 & OFFSET_MASK) + at as u64 * 8;
+        let (cluster, limit) = (self.header.cluster_size(), self.file.len());
         if entry & COMPRESSED != 0 {
-            return Err(Qcow2Error::Compressed { file: self.name(), offset, virtual_offset: guest });
+            let (start, len) = packed_place(entry, self.header.cluster_bits);
+            if start >= limit {
+                let file = self.name();
+                return Err(Qcow2Error::PackedOutside { file, offset, virtual_offset: guest, start, limit });
+            }
+            // The last sector may be cut where the file ends.
+            return Ok(Place::Packed((start, len.min(limit - start)), 0));
         }
         // In version 2, bit 0 is reserved as well.
         let zero = entry & READS_ZERO != 0;
@@ -118,14 +169,39 @@ impl Qcow2Disk {
         }
         let start = entry & OFFSET_MASK;
         if zero || start == 0 {
-            return Ok(None);
+            return Ok(Place::Zero);
         }
-        let (cluster, limit) = (self.header.cluster_size(), self.file.len());
         let needed = cluster.min(self.header.size.saturating_sub(guest));
         if !start.is_multiple_of(cluster) || start.checked_add(needed).is_none_or(|end| end > limit) {
             return Err(Qcow2Error::ClusterOutside { file: self.name(), offset, virtual_offset: guest, start, limit });
         }
-        Ok(Some(start))
+        Ok(Place::Plain(start))
+    }
+
+    /// The unpacked cluster that lies in `len` bytes from `start` on.
+    fn unpack(&self, (start, len): (u64, u64)) -> Result<Arc<[u8]>, DiskError> {
+        let kept = || self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, cluster)) = kept().iter().find(|(place, _)| *place == start) {
+            return Ok(Arc::clone(cluster));
+        }
+        // At most two clusters, 4 MiB.
+        let mut packed = vec![0; len as usize];
+        read(&*self.file, start, &mut packed)?;
+        let expected = self.header.cluster_size();
+        let mut cluster = vec![0; expected as usize];
+        unpack(self.header.method, &packed, &mut cluster).map_err(|reason| Qcow2Error::Unpack {
+            file: self.name(),
+            start,
+            expected,
+            reason,
+        })?;
+        let cluster: Arc<[u8]> = cluster.into();
+        let mut kept = kept();
+        while kept.len() as u64 >= (UNPACKED / expected).max(2) {
+            kept.pop_front();
+        }
+        kept.push_back((start, Arc::clone(&cluster)));
+        Ok(cluster)
     }
 
     fn name(&self) -> String {
@@ -151,9 +227,9 @@ impl VirtualDisk for Qcow2Disk {
     fn extent(&self, offset: u64) -> Result<Extent, DiskError> {
         let size = self.header.size;
         check_range(self.file.name(), offset, 1, size)?;
-        let kind = |place: Option<u64>| if place.is_some() { ExtentKind::Data } else { ExtentKind::Zero };
+        let kind = |place| if place == Place::Zero { ExtentKind::Zero } else { ExtentKind::Data };
         let (place, mut len) = self.place(offset, size - offset)?;
-        while offset + len < size && !(place.is_some() && len >= DATA_RUN) {
+        while offset + len < size && !(place != Place::Zero && len >= DATA_RUN) {
             let next = offset + len;
             let (other, more) = self.place(next, size - next)?;
             if kind(other) != kind(place) {
@@ -172,8 +248,13 @@ impl VirtualDisk for Qcow2Disk {
             // `len` is at most the length of `rest` and at least 1.
             let (part, after) = rest.split_at_mut(len as usize);
             match place {
-                Some(at) => read(&*self.file, at, part)?,
-                None => part.fill(0),
+                Place::Plain(at) => read(&*self.file, at, part)?,
+                Place::Zero => part.fill(0),
+                Place::Packed(packed, within) => {
+                    let cluster = self.unpack(packed)?;
+                    // `len` ends inside the cluster.
+                    part.copy_from_slice(cluster.get(within as usize..(within + len) as usize).unwrap_or_default());
+                }
             }
             offset += len;
             rest = after;

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 
+use super::codec::Method;
 use super::header::NewHeader;
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, GRANULE, NewDisk, Order};
 
@@ -148,6 +149,8 @@ impl DiskWriter for Qcow2Writer {
             l1_offset,
             refcount_offset,
             refcount_clusters: refcount_clusters as u32,
+            snapshots: (0, 0),
+            method: Method::Deflate,
         };
         self.out.put_at(0, &header.encode())?;
         self.out.sync_all()
