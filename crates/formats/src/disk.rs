@@ -3,6 +3,7 @@
 //! passes in: a file never decides by itself what else is opened.
 
 pub(crate) mod chain;
+pub mod child;
 mod error;
 pub(crate) mod fields;
 mod open;
@@ -35,6 +36,50 @@ pub trait VirtualDisk: Send + Sync {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError>;
     /// The layers of the chain, the leaf first.
     fn layers(&self) -> &[Layer];
+    /// What the layer with that number itself says of the run from `offset`, which lies inside that layer's disk; a run may
+    /// end early. A disk of one layer has nothing but its extents.
+    fn layer_run(&self, layer: usize, offset: u64) -> Result<LayerRun, DiskError> {
+        no_layer(self, layer)?;
+        let Extent { kind, start, len } = self.extent(offset)?;
+        let holds = if kind == ExtentKind::Data { Holding::Data } else { Holding::Zero };
+        Ok(LayerRun { holds, start, len })
+    }
+    /// Fills `buf` with what the disk would hold if the layer with that number were its leaf.
+    fn read_from_layer(&self, layer: usize, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
+        no_layer(self, layer)?;
+        self.read_at(offset, buf)
+    }
+}
+
+/// Refuses any layer but the first.
+fn no_layer<D: VirtualDisk + ?Sized>(disk: &D, layer: usize) -> Result<(), DiskError> {
+    if layer == 0 {
+        return Ok(());
+    }
+    let file = disk.layers().first().map(|layer| layer.name.clone()).unwrap_or_default();
+    Err(DiskError::NoLayer { file, layer, layers: 1 })
+}
+
+/// What one layer of a chain says of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// It stores bytes (they may still be zeros).
+    Data,
+    /// Zeros, whatever its parent holds.
+    Zero,
+    /// Its parent's; zeros where there is none.
+    Absent,
+}
+
+/// A run of one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerRun {
+    /// What the layer says.
+    pub holds: Holding,
+    /// First virtual byte.
+    pub start: u64,
+    /// Length in bytes, at least one.
+    pub len: u64,
 }
 
 /// What a run of the virtual disk holds after the chain was resolved.

@@ -51,6 +51,12 @@ pub enum TransferError {
         /// Why it is not taken for the copy.
         reason: String,
     },
+    /// A chain could not be kept.
+    #[error("The chain cannot be converted layer by layer: {reason}.")]
+    Chain {
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A manifest cannot be used.
     #[error("The manifest '{path}' cannot be used: {reason}.")]
     Manifest {

@@ -2,6 +2,7 @@
 //! later that the copy is still what was read. A copy that was cut off goes on where its last flush was.
 #![forbid(unsafe_code)]
 
+mod chain;
 mod compare;
 mod content;
 mod copy;
@@ -21,6 +22,7 @@ mod target;
 mod throttle;
 mod verify;
 
+pub use chain::{ChainJob, KeptChain, KeptLayer, keep_chain};
 pub use compare::{Comparison, Until, compare};
 pub use copy::{CopyJob, CopyOutcome, Watch, copy, leftovers, partial_path, sidecar_path};
 pub use describe::{Checked, FileCheck, check_against, describe};

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use super::{
-    DiskError, Extent, ExtentKind, Layer, MAX_LAYERS, OpenOptions, ParentGate, ParentRequest, ParentTime, VirtualDisk,
-    check_range,
+    DiskError, Extent, ExtentKind, Holding, Layer, LayerRun, MAX_LAYERS, OpenOptions, ParentGate, ParentRequest,
+    ParentTime, VirtualDisk, check_range,
 };
 use crate::io::SharedFile;
 
@@ -101,14 +101,40 @@ impl<L: ChainLayer> Chain<L> {
         self.infos.first().map_or("", |info| &info.name)
     }
 
-    /// Asks the layers from the leaf down until one says something else than "my parent's".
+    /// Layer number `layer`, for a range of `len` bytes at `offset` of its disk.
+    fn layer(&self, layer: usize, offset: u64, len: u64) -> Result<&L, DiskError> {
+        let missing = || DiskError::NoLayer { file: self.name().to_owned(), layer, layers: self.layers.len() };
+        let found = self.layers.get(layer).ok_or_else(missing)?;
+        check_range(&found.info().name, offset, len, found.info().virtual_size)?;
+        Ok(found)
+    }
+
+    /// Reads what the chain holds from layer number `top` down; the range was checked.
+    fn read_below(&self, top: usize, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
+        let (mut offset, mut rest) = (offset, buf);
+        while !rest.is_empty() {
+            let (stored, len) = self.resolve(top, offset, rest.len() as u64)?;
+            // `len` is at most the length of `rest` and at least 1.
+            let (part, after) = rest.split_at_mut(len as usize);
+            match stored {
+                Some((layer, at)) => layer.read(at, part)?,
+                None => part.fill(0),
+            }
+            offset += len;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Asks the layers from number `top` down until one says something else than "my parent's".
     fn first<T>(
         &self,
+        top: usize,
         (offset, max): (u64, u64),
         ask: impl Fn(&L, u64) -> Result<(Option<T>, u64), DiskError>,
     ) -> Result<Answer<'_, L, T>, DiskError> {
         let mut len = max;
-        for layer in &self.layers {
+        for layer in self.layers.iter().skip(top) {
             // A parent that is smaller than its child reads as zeros beyond its end, whatever lies below it.
             let Some(inside) = layer.info().virtual_size.checked_sub(offset).filter(|inside| *inside > 0) else {
                 break;
@@ -123,8 +149,8 @@ impl<L: ChainLayer> Chain<L> {
     }
 
     /// Who stores `offset` (layer and place in its file; nobody: zeros), and for how many bytes, at most `max`.
-    fn resolve(&self, offset: u64, max: u64) -> Result<Answer<'_, L, u64>, DiskError> {
-        let (found, len) = self.first((offset, max), |layer, max| {
+    fn resolve(&self, top: usize, offset: u64, max: u64) -> Result<Answer<'_, L, u64>, DiskError> {
+        let (found, len) = self.first(top, (offset, max), |layer, max| {
             let (place, len) = layer.place(offset, max)?;
             let answer = match place {
                 Place::Stored(at) => Some(Some(at)),
@@ -137,7 +163,7 @@ impl<L: ChainLayer> Chain<L> {
     }
 
     fn presence(&self, offset: u64, max: u64) -> Result<(ExtentKind, u64), DiskError> {
-        let (found, len) = self.first((offset, max), |layer, max| {
+        let (found, len) = self.first(0, (offset, max), |layer, max| {
             let (presence, len) = layer.presence(offset, max)?;
             let answer = match presence {
                 Presence::Data => Some(ExtentKind::Data),
@@ -175,19 +201,31 @@ impl<L: ChainLayer> VirtualDisk for Chain<L> {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
         check_range(self.name(), offset, buf.len() as u64, self.size)?;
-        let (mut offset, mut rest) = (offset, buf);
-        while !rest.is_empty() {
-            let (stored, len) = self.resolve(offset, rest.len() as u64)?;
-            // `len` is at most the length of `rest` and at least 1.
-            let (part, after) = rest.split_at_mut(len as usize);
-            match stored {
-                Some((layer, at)) => layer.read(at, part)?,
-                None => part.fill(0),
+        self.read_below(0, offset, buf)
+    }
+
+    fn layer_run(&self, layer: usize, offset: u64) -> Result<LayerRun, DiskError> {
+        let found = self.layer(layer, offset, 1)?;
+        let rest = found.info().virtual_size - offset;
+        let holding = |presence| match presence {
+            Presence::Data => Holding::Data,
+            Presence::Zero => Holding::Zero,
+            Presence::Absent => Holding::Absent,
+        };
+        let (presence, mut len) = found.presence(offset, rest)?;
+        while len < rest.min(DATA_RUN) {
+            let (other, more) = found.presence(offset + len, rest - len)?;
+            if other != presence {
+                break;
             }
-            offset += len;
-            rest = after;
+            len += more;
         }
-        Ok(())
+        Ok(LayerRun { holds: holding(presence), start: offset, len })
+    }
+
+    fn read_from_layer(&self, layer: usize, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
+        self.layer(layer, offset, buf.len() as u64)?;
+        self.read_below(layer, offset, buf)
     }
 
     fn layers(&self) -> &[Layer] {

@@ -133,6 +133,16 @@ pub enum DiskError {
         /// The bound.
         limit: usize,
     },
+    /// A layer that the chain does not have.
+    #[error("{file}: layer {layer} was asked for, the chain has {layers}.")]
+    NoLayer {
+        /// The leaf.
+        file: String,
+        /// Number of the layer, 0 for the leaf.
+        layer: usize,
+        /// Layers of the chain.
+        layers: usize,
+    },
     /// A check of the VHD format.
     #[error(transparent)]
     Vhd(#[from] VhdError),
@@ -157,7 +167,8 @@ impl DiskError {
             | DiskError::WrongParent { file, .. }
             | DiskError::ParentChanged { file, .. }
             | DiskError::Cycle { file, .. }
-            | DiskError::TooDeep { file, .. } => file,
+            | DiskError::TooDeep { file, .. }
+            | DiskError::NoLayer { file, .. } => file,
             DiskError::Gate(error) => &error.child,
             DiskError::Vhd(error) => error.file(),
             DiskError::Vhdx(error) => error.file(),

@@ -44,6 +44,18 @@ pub enum TargetFormat {
     Qcow2Zstd,
 }
 
+impl TargetFormat {
+    /// The name for messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            TargetFormat::Raw => "raw disk",
+            TargetFormat::VhdFixed | TargetFormat::VhdDynamic => "VHD",
+            TargetFormat::VhdxFixed | TargetFormat::Vhdx => "VHDX",
+            TargetFormat::Qcow2 | TargetFormat::Qcow2Zstd => "qcow2 disk",
+        }
+    }
+}
+
 /// What becomes of ranges that are never written. Only raw leaves the choice: Hyper-V refuses sparse files, so that VHDs
 /// and VHDX are always written in full, and qcow2 has no such ranges in its file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -212,6 +224,32 @@ pub enum DiskWriteError {
         len: u64,
         /// Virtual size.
         size: u64,
+    },
+    /// A range that is not whole sectors.
+    #[error("The range of {len} bytes at offset {offset} does not consist of whole sectors of {sector} bytes.")]
+    NotSectors {
+        /// Virtual offset.
+        offset: u64,
+        /// Length in bytes.
+        len: u64,
+        /// Sector size in bytes.
+        sector: u64,
+    },
+    /// A format without parents.
+    #[error("A {format} cannot leave sectors to a parent. Choose VHD or VHDX, or flatten the chain.")]
+    NoChild {
+        /// The format.
+        format: &'static str,
+    },
+    /// A path that the child cannot record.
+    #[error(
+        "The parent's path '{path}' is too long: at most {limit} UTF-16 units can be recorded. Choose a shorter name."
+    )]
+    ParentPath {
+        /// The path.
+        path: String,
+        /// The bound.
+        limit: usize,
     },
     /// States of a disk in an order that makes no sense.
     #[error("A state of the disk must come after its parent, and none may come after the active state.")]

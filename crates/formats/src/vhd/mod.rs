@@ -10,6 +10,7 @@ mod header;
 mod layer;
 mod locator;
 mod table;
+mod write_diff;
 mod write_dynamic;
 mod write_fixed;
 
@@ -17,6 +18,7 @@ pub(crate) use check::check;
 pub use error::VhdError;
 pub use footer::MAX_SIZE;
 pub(crate) use footer::has_mark;
+pub use write_diff::VhdChildWriter;
 pub use write_dynamic::VhdDynamicWriter;
 pub use write_fixed::VhdFixedWriter;
 

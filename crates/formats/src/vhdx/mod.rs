@@ -19,6 +19,7 @@ mod pages;
 mod region;
 mod view;
 mod write;
+mod write_diff;
 mod write_layout;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use error::VhdxError;
 pub(crate) use header::MAGIC;
 pub use metadata::MAX_SIZE;
 pub use write::{VhdxDynamicWriter, VhdxFixedWriter};
+pub use write_diff::VhdxChildWriter;
 
 use crate::disk::chain::{Chain, ChainLayer};
 use crate::disk::{DiskError, Layer, OpenOptions, ParentGate, SharedDisk};

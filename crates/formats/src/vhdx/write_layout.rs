@@ -1,7 +1,8 @@
 //! Where things lie in the files that are written, and the structures at their start. Identifier and headers at 0, log at
 //! 1 MiB (empty), metadata at 2 MiB, block table at 3 MiB, then the blocks, each at a multiple of 1 MiB.
 
-use crate::disk::fields::{put, swap_guid};
+use crate::disk::child::NewParent;
+use crate::disk::fields::{guid_le, put, swap_guid};
 use crate::disk::write::{Appender, DiskWriteError, NewDisk};
 
 use super::header::{HEADERS, MAGIC};
@@ -10,7 +11,7 @@ use super::{MIB, REGION_TABLES, crc};
 
 const LOG: u64 = MIB;
 const METADATA: u64 = 2 * MIB;
-const TABLE: u64 = 3 * MIB;
+pub(super) const TABLE: u64 = 3 * MIB;
 /// Bytes of guest data in a block. Small blocks keep the file close to what the guest really uses.
 const BLOCK: u64 = 2 * MIB;
 /// The table is written in full. With blocks of 2 MiB up to 4 TiB it has at most 16 MiB; beyond that blocks grow.
@@ -23,6 +24,7 @@ const METADATA_REGION: &str = "8b7ca20647904b9ab8fe575f050f886e";
 pub(super) enum Kind {
     Fixed,
     Dynamic,
+    Differencing,
 }
 
 /// The places and sizes of one file.
@@ -32,8 +34,8 @@ pub(super) struct Layout {
     pub block: u64,
     blocks: u64,
     /// Blocks between two entries for bitmaps.
-    ratio: u64,
-    table_len: u64,
+    pub ratio: u64,
+    pub table_len: u64,
 }
 
 impl Layout {
@@ -53,7 +55,11 @@ impl Layout {
         }
         let block = size.div_ceil(MAX_BLOCKS).next_power_of_two().max(BLOCK);
         let (blocks, ratio) = (size.div_ceil(block), (u64::from(sectors.logical) << 23) / block);
-        let table_len = ((blocks + (blocks - 1) / ratio) * 8).next_multiple_of(MIB);
+        let entries = match kind {
+            Kind::Fixed | Kind::Dynamic => blocks + (blocks - 1) / ratio,
+            Kind::Differencing => blocks.div_ceil(ratio) * (ratio + 1),
+        };
+        let table_len = (entries * 8).next_multiple_of(MIB);
         Ok(Layout { kind, block, blocks, ratio, table_len })
     }
 
@@ -71,6 +77,11 @@ impl Layout {
         self.blocks
     }
 
+    /// Ranges of blocks that share a sector bitmap.
+    pub(super) fn chunks(&self) -> u64 {
+        self.blocks.div_ceil(self.ratio)
+    }
+
     /// Writes everything before the first block: the file becomes a disk when the identifier is written, which comes last.
     pub(super) fn finish(
         &self,
@@ -79,7 +90,12 @@ impl Layout {
         placed: impl Iterator<Item = u64>,
     ) -> Result<(), DiskWriteError> {
         self.write_table(out, placed)?;
-        out.put_at(METADATA, &self.metadata(disk))?;
+        self.finish_start(out, disk, &[])
+    }
+
+    /// What [`Layout::finish`] writes but the table; `locator` is the parent's, empty where there is none.
+    pub(super) fn finish_start(&self, out: &Appender, disk: &NewDisk, locator: &[u8]) -> Result<(), DiskWriteError> {
+        out.put_at(METADATA, &self.metadata(disk, locator))?;
         for offset in REGION_TABLES {
             out.put_at(offset, &self.region_table())?;
         }
@@ -117,24 +133,32 @@ impl Layout {
         bytes
     }
 
-    fn metadata(&self, disk: &NewDisk) -> Vec<u8> {
+    fn metadata(&self, disk: &NewDisk, locator: &[u8]) -> Vec<u8> {
         const ITEMS: usize = 64 << 10;
         let mut parameters = [0; 8];
         put(&mut parameters, 0, &(self.block as u32).to_le_bytes());
-        parameters[4] = u8::from(self.kind == Kind::Fixed);
+        // Bit 0: blocks stay allocated; bit 1: there is a parent.
+        parameters[4] = match self.kind {
+            Kind::Fixed => 1,
+            Kind::Dynamic => 0,
+            Kind::Differencing => 2,
+        };
         // Flags: 4 required, 2 of the virtual disk (not of the file).
-        let items: [(&str, u32, &[u8]); 5] = [
+        let items: [(&str, u32, &[u8]); 6] = [
             ("caa16737fa364d43b3b633f0aa44e76b", 4, &parameters),
             ("2fa54224cd1b4876b2115dbed83bf4b8", 6, &disk.size.to_le_bytes()),
             ("beca12abb2e6452393efc309e000c746", 6, &swap_guid(disk.id)),
             ("8141bf1da96f4709ba47f233a8faab5f", 6, &disk.sectors.logical.to_le_bytes()),
             ("cda348c7445d44719cc9e9885251c556", 6, &disk.sectors.physical.to_le_bytes()),
+            ("a8d35f2db30b454dabf7d3d84834ab0c", 4, locator),
         ];
-        let mut bytes = vec![0; ITEMS + 64];
+        // The last one only where there is a parent.
+        let items = items.get(..if locator.is_empty() { 5 } else { 6 }).unwrap_or_default();
+        let mut bytes = vec![0; ITEMS + items.iter().map(|(_, _, value)| value.len()).sum::<usize>()];
         put(&mut bytes, 0, b"metadata");
         put(&mut bytes, 10, &(items.len() as u16).to_le_bytes());
         let mut place = ITEMS;
-        for (at, (guid, flags, value)) in (32..).step_by(32).zip(items) {
+        for (at, &(guid, flags, value)) in (32..).step_by(32).zip(items) {
             put(&mut bytes, at, &file_guid(guid));
             put(&mut bytes, at + 16, &(place as u32).to_le_bytes());
             put(&mut bytes, at + 20, &(value.len() as u32).to_le_bytes());
@@ -171,8 +195,12 @@ fn header(disk: &NewDisk, sequence: u64) -> [u8; 4096] {
 
 /// A GUID of version 8 (RFC 9562: made by a rule of one's own) from the id of the disk and a word.
 fn derived_guid(disk: &NewDisk, word: &str) -> [u8; 16] {
+    derived_id(&disk.id, word)
+}
+
+fn derived_id(disk: &[u8; 16], word: &str) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(b"hvmigrate vhdx ").update(word.as_bytes()).update(&[0]).update(&disk.id);
+    hasher.update(b"hvmigrate vhdx ").update(word.as_bytes()).update(&[0]).update(disk);
     let mut id = [0; 16];
     id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     id[6] = id[6] & 0x0F | 0x80;
@@ -189,4 +217,28 @@ fn file_guid(digits: &str) -> [u8; 16] {
 fn seal(bytes: &mut [u8]) {
     let sum = crc::of_structure(bytes);
     put(bytes, 4, &sum.to_le_bytes());
+}
+
+/// The parent locator: type, number of pairs at 18, for each pair the places and lengths of key and value, then those.
+pub(super) fn locator(parent: &NewParent) -> Result<Vec<u8>, DiskWriteError> {
+    const LIMIT: usize = u16::MAX as usize / 2;
+    let linkage = format!("{{{}}}", guid_le(&derived_id(&parent.id, "data write")));
+    let mut pairs = vec![("parent_linkage", linkage.as_str()), ("relative_path", &parent.relative)];
+    pairs.extend(parent.absolute.as_deref().map(|path| ("absolute_win32_path", path)));
+    let mut bytes = vec![0; 20 + pairs.len() * 12];
+    put(&mut bytes, 0, &file_guid("b04aefb7d19e4a81b78925b8e9445913"));
+    put(&mut bytes, 18, &(pairs.len() as u16).to_le_bytes());
+    for (at, (key, value)) in (20..).step_by(12).zip(pairs) {
+        for (field, text) in [(0, key), (1, value)] {
+            let text: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            if text.len() > LIMIT * 2 {
+                return Err(DiskWriteError::ParentPath { path: value.to_owned(), limit: LIMIT });
+            }
+            let place = bytes.len() as u32;
+            put(&mut bytes, at + field * 4, &place.to_le_bytes());
+            put(&mut bytes, at + 8 + field * 2, &(text.len() as u16).to_le_bytes());
+            bytes.extend(text);
+        }
+    }
+    Ok(bytes)
 }
