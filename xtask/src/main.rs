@@ -5,6 +5,7 @@
 mod demo;
 mod edges;
 mod install;
+mod oracle;
 mod peers;
 mod run;
 mod sizes;
@@ -19,6 +20,7 @@ use run::{Task, cargo};
 const USAGE: &str = "\
 Usage: cargo xtask test [--no-install] [--only STEP]...
        cargo xtask peers
+       cargo xtask oracle [FILES]   (100000)
   --no-install   installs no peers and no tools
   --only STEP    runs only this step; may be given again
 Steps: install fmt clippy deny sizes edges words tests demo";
@@ -49,6 +51,16 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("peers") {
         let mut task = Task::default();
         task.step("peers", |_| peers::write(&root()));
+        return task.close();
+    }
+    if std::env::args().nth(1).as_deref() == Some("oracle") {
+        let files = std::env::args().nth(2).map_or(Some(100_000), |files| files.parse().ok());
+        let Some(files) = files else {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        };
+        let mut task = Task::default();
+        task.step("oracle", |_| oracle::write(&root(), files));
         return task.close();
     }
     let Some(options) = options() else {

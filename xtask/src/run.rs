@@ -13,7 +13,7 @@ pub struct Task {
 
 impl Task {
     /// Runs one step; a failure does not keep the others from running.
-    pub fn step(&mut self, name: &str, step: fn(&mut Task) -> Result<(), String>) {
+    pub fn step(&mut self, name: &str, step: impl FnOnce(&mut Task) -> Result<(), String>) {
         println!("== {name}");
         let start = Instant::now();
         let result = step(self);

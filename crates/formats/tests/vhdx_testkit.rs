@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod disk_support;
+mod oracle_support;
 mod vhdx_support;
 
 use disk_support::{content, extents};
 use hvm_formats::disk::{DiskError, LayerFormat, NoParents, VirtualDisk, headers, open};
 use hvm_formats::vhdx::VhdxError;
-use hvm_testkit::vhdx::{BlockState, Dice, Dirt, Kind, LayerContent, ParentSpec, VhdxSpec, leave_dirty, reference};
+use hvm_testkit::vhdx::{
+    BlockState, Dice, Dirt, Kind, LayerContent, ParentSpec, SparseImage, VhdxSpec, leave_dirty, reference,
+};
+use oracle_support::{Counts, run};
 use vhdx_support::{Gate, file};
 
 const BASE: [BlockState; 6] = [
@@ -32,19 +36,11 @@ const CHILD: [BlockState; 8] = [
 
 #[test]
 fn random_chains_read_as_their_models_and_as_the_reference_reads_them() {
-    let count = std::env::var("HVM_ORACLE_FILES").ok().and_then(|count| count.parse().ok()).unwrap_or(200);
-    let mut files = 0;
-    for seed in 0.. {
-        files += one_chain(seed);
-        if files >= count {
-            println!("{files} files in {} chains", seed + 1);
-            return;
-        }
-    }
+    run("vhdx", 200, one_chain);
 }
 
-/// Makes a chain and reads it; the number of files.
-fn one_chain(seed: u64) -> u64 {
+/// Makes a chain and reads it: the number of files, and what was wrong.
+fn one_chain(seed: u64, counts: &mut Counts) -> (u64, Option<String>) {
     let mut dice = Dice::new(seed);
     let sector = [512u64, 4096][dice.below(2) as usize];
     let block = [1u64, 1, 2, 4][dice.below(4) as usize] << 20;
@@ -62,33 +58,56 @@ fn one_chain(seed: u64) -> u64 {
             None if dice.below(4) == 0 => Kind::Fixed,
             None => Kind::Dynamic,
         };
-        let states = match kind {
-            Kind::Fixed => &[BlockState::Full][..],
-            Kind::Dynamic => &BASE,
-            Kind::Differencing(_) => &CHILD,
+        let (states, name) = match kind {
+            Kind::Fixed => (&[BlockState::Full][..], "fixed"),
+            Kind::Dynamic => (&BASE[..], "dynamic"),
+            Kind::Differencing(_) => (&CHILD[..], "differencing"),
         };
+        counts.add(name);
+        counts.add(&format!("sectors of {sector} bytes"));
+        counts.add(&format!("blocks of {} MiB", block >> 20));
         layer.scatter(&mut dice, states);
         let mut spec = VhdxSpec::new(kind, number as u8 + 1);
         (spec.logical, spec.seed) = (sector as u32, dice.roll());
         spec.sequences = [[7, 8], [8, 7], [0, 1]][dice.below(3) as usize];
         let mut image = spec.image(&layer);
-        if dice.below(2) == 0 {
-            let dirt = [Dirt::Plain, Dirt::Crowded, Dirt::Shortened][dice.below(3) as usize];
-            leave_dirty(&mut image, dirt, &mut dice);
-        }
+        counts.add(make_dirty(&mut dice, &mut image));
         expected = layer.over(expected);
         gate.add(&format!("d{number}.vhdx"), image.clone());
         images.insert(0, image);
         parent = Some(spec);
     }
-    let disk = open(gate.file(&format!("d{depth}.vhdx")), &gate).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    counts.add(&format!("chains of {} files", depth + 1));
+    let disk = match open(gate.file(&format!("d{depth}.vhdx")), &gate) {
+        Ok(disk) => disk,
+        Err(error) => return (depth + 1, Some(error.to_string())),
+    };
     let found = content(&*disk);
-    assert!(found == expected, "seed {seed}: not the model");
-    let reference = reference::read_chain(&images.iter().collect::<Vec<_>>()).unwrap();
-    assert!(found == reference, "seed {seed}: not the reference");
     extents(&*disk, &found);
     check_layers(&*disk, sector, seed);
-    depth + 1
+    let wrong = if found != expected {
+        Some("not the model")
+    } else if found != reference::read_chain(&images.iter().collect::<Vec<_>>()).unwrap() {
+        Some("not the reference")
+    } else {
+        None
+    };
+    (depth + 1, wrong.map(str::to_owned))
+}
+
+/// Leaves every other file with a log that was not applied; what was done.
+fn make_dirty(dice: &mut Dice, image: &mut SparseImage) -> &'static str {
+    if dice.below(2) == 1 {
+        return "log empty";
+    }
+    let kinds = [
+        (Dirt::Plain, "log not applied"),
+        (Dirt::Crowded, "log not applied, among old and torn entries"),
+        (Dirt::Shortened, "log not applied, file cut"),
+    ];
+    let (dirt, name) = kinds[dice.below(3) as usize];
+    leave_dirty(image, dirt, dice);
+    name
 }
 
 fn check_layers(disk: &dyn VirtualDisk, sector: u64, seed: u64) {

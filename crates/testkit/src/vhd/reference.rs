@@ -21,7 +21,12 @@ struct Blocks {
 
 /// The virtual content of a chain. `paths` begins with the leaf and ends with the base.
 pub fn read_chain(paths: &[impl AsRef<Path>]) -> io::Result<Vec<u8>> {
-    let layers: Vec<Layer> = paths.iter().map(|path| open(path.as_ref())).collect::<io::Result<_>>()?;
+    read_files(paths.iter().map(std::fs::read).collect::<io::Result<_>>()?)
+}
+
+/// The virtual content of a chain of files in memory, the leaf first.
+pub fn read_files(files: Vec<Vec<u8>>) -> io::Result<Vec<u8>> {
+    let layers: Vec<Layer> = files.into_iter().map(open).collect::<io::Result<_>>()?;
     let Some(leaf) = layers.first() else { return Err(bad("no file given")) };
     let mut content = Vec::new();
     for sector in 0..leaf.size / 512 {
@@ -66,8 +71,7 @@ fn find(layer: &Layer, blocks: &Blocks, sector: u64) -> io::Result<Option<u64>> 
 }
 
 /// Reads footer and header of a file and checks cookies and checksums.
-fn open(path: &Path) -> io::Result<Layer> {
-    let bytes = std::fs::read(path)?;
+fn open(bytes: Vec<u8>) -> io::Result<Layer> {
     let length = bytes.len() as u64;
     let is_footer = |at: Option<u64>| at.is_some_and(|at| matches!(text(&bytes, at, 8), Ok(b"conectix")));
     let footer_at = [length.checked_sub(512), length.checked_sub(511)].into_iter().find(|at| is_footer(*at)).flatten();
