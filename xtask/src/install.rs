@@ -1,5 +1,7 @@
 //! The peers that tests compare with: installed with apt where that is possible, else said to be missing.
 
+use std::path::PathBuf;
+
 use crate::run::{Task, cargo, is_there, output, run};
 
 /// A peer: a program that shows that it is there, and the packages that bring it.
@@ -53,6 +55,9 @@ pub fn peers(task: &mut Task) -> Result<(), String> {
         let why = if may { "could not be installed" } else { "is not installed, and this is not root with apt" };
         task.skip(format!("{}: {} {why}", peer.used_for, peer.program));
     }
+    if let Err(error) = python_peers() {
+        task.skip(format!("comparing with dissect.hypervisor: it could not be installed ({error})"));
+    }
     if !is_there("cargo-deny") {
         println!("installing cargo-deny (some minutes, once)");
         if let Err(error) = cargo(&["install", "cargo-deny", "--locked", "--quiet"]) {
@@ -60,6 +65,27 @@ pub fn peers(task: &mut Task) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Packages of PyPI in an environment of their own, `peers` in the target folder: dissect.hypervisor reads VHD, VHDX and
+/// qcow2. It is run as an outside program and never becomes a part of this one (it is under the AGPL).
+fn python_peers() -> Result<(), String> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
+    let folder = crate::root().join(target).join("peers");
+    let python = folder.join("bin").join("python").display().to_string();
+    let packages = ["dissect.hypervisor==3.21", "backports.zstd"];
+    if output(&python, &["-c", "import dissect.hypervisor.disk.vhdx, backports.zstd"]).is_ok() {
+        return Ok(());
+    }
+    println!("installing {} into {}", packages.join(" and "), folder.display());
+    let folder = folder.display().to_string();
+    let make = || run("python3", &["-m", "venv", &folder]);
+    // Debian's Python comes without the module.
+    let brought = || apt(&["install", "-y", "-q", "--no-install-recommends", "python3", "python3-venv"]);
+    make().or_else(|_| brought().and_then(|()| make()))?;
+    let mut args = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    args.extend(packages);
+    run(&python, &args)
 }
 
 fn install(peer: &Peer) {

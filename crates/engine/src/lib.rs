@@ -32,6 +32,7 @@ pub use disks::{
     Listen, ManifestInfo, NewKey, Until, disk_check, disk_compare, disk_extents, disk_manifest, disk_serve,
     disk_verify,
 };
+pub use disks::{KeptDisk, KeptFile, disk_keep_chain};
 pub use error::EngineError;
 pub use events::{Observer, Quiet};
 pub use finish::finish;

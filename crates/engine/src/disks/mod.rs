@@ -1,12 +1,14 @@
 //! Single disk files: what they hold where, whether they are sound, proof that a copy is right, and access for other
 //! programs.
 
+mod chain;
 mod check;
 mod compare;
 mod extents;
 mod manifest;
 mod serve;
 
+pub use chain::{KeptDisk, KeptFile, disk_keep_chain};
 pub use check::{DiskCheck, DiskFinding, disk_check};
 pub use compare::{DiskComparison, DiskRange, disk_compare};
 pub use extents::{DiskExtent, DiskExtents, disk_extents};
