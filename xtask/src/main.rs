@@ -23,7 +23,7 @@ Usage: cargo xtask test [--no-install] [--only STEP]...
        cargo xtask oracle [FILES]   (100000)
   --no-install   installs no peers and no tools
   --only STEP    runs only this step; may be given again
-Steps: install fmt clippy deny sizes edges words tests demo";
+Steps: install fmt clippy deny sizes edges words tests mutations demo";
 
 /// What the command line asks for.
 struct Options {
@@ -92,6 +92,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", |_| cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
     ("deny", install::deny),
     ("tests", suite::run),
+    ("mutations", suite::mutations),
     ("demo", |_| demo::twice(&root())),
 ];
 

@@ -32,6 +32,20 @@ pub fn run(task: &mut Task) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("the tests ended with {status}")) }
 }
 
+/// A million changes of each format, and every byte of every structure flipped, by code as fast as a release.
+pub fn mutations(_: &mut Task) -> Result<(), String> {
+    let args = ["test", "--profile", "mutations", "-p", "hvm-formats", "--test", "mutations", "--", "--show-output"];
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let status = Command::new(&cargo)
+        .args(args)
+        .env("HVM_MUTATIONS", "1000000")
+        .current_dir(crate::root())
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("'{cargo}' could not be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("the mutations ended with {status}")) }
+}
+
 /// What becomes of a line.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {

@@ -6,9 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod bytes;
+pub mod corpus;
 pub mod guest;
 pub mod guid;
 pub mod hive;
+pub mod ntfs;
 pub mod sample;
 pub mod security;
 pub mod vhd;

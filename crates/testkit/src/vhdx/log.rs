@@ -7,7 +7,8 @@ use crate::bytes::{put32, put64};
 
 const SECTOR: u64 = 4096;
 const SECTORS: u64 = 256;
-const GUID: [u8; 16] = [0x4C; 16];
+/// The log GUID of the entries that count.
+pub const LOG_GUID: [u8; 16] = [0x4C; 16];
 
 /// What else lies in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +21,25 @@ pub enum Dirt {
     Shortened,
 }
 
-/// One change: a page with its content, or zeros.
-enum Change {
+/// One change that a log entry makes.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A page of 4 KiB at this offset of the file.
     Page(u64, Vec<u8>),
+    /// Zeros: offset and length.
     Zeros(u64, u64),
+}
+
+/// Writes an entry of these changes at the sector `at` of a log of 1 MiB at `log`, with its sequence number and the sector
+/// of its tail; the sector behind it.
+pub fn put_log_entry(
+    image: &mut SparseImage,
+    (log, at): (u64, u64),
+    (sequence, tail): (u64, u64),
+    changes: &[Change],
+) -> u64 {
+    let writer = Writer { log, flushed: image.len, last: image.len };
+    writer.entry(image, changes, at, (sequence, tail, LOG_GUID)).0
 }
 
 /// Spoils pages of `image` and puts their content into the log. The file must be clean, with a log of 1 MiB.
@@ -61,19 +77,19 @@ pub fn leave_dirty(image: &mut SparseImage, dirt: Dirt, dice: &mut Dice) {
     if crowded {
         let poison = |dice: &mut Dice| poison(&spared, dice);
         let (older, other) = (at + 100, at + 180);
-        let (_, _) = writer.entry(image, &poison(dice), older, (first_sequence - 50, older, GUID));
+        let (_, _) = writer.entry(image, &poison(dice), older, (first_sequence - 50, older, LOG_GUID));
         let (_, _) = writer.entry(image, &poison(dice), other, (first_sequence + 50, other, [0x4D; 16]));
         // Applied before the crash: a part of the sequence, but before its tail.
         let tail = at;
-        (at, _) = writer.entry(image, &poison(dice), at, (first_sequence - 1, tail, GUID));
+        (at, _) = writer.entry(image, &poison(dice), at, (first_sequence - 1, tail, LOG_GUID));
     }
     let tail = at;
     for (sequence, changes) in (first_sequence..).zip(&entries) {
-        (at, _) = writer.entry(image, changes, at, (sequence, tail, GUID));
+        (at, _) = writer.entry(image, changes, at, (sequence, tail, LOG_GUID));
     }
     if crowded {
         let torn = first_sequence + entries.len() as u64;
-        let (_, end) = writer.entry(image, &poison(&spared, dice), at, (torn, tail, GUID));
+        let (_, end) = writer.entry(image, &poison(&spared, dice), at, (torn, tail, LOG_GUID));
         let byte = log + end % SECTORS * SECTOR + dice.below(SECTOR);
         let flipped = image.get(byte, 1)[0] ^ (1 << dice.below(8));
         image.put(byte, &[flipped]);
@@ -169,10 +185,11 @@ fn place_of_log(image: &SparseImage) -> u64 {
     u64::from_le_bytes(image.get(active_header(image) + 72, 8).try_into().expect("eight bytes"))
 }
 
-fn set_log_guid(image: &mut SparseImage) {
+/// Says in the header that the log counts.
+pub fn set_log_guid(image: &mut SparseImage) {
     let at = active_header(image);
     let mut header = image.get(at, 4096);
-    header[48..64].copy_from_slice(&GUID);
+    header[48..64].copy_from_slice(&LOG_GUID);
     seal(&mut header);
     image.put(at, &header);
 }

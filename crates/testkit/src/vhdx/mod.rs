@@ -13,7 +13,7 @@ mod sparse;
 
 pub use content::{BlockState, LayerContent};
 pub use image::{Kind, ParentSpec, VhdxSpec};
-pub use log::{Dirt, leave_dirty};
+pub use log::{Change, Dirt, LOG_GUID, leave_dirty, put_log_entry, set_log_guid};
 pub use sparse::SparseImage;
 
 /// Seeded random numbers (splitmix64).

@@ -14,13 +14,31 @@ pub struct SparseImage {
     pages: BTreeMap<u64, Vec<u8>>,
 }
 
+impl From<&[u8]> for SparseImage {
+    fn from(bytes: &[u8]) -> Self {
+        let mut image = SparseImage::default();
+        for (index, page) in (0..).zip(bytes.chunks(4096)) {
+            if page.iter().any(|byte| *byte != 0) {
+                image.put(index * PAGE, page);
+            }
+        }
+        image.set_len(bytes.len() as u64);
+        image
+    }
+}
+
 impl SparseImage {
     /// Writes `bytes` at `at`; the file grows when it must.
     pub fn put(&mut self, at: u64, bytes: &[u8]) {
         self.len = self.len.max(at + bytes.len() as u64);
-        for (index, byte) in (at..).zip(bytes) {
-            let page = self.pages.entry(index / PAGE).or_insert_with(|| vec![0; 4096]);
-            page[usize::try_from(index % PAGE).expect("a page is small")] = *byte;
+        let mut done = 0;
+        while done < bytes.len() {
+            let place = at + done as u64;
+            let within = usize::try_from(place % PAGE).expect("a page is small");
+            let count = (bytes.len() - done).min(4096 - within);
+            let page = self.pages.entry(place / PAGE).or_insert_with(|| vec![0; 4096]);
+            page[within..within + count].copy_from_slice(&bytes[done..done + count]);
+            done += count;
         }
     }
 
@@ -60,6 +78,17 @@ impl SparseImage {
     #[must_use]
     pub fn pages(&self) -> Vec<u64> {
         self.pages.keys().map(|number| number * PAGE).collect()
+    }
+
+    /// Whether something was put at `offset`, and how far that, or the hole, goes on at least.
+    #[must_use]
+    pub fn run(&self, offset: u64) -> (bool, u64) {
+        let page = offset / PAGE;
+        if self.pages.contains_key(&page) {
+            return (true, ((page + 1) * PAGE).min(self.len));
+        }
+        let next = self.pages.range(page..).next().map_or(self.len, |(number, _)| number * PAGE);
+        (false, next.min(self.len))
     }
 
     /// Writes the file, with holes where nothing was put.
