@@ -274,6 +274,7 @@ fn states_in_a_senseless_order_are_refused_and_no_disk_is_there_before_the_end()
     let mut writer = TreeWriter::new(file(&path), Packing::Plain).unwrap();
     assert!(matches!(writer.write(0, &[1; 512]), Err(DiskWriteError::StateOrder)));
     let first = writer.begin(None, 1 << 20, Some(snapshot(0))).unwrap();
+    assert!(matches!(writer.begin(None, 1 << 60, None), Err(DiskWriteError::SizeTooLarge { .. })));
     assert!(matches!(writer.begin(Some(first), 65536, None), Err(DiskWriteError::ChildSmaller { .. })));
     writer.begin(Some(first), 1 << 20, None).unwrap();
     writer.write(0, &vec![7; 1 << 20]).unwrap();

@@ -189,6 +189,7 @@ fn check_files(kept: &KeptChain, sample: &Sample, what: &str) {
         let disk = open(&paths[number]);
         assert!(content(&disk) == *expected, "{what}: layer {number}");
         assert!(reference(&paths[number..]) == *expected, "{what}: layer {number} by the reference");
+        is_not_sparse(&paths[number]);
         for layer in disk.layers() {
             assert_eq!(layer.remarks, Vec::<String>::new(), "{what}");
         }
@@ -197,6 +198,13 @@ fn check_files(kept: &KeptChain, sample: &Sample, what: &str) {
         assert!(found.list.is_empty() && found.unreferenced < 1 << 20, "{what}: {found:?}");
     }
     assert_eq!(kept.content.to_string(), blake3::hash(sample.contents.last().unwrap()).to_hex().to_string());
+}
+
+/// Hyper-V refuses sparse files.
+fn is_not_sparse(path: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).unwrap();
+    assert!(found.blocks() * 512 >= found.len(), "{} is sparse", path.display());
 }
 
 #[test]

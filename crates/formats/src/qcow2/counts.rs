@@ -16,6 +16,8 @@ pub(super) const COPIED: u64 = 1 << 63;
 pub(super) const COMPRESSED: u64 = 1 << 62;
 /// The offset in an entry.
 pub(super) const OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
+/// QEMU reads first-level tables of up to 32 MiB.
+const MAX_SIZE: u64 = (32 << 20) / 8 * TABLE_ENTRIES * CLUSTER;
 /// Reference counts of 2 bytes in a block of one cluster.
 const COUNTS: u64 = CLUSTER / 2;
 /// Clusters that are counted in one walk: 16 MiB of memory.
@@ -37,6 +39,15 @@ impl Back {
         let mut file = &self.0;
         let found = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(buffer));
         found.map_err(|source| DiskWriteError::Io { offset, source })
+    }
+}
+
+/// Refuses a disk whose first-level table nobody would read; a sparse raw file can claim any size.
+pub(super) fn check_size(size: u64) -> Result<(), DiskWriteError> {
+    match size {
+        0 => Err(DiskWriteError::Empty),
+        1..=MAX_SIZE => Ok(()),
+        _ => Err(DiskWriteError::SizeTooLarge { format: "qcow2 disk", size, limit: MAX_SIZE }),
     }
 }
 

@@ -6,7 +6,9 @@ use std::fs::File;
 
 use super::clusters::{Clusters, Packing};
 use super::codec::Method;
-use super::counts::{Back, CLUSTER, CLUSTER_BITS, COMPRESSED, COPIED, OFFSET, TABLE_ENTRIES, Top, write_counts};
+use super::counts::{
+    Back, CLUSTER, CLUSTER_BITS, COMPRESSED, COPIED, OFFSET, TABLE_ENTRIES, Top, check_size, write_counts,
+};
 use super::header::NewHeader;
 use super::snapshots::Snapshot;
 use crate::disk::write::{Appender, DiskWriteError, Order};
@@ -165,9 +167,7 @@ impl TreeWriter {
         if ended {
             return Err(DiskWriteError::StateOrder);
         }
-        if size == 0 {
-            return Err(DiskWriteError::Empty);
-        }
+        check_size(size)?;
         let mut l1 = Vec::new();
         if let Some(parent) = parent {
             if size < parent.size {

@@ -4,6 +4,7 @@
 use std::fs::File;
 
 use super::codec::Method;
+use super::counts::check_size;
 use super::header::NewHeader;
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, GRANULE, NewDisk, Order};
 
@@ -43,6 +44,7 @@ fn note(runs: &mut Vec<Run>, guest: u64, host: u64, len: u64) {
 impl Qcow2Writer {
     /// Begins the disk or goes on with it after the pieces in `written`.
     pub fn new(file: File, disk: &NewDisk, written: &mut dyn Iterator<Item = u64>) -> Result<Self, DiskWriteError> {
+        check_size(disk.size)?;
         let mut order = Order::new(disk.size);
         let mut runs = Vec::new();
         // Cluster 0 is the header's.

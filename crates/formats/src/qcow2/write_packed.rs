@@ -5,7 +5,7 @@ use std::fs::File;
 
 use super::clusters::{Packing, packed_entry};
 use super::codec::{frame_len, most};
-use super::counts::{Back, CLUSTER, COPIED, TABLE_ENTRIES};
+use super::counts::{Back, CLUSTER, COPIED, TABLE_ENTRIES, check_size};
 use super::tree::{Open, TreeWriter};
 use crate::disk::write::{DiskWriteError, DiskWriter, NewDisk};
 
@@ -15,6 +15,7 @@ pub struct PackedWriter(TreeWriter);
 impl PackedWriter {
     /// Begins the disk or goes on with it after the pieces in `written`.
     pub fn new(file: File, disk: &NewDisk, written: &mut dyn Iterator<Item = u64>) -> Result<Self, DiskWriteError> {
+        check_size(disk.size)?;
         let failed = |source| DiskWriteError::Io { offset: 0, source };
         let end = file.metadata().map_err(failed)?.len();
         let back = Back(file.try_clone().map_err(failed)?);
