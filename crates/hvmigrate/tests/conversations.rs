@@ -45,6 +45,7 @@ conversations! {
     flipped_byte,
     disk,
     disk_proof,
+    keep_chain,
     malformed,
 }
 

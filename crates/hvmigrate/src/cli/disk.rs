@@ -1,5 +1,6 @@
 //! `hvmigrate disk`: a single disk file or chain, without a host around it.
 
+mod chain;
 mod check;
 mod compare;
 mod extents;
@@ -24,6 +25,7 @@ Examples:
   hvmigrate disk info Web_1A2B.avhd
   hvmigrate disk hash Web_1A2B.avhd --parent-dir /mnt/disks
   hvmigrate disk convert Web.vhd Web.qcow2 --to qcow2
+  hvmigrate disk convert Web_1A2B.avhd new/Web_1A2B.avhdx --to vhdx --keep-chain
   hvmigrate disk manifest Web.vhd --output Web.manifest --new-key operator.key
   hvmigrate disk serve Web_1A2B.avhd --socket ./web.sock
 
@@ -53,7 +55,7 @@ enum Verb {
         #[command(flatten)]
         disk: DiskArgs,
     },
-    /// Writes the disk, its chain flattened, as a new file
+    /// Writes the disk as a new file, its chain flattened or kept
     Convert {
         #[command(flatten)]
         disk: DiskArgs,
@@ -62,6 +64,8 @@ enum Verb {
         /// Its format
         #[arg(long, value_enum)]
         to: FormatName,
+        #[command(flatten)]
+        chain: chain::ChainArgs,
     },
     /// Lists which runs of the disk hold data and which are zeros
     Extents(extents::Args),
@@ -149,7 +153,13 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             progress.end();
             output::data(&format!("{}  {}\n", hash?, disk.file.display()))?;
         }
-        Verb::Convert { disk, output: target, to } => convert(disk, target, *to)?,
+        Verb::Convert { disk, output: target, to, chain } => {
+            let format = chain.format((*to).into())?;
+            if chain.keep_chain {
+                return chain::run(disk, target, format, None);
+            }
+            convert(disk, target, format)?;
+        }
         Verb::Extents(args) => return extents::run(args),
         Verb::Check(args) => return check::run(args),
         Verb::Compare(args) => return compare::run(args),
@@ -160,13 +170,13 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn convert(disk: &DiskArgs, target: &Path, to: FormatName) -> Result<(), Failure> {
+fn convert(disk: &DiskArgs, target: &Path, to: DiskFormat) -> Result<(), Failure> {
     if target.exists() {
         let message = format!("'{}' exists already; it is left alone.", target.display());
         return Err(Failure::failed(message).hint("give another name, or move the file away"));
     }
     let progress = Progress::new();
-    let hash = hvm_engine::disk_convert(&disk.file, target, to.into(), &disk.options(), &progress);
+    let hash = hvm_engine::disk_convert(&disk.file, target, to, &disk.options(), &progress);
     progress.end();
     output::data(&format!("{}  {}\n", hash?, target.display()))
 }
