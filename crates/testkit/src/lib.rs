@@ -11,6 +11,7 @@ pub mod guest;
 pub mod guid;
 pub mod hive;
 pub mod ntfs;
+pub mod qcow2;
 pub mod sample;
 pub mod security;
 pub mod vhd;
