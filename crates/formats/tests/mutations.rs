@@ -267,9 +267,10 @@ fn flips(subject: &Subject) -> u64 {
         .iter()
         .flat_map(|(start, end)| {
             let (step, masks) = match end - start {
+                // Nearly all of it is reserved and under one checksum: open and look, read all only now and then.
                 8192.. if all => (1, &[0x10u8][..]),
                 8192.. => (97, &[0x10u8][..]),
-                4096.. if !all => (7, &[0x81][..]),
+                4096.. => (if all { 1 } else { 7 }, &[0x81][..]),
                 _ if all => (1, &[0x01, 0x80, 0xFF][..]),
                 _ => (1, &[0x11][..]),
             };
@@ -282,6 +283,10 @@ fn flips(subject: &Subject) -> u64 {
         subject.base.read_exact_at(&mut byte, at).unwrap();
         let patches = vec![(at, vec![byte[0] ^ mask])];
         let file: SharedFile = Watched::new(subject.name, subject.base.clone(), patches, subject.bound * 4);
+        if at % 65536 > 256 && mask == 0x10 && at % 64 != 0 {
+            assert!(glance(subject, &file), "{}: byte {at} ^ {mask:#x}", subject.name);
+            return;
+        }
         let found = any_disk(&file, &subject.gate, subject.format);
         // A log that lost its newest entry tells of an earlier state; that is looked at in `vhdx_damage`.
         let log = |seal: &Seal| subject.name == "child.avhdx" && seal.range().0 >= 1 << 20;

@@ -33,47 +33,48 @@ impl Cover {
         self.0.push(part);
     }
 
-    /// Reports parts that lie over each other and those past `limit`; the gaps between them, start and length.
-    pub(crate) fn judge(mut self, limit: u64, findings: &mut Findings) -> Vec<(u64, u64)> {
+    /// Reports parts that lie over each other and those past `limit`, and calls `each` with start and length of every gap
+    /// between them. `more` are further parts by their start: there may be millions, which are never held all at once.
+    pub(crate) fn judge(
+        mut self,
+        more: impl Iterator<Item = Part>,
+        limit: u64,
+        findings: &mut Findings,
+        mut each: impl FnMut(u64, u64, &mut Findings),
+    ) {
         self.0.sort_unstable();
-        let mut gaps = Vec::new();
+        let (mut parts, mut more) = (self.0.into_iter().peekable(), more.peekable());
         let (mut reached, mut owner): (u64, Option<Part>) = (0, None);
-        for part in &self.0 {
-            if part.end > limit {
-                findings.fault(
-                    part.start,
-                    format!(
-                        "The {} lies at {} to {}, past the end of the data at {limit}.",
-                        part.title(),
-                        part.start,
-                        part.end
-                    ),
-                );
-            }
-            if let Some(other) = owner.filter(|other| other.end > part.start) {
-                findings.fault(
-                    part.start,
-                    format!(
-                        "The {} at {} to {} lies over the {} at {} to {}.",
-                        part.title(),
-                        part.start,
-                        part.end,
-                        other.title(),
-                        other.start,
-                        other.end
-                    ),
-                );
-            } else if part.start > reached && reached < limit {
-                gaps.push((reached, part.start.min(limit) - reached));
+        let mut gap = |start: u64, end: u64, findings: &mut Findings| {
+            findings.unreferenced += end - start;
+            each(start, end - start, findings);
+        };
+        loop {
+            let from_more = more.peek().is_some_and(|next| parts.peek().is_none_or(|part| next < part));
+            let Some(part) = (if from_more { more.next() } else { parts.next() }) else { break };
+            judge_one(&part, owner.as_ref(), limit, findings);
+            if owner.is_none_or(|other| other.end <= part.start) && part.start > reached && reached < limit {
+                gap(reached, part.start.min(limit), findings);
             }
             if part.end > reached {
-                (reached, owner) = (part.end, Some(*part));
+                (reached, owner) = (part.end, Some(part));
             }
         }
         if reached < limit {
-            gaps.push((reached, limit - reached));
+            gap(reached, limit, findings);
         }
-        findings.unreferenced = gaps.iter().map(|(_, len)| len).sum();
-        gaps
+    }
+}
+
+/// `owner` is the part before that reaches furthest.
+fn judge_one(part: &Part, owner: Option<&Part>, limit: u64, findings: &mut Findings) {
+    let (start, end) = (part.start, part.end);
+    if end > limit {
+        let name = part.title();
+        findings.fault(start, format!("The {name} lies at {start} to {end}, past the end of the data at {limit}."));
+    }
+    if let Some(other) = owner.filter(|other| other.end > start) {
+        let (name, other, from, to) = (part.title(), other.title(), other.start, other.end);
+        findings.fault(start, format!("The {name} at {start} to {end} lies over the {other} at {from} to {to}."));
     }
 }

@@ -210,9 +210,15 @@ impl Qcow2Disk {
 }
 
 fn read_entries(file: &SharedFile, offset: u64, count: usize) -> Result<Vec<u64>, DiskError> {
-    let mut bytes = vec![0; count * 8];
-    read(&**file, offset, &mut bytes)?;
-    Ok(bytes.as_chunks::<8>().0.iter().map(|entry| u64::from_be_bytes(*entry)).collect())
+    // In pieces: a first-level table may have 32 MiB, which must not be in memory twice.
+    let (mut entries, mut piece) = (Vec::with_capacity(count), vec![0; (count * 8).min(64 << 10)]);
+    while entries.len() < count {
+        let len = ((count - entries.len()) * 8).min(piece.len());
+        let bytes = piece.get_mut(..len).unwrap_or_default();
+        read(&**file, offset + entries.len() as u64 * 8, bytes)?;
+        entries.extend(bytes.as_chunks::<8>().0.iter().map(|entry| u64::from_be_bytes(*entry)));
+    }
+    Ok(entries)
 }
 
 impl VirtualDisk for Qcow2Disk {

@@ -184,26 +184,28 @@ fn check_header(
 fn check_blocks(
     file: &dyn ReadAt,
     (found, header, table): (&Found, &Header, &BlockTable),
-    mut cover: Cover,
+    cover: Cover,
     findings: &mut Findings,
 ) -> Result<(), DiskError> {
     let shape = *table.shape();
     let mut bitmaps = Bitmaps::default();
     let whole = shape.bitmap_len + shape.block_size;
+    let len_of = |block: u32, start: u64| shape.needed_end(block, (start / 512) as u32) - start;
     let mut tail = (0, 0);
+    // First sector and number of each block: eight bytes each, as there may be four million.
+    let mut blocks: Vec<(u32, u32)> = Vec::with_capacity(table.allocated() as usize);
     for block in 0..table.len() as u32 {
         let Some(start) = table.place(block) else { continue };
-        let offset = header.table + u64::from(block) * 4;
         match table.check(file.name(), block) {
             // Those are found where all structures are laid side by side.
             Ok(()) | Err(VhdError::BlocksOverlap { .. }) => {}
             Err(error) => {
-                findings.fault(offset, error.to_string());
+                findings.fault(header.table + u64::from(block) * 4, error.to_string());
                 continue;
             }
         }
-        let len = shape.needed_end(block, (start / 512) as u32) - start;
-        cover.add(Part { name: ("block", Some(block)), ..Part::new(start, len, "") });
+        let len = len_of(block, start);
+        blocks.push(((start / 512) as u32, block));
         if len < whole {
             tail = (start + len, whole - len);
         }
@@ -211,23 +213,35 @@ fn check_blocks(
     }
     check_spare(file, header, table.len() as u64, findings)?;
     bitmaps.report(findings);
-    for (start, len) in cover.judge(found.data_end, findings) {
+    blocks.sort_unstable();
+    let blocks = blocks.into_iter().map(|(sector, block)| {
+        let start = u64::from(sector) * 512;
+        Part { name: ("block", Some(block)), ..Part::new(start, len_of(block, start), "") }
+    });
+    cover.judge(blocks, found.data_end, findings, |start, len, findings| {
         // The last block may be stored whole although the disk ends in it; what lies behind that end belongs to it.
         let own = if start == tail.0 { tail.1.min(len) } else { 0 };
-        let (start, len) = (start + own, len - own);
         findings.unreferenced -= own;
-        if len >= whole {
-            let blocks = len / whole;
-            findings.fault(start, format!(
-                "Nothing refers to the {len} bytes from here on: room for {blocks} orphaned blocks of {whole} bytes."
-            ));
-        } else if start + len == found.data_end && len > ALIGNMENT {
-            findings.fault(start, format!("{len} bytes lie between the last structure and the footer."));
-        } else if len > ALIGNMENT {
-            findings.note(start, format!("Nothing refers to the {len} bytes from here on."));
-        }
-    }
+        judge_gap((start + own, len - own), (whole, found.data_end), findings);
+    });
     Ok(())
+}
+
+/// Bytes that nothing refers to, in a file with blocks of `whole` bytes.
+fn judge_gap((start, len): (u64, u64), (whole, data_end): (u64, u64), findings: &mut Findings) {
+    if len >= whole {
+        let blocks = len / whole;
+        findings.fault(
+            start,
+            format!(
+                "Nothing refers to the {len} bytes from here on: room for {blocks} orphaned blocks of {whole} bytes."
+            ),
+        );
+    } else if start + len == data_end && len > ALIGNMENT {
+        findings.fault(start, format!("{len} bytes lie between the last structure and the footer."));
+    } else if len > ALIGNMENT {
+        findings.note(start, format!("Nothing refers to the {len} bytes from here on."));
+    }
 }
 
 /// Entries of the table beyond those that the disk needs must be unused.

@@ -230,6 +230,18 @@ pub enum VhdError {
         /// Offset of the table as written.
         table: u64,
     },
+    /// A block table with hardly anything right.
+    #[error(
+        "{file}: more than {limit} entries of the block table at offset {offset} are wrong; nothing of it is believed."
+    )]
+    TooManyFaults {
+        /// File name.
+        file: String,
+        /// Offset of the table.
+        offset: u64,
+        /// The bound.
+        limit: usize,
+    },
     /// A block that is not in the file (any more).
     #[error(
         "{file}: block {block} (virtual offset {virtual_offset}) should lie at {start} to {end} by the block table entry at \
@@ -311,6 +323,7 @@ impl VhdError {
             | VhdError::TableTooLarge { file, .. }
             | VhdError::TableOutside { file, .. }
             | VhdError::TableOverlap { file, .. }
+            | VhdError::TooManyFaults { file, .. }
             | VhdError::BlockOutside { file, .. }
             | VhdError::BlockInHeaders { file, .. }
             | VhdError::BlocksOverlap { file, .. } => file,

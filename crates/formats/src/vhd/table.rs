@@ -12,6 +12,8 @@ use super::header::{HEADER_LEN, Header};
 const UNUSED: u32 = u32::MAX;
 /// At most 4 Mi entries (16 MiB of memory): 2040 GiB in blocks of 512 KiB, the smallest that Windows makes.
 const MAX_ENTRIES: u64 = 4 << 20;
+/// More wrong entries than this, and nothing of the table can be believed.
+const MAX_FAULTS: usize = 1 << 16;
 
 /// Why a block cannot be read.
 #[derive(Debug, Clone, Copy)]
@@ -68,10 +70,11 @@ impl BlockTable {
             data_end: found.data_end,
         };
         let count = check_table(file.name(), &shape, header)?;
-        let mut bytes = vec![0; count * 4];
-        read(file, header.table, &mut bytes)?;
-        let entries: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|entry| u32::from_be_bytes(*entry)).collect();
-        let faults = find_faults(&entries, &shape, header);
+        let entries = read_entries(file, header.table, count)?;
+        let faults = find_faults(&entries, &shape, header).ok_or_else(|| {
+            let (file, offset) = (file.name().to_owned(), header.table);
+            VhdError::TooManyFaults { file, offset, limit: MAX_FAULTS }
+        })?;
         Ok(BlockTable { entries, faults, shape })
     }
 
@@ -174,17 +177,33 @@ fn check_table(name: &str, shape: &Shape, header: &Header) -> Result<usize, VhdE
     Ok(needed as usize)
 }
 
+/// Reads the entries in pieces, so that they are never in memory twice.
+fn read_entries(file: &dyn ReadAt, table: u64, count: usize) -> Result<Vec<u32>, DiskError> {
+    let mut entries = Vec::with_capacity(count);
+    let (mut piece, mut at) = (vec![0; 64 << 10], table);
+    while entries.len() < count {
+        let len = ((count - entries.len()) * 4).min(piece.len());
+        let bytes = piece.get_mut(..len).unwrap_or_default();
+        read(file, at, bytes)?;
+        entries.extend(bytes.as_chunks::<4>().0.iter().map(|entry| u32::from_be_bytes(*entry)));
+        at += len as u64;
+    }
+    Ok(entries)
+}
+
 fn overlaps_any(range: (u64, u64), others: &[(u64, u64)]) -> bool {
     others.iter().any(|other| range.0 < other.1 && other.0 < range.1)
 }
 
-fn find_faults(entries: &[u32], shape: &Shape, header: &Header) -> Vec<(u32, Fault)> {
+/// The faults by block; `None` when there are more than [`MAX_FAULTS`].
+fn find_faults(entries: &[u32], shape: &Shape, header: &Header) -> Option<Vec<(u32, Fault)>> {
     let mut faults = Vec::new();
     let mut reserved = header.locators.clone();
     reserved.push((0, FOOTER_LEN));
     reserved.push((header.offset, header.offset + HEADER_LEN));
     reserved.push((header.table, header.table + u64::from(header.max_entries) * 4));
-    let mut placed: Vec<(u32, u32)> = Vec::new();
+    // An entry that is wrong by itself must not cost the block that rightly lies where it points.
+    let mut placed: Vec<u32> = Vec::with_capacity(entries.iter().filter(|&&entry| entry != UNUSED).count());
     for (block, &entry) in (0u32..).zip(entries).filter(|(_, entry)| **entry != UNUSED) {
         let range = (shape.start(entry), shape.needed_end(block, entry));
         if overlaps_any(range, &reserved) {
@@ -192,19 +211,25 @@ fn find_faults(entries: &[u32], shape: &Shape, header: &Header) -> Vec<(u32, Fau
         } else if range.1 > shape.data_end {
             faults.push((block, Fault::Outside));
         } else {
-            // An entry that is wrong by itself must not cost the block that rightly lies where it points.
-            placed.push((entry, block));
+            placed.push(block);
+        }
+        if faults.len() > MAX_FAULTS {
+            return None;
         }
     }
-    placed.sort_unstable();
+    let entry = |block: u32| entries.get(block as usize).copied().unwrap_or(UNUSED);
+    placed.sort_unstable_by_key(|&block| (entry(block), block));
     // Blocks are of one length except the last of the disk, so that a short one may lie inside another: each is compared
     // with the one that reaches furthest so far.
     let mut furthest: Option<(u64, u32)> = None;
-    for &(entry, block) in &placed {
-        let end = shape.needed_end(block, entry);
-        if let Some((_, other)) = furthest.filter(|(reach, _)| *reach > shape.start(entry)) {
+    for block in placed {
+        let end = shape.needed_end(block, entry(block));
+        if let Some((_, other)) = furthest.filter(|(reach, _)| *reach > shape.start(entry(block))) {
             faults.push((block, Fault::Overlaps { other }));
             faults.push((other, Fault::Overlaps { other: block }));
+        }
+        if faults.len() > MAX_FAULTS {
+            return None;
         }
         if furthest.is_none_or(|(reach, _)| end > reach) {
             furthest = Some((end, block));
@@ -212,5 +237,5 @@ fn find_faults(entries: &[u32], shape: &Shape, header: &Header) -> Vec<(u32, Fau
     }
     faults.sort_by_key(|(block, _)| *block);
     faults.dedup_by_key(|(block, _)| *block);
-    faults
+    Some(faults)
 }

@@ -135,7 +135,7 @@ impl Subject {
     }
 
     /// Writes the checksums of what was touched anew.
-    fn seal(&self, patches: &mut Patches) {
+    pub fn seal(&self, patches: &mut Patches) {
         for seal in &self.seals {
             let (start, end) = seal.range();
             if !patches.iter().any(|(at, bytes)| *at < end && start < at + bytes.len() as u64) {
