@@ -265,10 +265,17 @@ pub fn any_disk(file: &SharedFile, gate: &dyn ParentGate, format: Format) -> Opt
     read.ok().filter(|read| read.error.is_none()).and_then(|read| read.content)
 }
 
-/// Reads what there is of an NTFS volume; how many names, and a sum over all that was read.
+/// Reads all that there is of an NTFS volume; how many names, and a sum over what was read.
 pub fn ntfs(file: &SharedFile) -> Option<(usize, u64)> {
+    if let Ok(ntfs) = Ntfs::open(file.clone()) {
+        let _ = (ntfs.doubts(), ntfs.volume(), ntfs.find("SUB\\F3"));
+    }
+    ntfs_files(file)
+}
+
+/// The same without the state of the volume and paths, for which the table of upper case is read.
+pub fn ntfs_files(file: &SharedFile) -> Option<(usize, u64)> {
     let ntfs = Ntfs::open(file.clone()).ok()?;
-    let _ = (ntfs.doubts(), ntfs.volume());
     if let Ok(bitmap) = ntfs.bitmap() {
         let mut end = 0;
         for run in bitmap.free_runs().map_while(Result::ok).take(100_000) {
