@@ -7,7 +7,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum GuestFsError {
     /// The bytes could not be delivered.
-    #[error("'{file}': {len} bytes at offset {offset} could not be read: {source}.")]
+    #[error("'{file}': {len} bytes at offset {offset} could not be read: {}.", .source.to_string().trim_end_matches('.'))]
     Read {
         /// Volume or disk.
         file: String,

@@ -10,7 +10,7 @@ use super::free::FreeRuns;
 use super::recognise::FsKind;
 use super::{GuestFsError, Slice, bytes};
 use crate::disk::fields::{bytes_at, guid, le16, le32};
-use crate::io::{ReadAt as _, SharedFile};
+use crate::io::{ReadAt, SharedFile};
 
 /// The fields of the superblock that are used.
 #[derive(Debug, Clone)]
@@ -187,12 +187,34 @@ pub struct ExtFreeRuns {
     superblock: Superblock,
     group: u64,
     groups: u64,
-    inner: Option<(u64, FreeRuns)>,
+    inner: Option<Group>,
+}
+
+/// The group whose bitmap is being read.
+struct Group {
+    /// First block.
+    start: u64,
+    runs: FreeRuns,
+    /// Free blocks by the descriptor, and where that stands.
+    promised: (u64, u64),
+    counted: u64,
+}
+
+impl Group {
+    /// A bitmap with another count than its descriptor is not the one that was put away.
+    fn check(&self, file: &dyn ReadAt) -> Result<(), GuestFsError> {
+        let (promised, offset) = self.promised;
+        if self.counted == promised {
+            return Ok(());
+        }
+        let (file, field, expected) = (file.name().to_owned(), "free blocks of a group", "what its bitmap has");
+        Err(GuestFsError::Field { file, offset, field, expected, found: promised })
+    }
 }
 
 impl ExtFreeRuns {
     /// The bitmap of the next group; `None` when the group has none yet.
-    fn open(&mut self, group: u64) -> Result<Option<(u64, FreeRuns)>, GuestFsError> {
+    fn open(&mut self, group: u64) -> Result<Option<Group>, GuestFsError> {
         let superblock = &self.superblock;
         let table = (superblock.first + 1) * superblock.block;
         let offset = table.saturating_add(group.saturating_mul(superblock.descriptor as u64));
@@ -201,8 +223,10 @@ impl ExtFreeRuns {
         if le16(&descriptor, 18) & 2 != 0 {
             return Ok(None);
         }
-        let high = if descriptor.len() >= 64 { u64::from(le32(&descriptor, 32)) << 32 } else { 0 };
+        let long = descriptor.len() >= 64;
+        let high = if long { u64::from(le32(&descriptor, 32)) << 32 } else { 0 };
         let bitmap = u64::from(le32(&descriptor, 0)) | high;
+        let free = u64::from(le16(&descriptor, 12)) | if long { u64::from(le16(&descriptor, 44)) << 16 } else { 0 };
         let start = superblock.first + group * superblock.per_group;
         let count = superblock.per_group.min(superblock.blocks - start);
         if bitmap == 0 || bitmap >= superblock.blocks {
@@ -214,16 +238,19 @@ impl ExtFreeRuns {
         if bits.len() < count.div_ceil(8) {
             bytes::read_vec(&*self.file, bitmap * superblock.block, superblock.block as usize)?;
         }
-        Ok(Some((start, FreeRuns::new(std::sync::Arc::new(bits), count))))
+        let runs = FreeRuns::new(std::sync::Arc::new(bits), count);
+        Ok(Some(Group { start, runs, promised: (free, offset + 12), counted: 0 }))
     }
 
     fn step(&mut self) -> Result<Option<Range<u64>>, GuestFsError> {
         loop {
-            if let Some((start, inner)) = &mut self.inner {
-                if let Some(run) = inner.next() {
+            if let Some(group) = &mut self.inner {
+                if let Some(run) = group.runs.next() {
                     let run = run?;
-                    return Ok(Some(*start + run.start..*start + run.end));
+                    group.counted += run.end - run.start;
+                    return Ok(Some(group.start + run.start..group.start + run.end));
                 }
+                group.check(&*self.file)?;
                 self.inner = None;
             }
             if self.group >= self.groups {

@@ -1,14 +1,12 @@
 //! What a disk contains: its table, each partition's file system with its use and state, and the operating systems.
 //! Nothing of this is fatal: what cannot be read becomes a remark of its partition.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::ext::{Ext, ExtFreeRuns};
+use super::ext::Ext;
 use super::fat::fat_usage;
-use super::free::FreeRuns;
 use super::ntfs::Ntfs;
 use super::recognise::{FileSystem, FsKind, recognise};
 use super::system::{GuestSystem, on_ext, on_ntfs};
@@ -47,6 +45,8 @@ pub struct PartitionContents {
     pub partition: Partition,
     /// What is in it.
     pub file_system: FileSystem,
+    /// Bytes of a cluster or block; `None` when the file system is not read.
+    pub cluster: Option<u64>,
     /// Bytes in use; `None` when the file system is not read, or damaged.
     pub used: Option<u64>,
     /// Bytes free.
@@ -75,7 +75,8 @@ pub fn inspect_bytes(disk: SharedFile, sector_size: u32) -> DiskContents {
     DiskContents { table: table.table, sector_size: table.sector_size, findings: table.findings, partitions, guests }
 }
 
-fn whole(size: u64) -> Partition {
+/// A partition over a disk that has no table.
+pub(super) fn whole(size: u64) -> Partition {
     Partition {
         index: 0,
         start: 0,
@@ -104,8 +105,15 @@ fn contents(disk: &SharedFile, partition: Partition, guests: &mut Vec<GuestSyste
     if dynamic && file_system.kind == FsKind::Unknown {
         file_system.kind = FsKind::DynamicDisk;
     }
-    let mut found =
-        PartitionContents { partition, file_system, used: None, free: None, clean: None, remarks: Vec::new() };
+    let mut found = PartitionContents {
+        partition,
+        file_system,
+        cluster: None,
+        used: None,
+        free: None,
+        clean: None,
+        remarks: Vec::new(),
+    };
     let guest = match found.file_system.kind {
         FsKind::Ntfs => of_ntfs(bytes, &mut found),
         // The first sector of an NTFS volume may be damaged; its copy is in the last one.
@@ -129,6 +137,7 @@ fn of_ntfs(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<Gu
     found.file_system.kind = FsKind::Ntfs;
     found.file_system.id = format!("{:016X}", ntfs.serial());
     found.file_system.size = Some(ntfs.size());
+    found.cluster = Some(ntfs.cluster_size());
     let guest = on_ntfs(&ntfs);
     let doubts = ntfs.doubts();
     match (ntfs.volume(), &doubts) {
@@ -141,6 +150,11 @@ fn of_ntfs(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<Gu
             found.clean = Some(doubts.is_empty());
             found.remarks.extend(doubts);
         }
+        Err(error) => found.remarks.push(error.to_string()),
+    }
+    match ntfs.shadow_copies() {
+        Ok(0) => {}
+        Ok(copies) => found.remarks.push(format!("It holds {copies} shadow copies (previous versions).")),
         Err(error) => found.remarks.push(error.to_string()),
     }
     match ntfs.bitmap().and_then(|bitmap| bitmap.free()) {
@@ -158,6 +172,7 @@ fn of_ext(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<Gue
     let doubts = ext.doubts();
     found.clean = Some(doubts.is_empty());
     found.remarks.extend(doubts);
+    found.cluster = Some(ext.block_size());
     found.free = ext.free().checked_mul(ext.block_size());
     found.used = (ext.blocks() - ext.free()).checked_mul(ext.block_size());
     Ok(on_ext(&ext))
@@ -166,77 +181,9 @@ fn of_ext(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<Gue
 fn of_fat(bytes: &SharedFile, found: &mut PartitionContents) -> Result<Option<GuestSystem>, GuestFsError> {
     if let Some(usage) = fat_usage(&**bytes)? {
         found.clean = Some(usage.clean);
+        found.cluster = Some(usage.cluster);
         found.free = Some(usage.free * usage.cluster);
         found.used = Some((usage.clusters - usage.free) * usage.cluster);
     }
     Ok(None)
-}
-
-/// Why the free space of a volume cannot be left out.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum FreeSpaceError {
-    /// A file system whose free space is not read.
-    #[error("'{file}': the free space of {kind:?} is not known; all of it must be copied.")]
-    Unknown {
-        /// Volume.
-        file: String,
-        /// What it holds.
-        kind: FsKind,
-    },
-    /// The volume was not left in order: what is marked as free may not be free.
-    #[error("'{file}': what is free cannot be trusted. {}", .doubts.join(" "))]
-    NotClean {
-        /// Volume.
-        file: String,
-        /// Why, as whole sentences.
-        doubts: Vec<String>,
-    },
-    /// The tables could not be read.
-    #[error(transparent)]
-    Damaged(#[from] GuestFsError),
-}
-
-enum Units {
-    Ntfs(FreeRuns),
-    Ext(ExtFreeRuns),
-}
-
-/// The free ranges of a clean volume, in bytes from its start, in ascending order; an error ends them.
-pub struct FreeSpace {
-    unit: u64,
-    runs: Units,
-}
-
-impl FreeSpace {
-    /// Of the NTFS or ext volume in `bytes`. Refused unless the volume was left in order.
-    pub fn open(bytes: SharedFile) -> Result<FreeSpace, FreeSpaceError> {
-        let file = bytes.name().to_owned();
-        let kind = recognise(&*bytes).kind;
-        let (unit, runs, doubts) = match kind {
-            FsKind::Ntfs => {
-                let ntfs = Ntfs::open(bytes)?;
-                let mut doubts = ntfs.remarks().to_vec();
-                doubts.extend(ntfs.doubts()?);
-                (ntfs.cluster_size(), Units::Ntfs(ntfs.bitmap()?.free_runs()), doubts)
-            }
-            FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => {
-                let ext = Ext::open(bytes)?;
-                (ext.block_size(), Units::Ext(ext.free_runs()?), ext.doubts())
-            }
-            kind => return Err(FreeSpaceError::Unknown { file, kind }),
-        };
-        if doubts.is_empty() { Ok(FreeSpace { unit, runs }) } else { Err(FreeSpaceError::NotClean { file, doubts }) }
-    }
-}
-
-impl Iterator for FreeSpace {
-    type Item = Result<Range<u64>, GuestFsError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let run = match &mut self.runs {
-            Units::Ntfs(runs) => runs.next(),
-            Units::Ext(runs) => runs.next(),
-        }?;
-        Some(run.map(|run| run.start.saturating_mul(self.unit)..run.end.saturating_mul(self.unit)))
-    }
 }

@@ -13,14 +13,16 @@ pub mod ntfs;
 mod recognise;
 mod system;
 mod table;
+mod unused;
 
 pub use bytes::{DiskBytes, Slice};
 pub use error::GuestFsError;
 pub use ext::{Ext, ExtFreeRuns};
 pub use fat::{FatUsage, fat_usage};
 pub use free::FreeRuns;
-pub use inspect::{DiskContents, FreeSpace, FreeSpaceError, PartitionContents, inspect, inspect_bytes, volume};
+pub use inspect::{DiskContents, PartitionContents, inspect, inspect_bytes, volume};
 pub use ntfs::Ntfs;
 pub use recognise::{FileSystem, FsKind, recognise};
 pub use system::{GuestSystem, SystemKind};
 pub use table::{Finding, Partition, PartitionTable, TableKind, read_table};
+pub use unused::{FreeSpace, FreeSpaceError, UnusedError, UsedDisk, UsedVolume};

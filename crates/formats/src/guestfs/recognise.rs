@@ -51,6 +51,45 @@ pub enum FsKind {
     Unknown,
 }
 
+impl FsKind {
+    /// The name as people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FsKind::Ntfs => "NTFS",
+            FsKind::Refs => "ReFS",
+            FsKind::Exfat => "exFAT",
+            FsKind::Fat12 => "FAT12",
+            FsKind::Fat16 => "FAT16",
+            FsKind::Fat32 => "FAT32",
+            FsKind::Ext2 => "ext2",
+            FsKind::Ext3 => "ext3",
+            FsKind::Ext4 => "ext4",
+            FsKind::Xfs => "XFS",
+            FsKind::Btrfs => "Btrfs",
+            FsKind::Iso9660 => "ISO 9660",
+            FsKind::Swap => "Linux swap",
+            FsKind::Lvm2 => "LVM2",
+            FsKind::LinuxRaid => "Linux RAID",
+            FsKind::Bitlocker => "BitLocker",
+            FsKind::Luks => "LUKS",
+            FsKind::DynamicDisk => "Windows dynamic disk",
+            FsKind::Unknown => "nothing that is known",
+        }
+    }
+
+    /// The end of a sentence that begins with the volume's name.
+    pub(super) fn holds(self) -> String {
+        match self {
+            FsKind::Bitlocker | FsKind::Luks => format!("is encrypted ({})", self.name()),
+            FsKind::Lvm2 => "is a physical volume of LVM2, and the volumes in it are not read".to_owned(),
+            FsKind::LinuxRaid => "is a member of a Linux RAID".to_owned(),
+            FsKind::DynamicDisk => "is a part of a Windows dynamic disk".to_owned(),
+            FsKind::Unknown => "holds no file system that is known".to_owned(),
+            _ => format!("holds {}", self.name()),
+        }
+    }
+}
+
 /// What could be told of a volume without reading its tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileSystem {

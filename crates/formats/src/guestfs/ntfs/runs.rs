@@ -89,6 +89,13 @@ impl Runs {
         Ok(())
     }
 
+    /// The runs that lie on the volume: first cluster and clusters.
+    pub(super) fn stored(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let ends = self.starts.iter().skip(1).map(|(first, _)| *first).chain([self.end]);
+        let runs = self.starts.iter().zip(ends);
+        runs.filter(|((_, start), _)| *start != HOLE).map(|((first, start), end)| (*start, end - first))
+    }
+
     /// Where the cluster `at` of the attribute is; `None` past the end.
     pub(super) fn locate(&self, at: u64) -> Option<Spot> {
         let next = self.starts.partition_point(|(first, _)| *first <= at);

@@ -1,9 +1,9 @@
 //! Label, version and state of a volume. It counts as clean only when nothing says otherwise: its own flag, the restart
 //! area of its log, and a hibernation file.
 
-use super::Ntfs;
 use super::attribute::{Attribute, DATA, VOLUME_INFORMATION, VOLUME_NAME};
 use super::record::{FileReference, Place, fix, name_text};
+use super::{DirEntry, Ntfs};
 use crate::disk::fields::{le16, le32, le64};
 use crate::guestfs::{GuestFsError, bytes};
 
@@ -11,6 +11,9 @@ const VOLUME: FileReference = FileReference(3);
 const LOG_FILE: FileReference = FileReference(2);
 /// Log client list without entry.
 const NO_CLIENT: u16 = 0xFFFF;
+
+/// What the files of the volume shadow copy service are named by.
+const SHADOW_MARK: &str = "{3808876b-c176-4e48-b7ae-04046e6cc752}";
 
 /// What the volume says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,19 @@ impl Ntfs {
     /// True when the volume was left in order by its last system.
     pub fn is_clean(&self) -> Result<bool, GuestFsError> {
         Ok(self.doubts()?.is_empty())
+    }
+
+    /// Number of shadow copies. The blocks of a file that was deleted after a shadow copy was made are free on the volume, but
+    /// the shadow copy is read from there until something else is written to them.
+    pub fn shadow_copies(&self) -> Result<u64, GuestFsError> {
+        let Some(folder) = self.find("System Volume Information")?.filter(DirEntry::is_directory) else { return Ok(0) };
+        let mut copies = 0;
+        for entry in self.read_dir(folder.reference)? {
+            let name = entry?.name.to_ascii_lowercase();
+            // The catalog is named by the mark alone, each shadow copy by its own GUID and the mark.
+            copies += u64::from(name.strip_suffix(SHADOW_MARK).is_some_and(|id| !id.is_empty()));
+        }
+        Ok(copies)
     }
 
     fn hibernated(&self) -> Result<bool, GuestFsError> {
