@@ -2,25 +2,41 @@
 
 use std::path::Path;
 
-use hvm_formats::disk::SharedDisk;
-use hvm_model::capabilities::DiskFormat;
+use hvm_formats::disk::OpenOptions;
+use hvm_formats::disk::{DiskError, headers_with};
+use hvm_formats::guestfs::{DiskContents, inspect};
 use hvm_model::names::ByteSize;
+use hvm_sources::error::SourceError;
 use hvm_sources::{ChainOptions, open_disk_file};
-use hvm_transfer::{CopyJob, LayerNote};
+use hvm_transfer::LayerNote;
 use serde::Serialize;
 
+use crate::disks::plain;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 
-/// What the headers of a disk and its parents say.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Whether only the headers of a disk are read, or what is in it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// The headers of the disk and its parents.
+    Headers,
+    /// Partitions, file systems and operating systems too.
+    Contents,
+}
+
+/// What the headers of a disk and its parents say, and what is in it.
+#[derive(Debug, Clone, Serialize)]
 pub struct DiskInfo {
     /// Virtual size, bytes.
     pub virtual_size: ByteSize,
     /// Logical sector size, bytes.
     pub sector_size: u32,
-    /// The chain, the leaf first.
+    /// The chain, the leaf first; only the leaf when the chain cannot be opened.
     pub layers: Vec<DiskLayer>,
+    /// Why the disk cannot be read with its parents; none when it can.
+    pub unreadable: Option<String>,
+    /// What is in it; none when only the headers were wanted or the disk cannot be read.
+    pub contents: Option<DiskContents>,
 }
 
 /// One file of a chain.
@@ -28,7 +44,7 @@ pub struct DiskInfo {
 pub struct DiskLayer {
     /// File name as opened.
     pub name: String,
-    /// `raw`, `vhd-fixed`, `vhd-dynamic`, `vhd-differencing`, `qcow2`.
+    /// `raw`, `vhd-fixed`, `vhd-dynamic`, `vhd-differencing`, `vhdx-fixed`, `vhdx-dynamic`, `vhdx-differencing`, `qcow2`.
     pub format: String,
     /// Virtual size by this file's headers, bytes.
     pub virtual_size: ByteSize,
@@ -38,8 +54,14 @@ pub struct DiskLayer {
     pub allocated: ByteSize,
     /// Block or cluster size, bytes; 0 for fixed and raw.
     pub block_size: u32,
-    /// Unique id; empty where the format has none.
+    /// Logical sector size, bytes.
+    pub sector_size: u32,
+    /// Physical sector size that the guest is told, bytes.
+    pub physical_sector_size: u32,
+    /// Unique id, by which children know the file; of a VHDX it changes with the content. Empty where the format has none.
     pub unique_id: String,
+    /// Id of the virtual disk (VHDX); empty for other formats.
+    pub disk_id: String,
     /// Program that wrote it, as the VHD footer names it.
     pub creator: String,
     /// Time stamp of the VHD footer, seconds since 2000-01-01 UTC.
@@ -50,20 +72,53 @@ pub struct DiskLayer {
     pub parent: Option<String>,
     /// Unique id that the parent must have.
     pub parent_id: Option<String>,
+    /// A second id that the parent may have instead (VHDX).
+    pub parent_other_id: Option<String>,
+    /// Time stamp that the child recorded for the parent, seconds since 2000-01-01 UTC; 0 when there is none.
+    pub parent_timestamp: u32,
     /// Recorded paths to the parent: platform code and path.
     pub parent_paths: Vec<(String, String)>,
     /// Oddities that do not endanger the content.
     pub remarks: Vec<String>,
 }
 
-/// Reads the headers of a disk and its parents.
-pub fn disk_info(path: &Path, options: &ChainOptions) -> Result<DiskInfo, EngineError> {
-    let disk = open_disk_file(path, options)?;
+/// Reads the headers of a disk and its parents and, where wanted, looks into it. Of a disk whose chain cannot be opened the
+/// headers of the file itself are told, if they can be read.
+pub fn disk_info(path: &Path, options: &ChainOptions, depth: Depth) -> Result<DiskInfo, EngineError> {
+    let error = match open_disk_file(path, options) {
+        Ok(disk) => {
+            let (virtual_size, sector_size) = (ByteSize(disk.size()), disk.sector_size());
+            let layers = disk.layers().iter().map(layer).collect();
+            let contents = (depth == Depth::Contents).then(|| inspect(disk));
+            return Ok(DiskInfo { virtual_size, sector_size, layers, unreadable: None, contents });
+        }
+        Err(SourceError::Disk(error)) => error,
+        Err(error) => return Err(error.into()),
+    };
+    let how = OpenOptions { format: None, checksums: options.checksums, parent_time: options.parent_time };
+    let Some(leaf) = alone(&error).then(|| headers_with(&plain(path).ok()?, &how).ok()).flatten() else {
+        return Err(SourceError::Disk(error).into());
+    };
     Ok(DiskInfo {
-        virtual_size: ByteSize(disk.size()),
-        sector_size: disk.sector_size(),
-        layers: disk.layers().iter().map(layer).collect(),
+        virtual_size: ByteSize(leaf.virtual_size),
+        sector_size: leaf.sector_size,
+        layers: vec![layer(&leaf)],
+        unreadable: Some(error.to_string()),
+        contents: None,
     })
+}
+
+/// True when the fault lies in the chain, so that the headers of the file itself may still be read.
+fn alone(error: &DiskError) -> bool {
+    matches!(
+        error,
+        DiskError::Gate(_)
+            | DiskError::MissingParent { .. }
+            | DiskError::WrongParent { .. }
+            | DiskError::ParentChanged { .. }
+            | DiskError::Cycle { .. }
+            | DiskError::TooDeep { .. }
+    )
 }
 
 fn layer(layer: &hvm_formats::disk::Layer) -> DiskLayer {
@@ -76,12 +131,17 @@ fn layer(layer: &hvm_formats::disk::Layer) -> DiskLayer {
         file_size: ByteSize(layer.file_size),
         allocated: ByteSize(layer.allocated),
         block_size: layer.block_size,
+        sector_size: layer.sector_size,
+        physical_sector_size: layer.physical_sector_size,
         unique_id: layer.unique_id.clone(),
+        disk_id: layer.disk_id.clone(),
         creator: layer.creator.clone(),
         timestamp: layer.timestamp,
         geometry_size: layer.geometry_size.map(ByteSize),
         parent: parent.map(|parent| parent.name.clone()),
         parent_id: parent.map(|parent| parent.unique_id.clone()),
+        parent_other_id: parent.map(|parent| parent.other_id.clone()).filter(|id| !id.is_empty()),
+        parent_timestamp: parent.map_or(0, |parent| parent.timestamp),
         parent_paths: paths.iter().map(|locator| (locator.platform.clone(), locator.path.clone())).collect(),
         remarks: layer.remarks.clone(),
     }
@@ -93,32 +153,4 @@ pub fn disk_hash(path: &Path, options: &ChainOptions, observer: &dyn Observer) -
     let relay = Relay::new(observer, path.display().to_string());
     let watch = relay.watch();
     Ok(hvm_transfer::hash(disk, watch.progress, watch.cancel)?.to_string())
-}
-
-/// Copies a disk, its chain flattened, to a new file of another format; the BLAKE3 of its virtual content. A conversion
-/// that was cut off goes on when it is run again.
-pub fn disk_convert(
-    input: &Path,
-    output: &Path,
-    format: DiskFormat,
-    options: &ChainOptions,
-    observer: &dyn Observer,
-) -> Result<String, EngineError> {
-    let disk = open_disk_file(input, options)?;
-    let source = modified(&disk);
-    let relay = Relay::new(observer, input.display().to_string());
-    let id = blake3::hash(source.as_bytes());
-    let id = *id.as_bytes().first_chunk::<16>().expect("a BLAKE3 value has 32 bytes");
-    let job = CopyJob { disk, source: &source, target: output, format, id, manifest: None };
-    Ok(hvm_transfer::copy(&job, &relay.watch())?.manifest.content.to_string())
-}
-
-/// Names, lengths and times of the files of a chain, so that a cut conversion of a changed disk is begun anew.
-fn modified(disk: &SharedDisk) -> String {
-    let describe = |layer: &hvm_formats::disk::Layer| {
-        let time = std::fs::metadata(&layer.name).and_then(|metadata| metadata.modified()).ok();
-        let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
-        format!("{} {} {} {}\n", layer.name, layer.unique_id, layer.file_size, since.as_nanos())
-    };
-    disk.layers().iter().map(describe).collect()
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hvm_destinations::error::DestinationError;
 use hvm_formats::disk::DiskError;
+use hvm_formats::guestfs::UnusedError;
 use hvm_sources::error::SourceError;
 use hvm_transfer::TransferError;
 
@@ -22,6 +23,9 @@ pub enum EngineError {
     /// A disk could not be read.
     #[error("A virtual disk could not be read.")]
     Disk(#[from] DiskError),
+    /// The free space of a disk cannot be left out.
+    #[error("The free space cannot be left out, and nothing was written.")]
+    FreeSpace(#[from] UnusedError),
     /// A file of this computer.
     #[error("'{path}' could not be {action}.")]
     Io {
@@ -172,6 +176,7 @@ impl EngineError {
     /// What to do next, a command where there is one.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            EngineError::FreeSpace(error) => error.hint().to_owned(),
             EngineError::Locked { .. } => "wait until the other run has ended, or end it".to_owned(),
             EngineError::NoPlan { path } => {
                 format!("hvmigrate plan --from SOURCE --to DESTINATION --work '{}'", path.display())

@@ -26,17 +26,20 @@ mod verify;
 mod workdir;
 
 pub use assess::{Assessment, assess};
-pub use disk::{DiskInfo, DiskLayer, disk_convert, disk_hash, disk_info};
+pub use disk::{Depth, DiskInfo, DiskLayer, disk_hash, disk_info};
 pub use disks::{
-    DiskCheck, DiskComparison, DiskDifference, DiskExtent, DiskExtents, DiskFinding, DiskProof, DiskRange, DiskServer,
-    Listen, ManifestInfo, NewKey, Until, disk_check, disk_compare, disk_extents, disk_manifest, disk_serve,
-    disk_verify,
+    Conversion, DiskCheck, DiskComparison, DiskConversion, DiskDifference, DiskExtent, DiskExtents, DiskFinding,
+    DiskProof, DiskRange, DiskServer, LeftOut, Listen, ManifestInfo, NewKey, SpareRoom, Until, disk_check,
+    disk_compare, disk_convert, disk_extents, disk_manifest, disk_serve, disk_verify,
 };
 pub use disks::{KeptDisk, KeptFile, disk_keep_chain};
 pub use error::EngineError;
 pub use events::{Observer, Quiet};
 pub use finish::finish;
 pub use hvm_formats::disk::{Checksums, ParentTime};
+pub use hvm_formats::guestfs::{
+    DiskContents, FileSystem, FsKind, GuestSystem, PartitionContents, TableKind, UsedVolume,
+};
 pub use hvm_rules as rules;
 pub use hvm_sources::ChainOptions;
 pub use hvm_transfer::Stage;

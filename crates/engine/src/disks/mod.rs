@@ -4,6 +4,7 @@
 mod chain;
 mod check;
 mod compare;
+mod convert;
 mod extents;
 mod manifest;
 mod serve;
@@ -11,6 +12,7 @@ mod serve;
 pub use chain::{KeptDisk, KeptFile, disk_keep_chain};
 pub use check::{DiskCheck, DiskFinding, disk_check};
 pub use compare::{DiskComparison, DiskRange, disk_compare};
+pub use convert::{Conversion, DiskConversion, LeftOut, SpareRoom, disk_convert};
 pub use extents::{DiskExtent, DiskExtents, disk_extents};
 pub use hvm_transfer::Until;
 pub use hvm_transfer::nbd::Listen;
@@ -25,7 +27,7 @@ use hvm_formats::io::{LocalFile, SharedFile};
 use crate::error::EngineError;
 
 /// The file of a disk itself, beside the disk that was opened of it.
-fn plain(path: &Path) -> Result<SharedFile, EngineError> {
+pub(crate) fn plain(path: &Path) -> Result<SharedFile, EngineError> {
     let file = LocalFile::open(path, path.display().to_string()).map_err(EngineError::io("opened", path))?;
     Ok(Arc::new(file))
 }

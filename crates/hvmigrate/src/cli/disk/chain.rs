@@ -6,8 +6,7 @@ use hvm_engine::KeptDisk;
 use hvm_model::capabilities::DiskFormat;
 
 use super::DiskArgs;
-use crate::messages::{Exit, Failure};
-use crate::output;
+use crate::messages::Failure;
 use crate::progress::Progress;
 
 #[derive(clap::Args)]
@@ -38,16 +37,15 @@ impl ChainArgs {
 }
 
 /// Converts a chain and keeps its layers.
-pub(super) fn run(disk: &DiskArgs, target: &Path, format: DiskFormat, rate: Option<u64>) -> Result<Exit, Failure> {
+pub(super) fn run(disk: &DiskArgs, target: &Path, format: DiskFormat, rate: Option<u64>) -> Result<KeptDisk, Failure> {
     let progress = Progress::new();
     let kept = hvm_engine::disk_keep_chain((&disk.file, target), format, &disk.options(), rate, &progress);
     progress.end();
-    output::data(&text(&kept?))?;
-    Ok(Exit::Done)
+    Ok(kept?)
 }
 
 /// The hash of the leaf as for every conversion, then the parents.
-fn text(kept: &KeptDisk) -> String {
+pub(super) fn text(kept: &KeptDisk) -> String {
     let mut out = String::new();
     for (number, layer) in kept.layers.iter().enumerate() {
         out.push_str(&match (number, &layer.snapshot) {

@@ -1,0 +1,129 @@
+//! Writing a disk anew, in another format.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hvm_formats::disk::SharedDisk;
+use hvm_formats::guestfs::{UsedDisk, UsedVolume};
+use hvm_model::capabilities::DiskFormat;
+use hvm_sources::single::{ChainOptions, open_disk_file};
+use hvm_transfer::{CopyJob, Watch};
+use serde::Serialize;
+
+use crate::error::EngineError;
+use crate::events::{Observer, Relay};
+
+/// What becomes of the clusters that the guest's file systems mark as free.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SpareRoom {
+    /// They are copied like everything else: the copy is bit-exact.
+    #[default]
+    Copy,
+    /// They read as zeros in the copy; refused when a volume is in doubt.
+    LeaveOut,
+}
+
+/// How a disk is converted.
+#[derive(Debug, Clone)]
+pub struct Conversion {
+    /// Format of the new file.
+    pub format: DiskFormat,
+    /// What becomes of free space inside the volumes.
+    pub spare_room: SpareRoom,
+    /// Most bytes a second; none for no limit.
+    pub rate: Option<u64>,
+}
+
+/// What came of a conversion.
+#[derive(Debug, Clone, Serialize)]
+pub struct DiskConversion {
+    /// The new file.
+    pub output: PathBuf,
+    /// Its format.
+    pub format: DiskFormat,
+    /// Virtual size, bytes.
+    pub virtual_size: u64,
+    /// BLAKE3 of the virtual content of the new file, 64 hex digits.
+    pub content: Option<String>,
+    /// How the bytes were moved: `copied` when they were read and written.
+    pub way: &'static str,
+    /// Bytes read from the source by this run.
+    pub bytes_read: u64,
+    /// Bytes of content written by this run.
+    pub bytes_written: u64,
+    /// Virtual offset from which this run went on; 0 when it did everything.
+    pub resumed_from: u64,
+    /// Seconds that this run took.
+    pub seconds: f64,
+    /// The free space that was left out; none when everything was copied.
+    pub left_out: Option<LeftOut>,
+}
+
+/// Free space that was not copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Bytes that the volumes mark as free.
+    pub free: u64,
+    /// Those of them that the source stores and that were not copied.
+    pub bytes: u64,
+    /// Each volume.
+    pub volumes: Vec<UsedVolume>,
+}
+
+/// Copies a disk, its chain flattened, to a new file. A conversion that was cut off goes on when it is run again.
+pub fn disk_convert(
+    (input, output): (&Path, &Path),
+    how: &Conversion,
+    options: &ChainOptions,
+    observer: &dyn Observer,
+) -> Result<DiskConversion, EngineError> {
+    let disk = open_disk_file(input, options)?;
+    let mut source = modified(&disk);
+    let (disk, left_out) = match how.spare_room {
+        SpareRoom::Copy => (disk, None),
+        SpareRoom::LeaveOut => {
+            let used = UsedDisk::new(disk)?;
+            let left_out = LeftOut {
+                free: used.free_bytes(),
+                bytes: used.volumes().iter().map(|volume| volume.left_out).sum(),
+                volumes: used.volumes().to_vec(),
+            };
+            // An unfinished copy of the whole disk is no beginning of one without free space, nor the other way round.
+            source.push_str(&format!(
+                "without {} bytes of free space in {} ranges\n",
+                left_out.free,
+                used.free().len()
+            ));
+            (Arc::new(used) as SharedDisk, Some(left_out))
+        }
+    };
+    let id = blake3::hash(source.as_bytes());
+    let id = *id.as_bytes().first_chunk::<16>().expect("a BLAKE3 value has 32 bytes");
+    let relay = Relay::new(observer, input.display().to_string());
+    let watch = Watch { rate: how.rate, ..relay.watch() };
+    let virtual_size = disk.size();
+    let job = CopyJob { disk, source: &source, target: output, format: how.format, id, manifest: None };
+    let done = hvm_transfer::copy(&job, &watch)?;
+    Ok(DiskConversion {
+        output: output.to_owned(),
+        format: how.format,
+        virtual_size,
+        content: Some(done.manifest.content.to_string()),
+        way: "copied",
+        bytes_read: done.bytes_read,
+        bytes_written: done.bytes_written,
+        resumed_from: done.resumed_from,
+        seconds: done.seconds,
+        left_out,
+    })
+}
+
+/// Names, lengths and times of the files of a chain, so that a cut conversion of a changed disk is begun anew.
+fn modified(disk: &SharedDisk) -> String {
+    let describe = |layer: &hvm_formats::disk::Layer| {
+        let time = std::fs::metadata(&layer.name).and_then(|metadata| metadata.modified()).ok();
+        let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+        format!("{} {} {} {}\n", layer.name, layer.unique_id, layer.file_size, since.as_nanos())
+    };
+    disk.layers().iter().map(describe).collect()
+}
