@@ -1,5 +1,6 @@
 //! Which operating system a volume holds, by the files that every system of its kind has.
 
+mod cells;
 mod linux;
 mod windows;
 

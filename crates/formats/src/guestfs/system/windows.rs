@@ -1,13 +1,21 @@
 //! Windows, by its registry hives `SOFTWARE` and `SYSTEM` with their transaction logs.
 
+use super::cells::CellHive;
 use super::{GuestSystem, SystemKind};
 use crate::guestfs::ntfs::Ntfs;
-use crate::io::read_whole;
+use crate::io::{ReadAt, SharedFile, read_whole};
 use crate::regf::{Hive, HiveState, RegValue, RegValueKind, current_control_set};
 
-/// Windows keeps SOFTWARE far below; a larger one is not read into memory.
-const MAX_HIVE: u64 = 512 << 20;
+/// A larger hive is read cell by cell instead of whole, and a larger log is not used: a hive is held twice while its logs
+/// are replayed.
+const MAX_WHOLE: u64 = 8 << 20;
 const CONFIG: &str = r"Windows\System32\config";
+
+/// A hive, in memory or in its file.
+enum Registry {
+    Whole(Box<Hive>),
+    Cells(CellHive),
+}
 
 /// The system of this volume; `None` when there are no hives.
 pub(super) fn find(volume: &Ntfs) -> Option<GuestSystem> {
@@ -26,66 +34,105 @@ pub(super) fn find(volume: &Ntfs) -> Option<GuestSystem> {
 }
 
 /// A hive with its logs; why it cannot be read becomes a remark, that there is none does not.
-fn hive(volume: &Ntfs, name: &str, system: &mut GuestSystem) -> Option<Hive> {
+fn hive(volume: &Ntfs, name: &str, system: &mut GuestSystem) -> Option<Registry> {
     let path = format!("{CONFIG}\\{name}");
-    let bytes = match file(volume, &path) {
-        Ok(bytes) => bytes?,
-        Err(reason) => {
-            system.remarks.push(format!("The hive {path} could not be read: {reason}"));
-            return None;
-        }
+    let opened = file(volume, &path).and_then(|file| match file {
+        None => Ok(None),
+        Some(file) if file.len() > MAX_WHOLE => large(file, &path, system).map(Some),
+        Some(file) => whole(volume, &*file, (name, &path), system).map(Some),
+    });
+    opened.unwrap_or_else(|reason| {
+        system.remarks.push(format!("The hive {path} could not be read: {reason}"));
+        None
+    })
+}
+
+fn large(file: SharedFile, path: &str, system: &mut GuestSystem) -> Result<Registry, String> {
+    let len = file.len();
+    let hive = CellHive::open(file).map_err(|error| error.to_string())?;
+    if !hive.is_settled() {
+        system.remarks.push(format!(
+            "The hive {path} was being written to. Of its {len} bytes only what is needed was read, without its logs; values \
+             that were changed last may be old."
+        ));
+    }
+    Ok(Registry::Cells(hive))
+}
+
+fn whole(
+    volume: &Ntfs,
+    content: &dyn ReadAt,
+    (name, path): (&str, &str),
+    system: &mut GuestSystem,
+) -> Result<Registry, String> {
+    let bytes = read_whole(content, MAX_WHOLE).map_err(|error| error.to_string())?;
+    let log = |end: &&str| {
+        let content = file(volume, &format!("{path}{end}")).ok()??;
+        Some((format!("{name}{end}"), read_whole(&*content, MAX_WHOLE).ok()?))
     };
-    let logs: Vec<(String, Vec<u8>)> = [".LOG", ".LOG1", ".LOG2"]
-        .iter()
-        .filter_map(|end| Some((format!("{name}{end}"), file(volume, &format!("{path}{end}")).ok()??)))
-        .collect();
+    let logs: Vec<(String, Vec<u8>)> = [".LOG", ".LOG1", ".LOG2"].iter().filter_map(log).collect();
     let logs: Vec<(&str, &[u8])> = logs.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    match Hive::open(bytes, &logs, &path) {
-        Ok(hive) => {
-            if matches!(hive.state(), HiveState::Stale) {
-                system
-                    .remarks
-                    .push(format!("The hive {path} was being written to and no log fits; its values may be old."));
+    let hive = Hive::open(bytes, &logs, path).map_err(|error| error.to_string())?;
+    if matches!(hive.state(), HiveState::Stale) {
+        let text = format!("The hive {path} was being written to and no log fits; its values may be old.");
+        system.remarks.push(text);
+    }
+    Ok(Registry::Whole(Box::new(hive)))
+}
+
+fn file(volume: &Ntfs, path: &str) -> Result<Option<SharedFile>, String> {
+    let Some(entry) = volume.find(path).map_err(|error| error.to_string())? else { return Ok(None) };
+    volume.open_file(entry.reference, "").map(Some).map_err(|error| error.to_string())
+}
+
+impl Registry {
+    /// A text or number as text; `None` when there is none.
+    fn text(&self, key: &str, name: &str) -> Result<Option<String>, String> {
+        let text = |value: RegValue<'_>| match value.kind() {
+            RegValueKind::Dword => value.as_dword().map(|number| number.to_string()),
+            _ => value.as_string(),
+        };
+        match self {
+            Registry::Whole(hive) => {
+                hive.value(key, name).and_then(|value| value.map(text).transpose()).map_err(|error| error.to_string())
             }
-            Some(hive)
+            Registry::Cells(hive) => hive.text(key, name).map_err(|error| error.to_string()),
         }
-        Err(error) => {
-            system.remarks.push(format!("The hive {path} could not be read: {error}"));
-            None
+    }
+
+    /// Name of the control set that the system starts with.
+    fn control_set(&self) -> Result<String, String> {
+        match self {
+            Registry::Whole(hive) => current_control_set(hive).map_err(|error| error.to_string()),
+            Registry::Cells(_) => {
+                let number = self.text("Select", "Current")?.and_then(|number| number.parse::<u32>().ok());
+                let number = number.ok_or("The hive SYSTEM has no number 'Current' in \\Select.")?;
+                Ok(format!("ControlSet{number:03}"))
+            }
         }
     }
 }
 
-fn file(volume: &Ntfs, path: &str) -> Result<Option<Vec<u8>>, String> {
-    let Some(entry) = volume.find(path).map_err(|error| error.to_string())? else { return Ok(None) };
-    let content = volume.open_file(entry.reference, "").map_err(|error| error.to_string())?;
-    read_whole(&*content, MAX_HIVE).map(Some).map_err(|error| error.to_string())
-}
-
 /// Reads values of one hive and keeps what could not be read.
 struct Values<'h, 's> {
-    hive: &'h Hive,
+    hive: &'h Registry,
     remarks: &'s mut Vec<String>,
 }
 
 impl Values<'_, '_> {
     /// A text or number as text; empty when there is none.
     fn text(&mut self, key: &str, name: &str) -> String {
-        let text = |value: RegValue<'_>| match value.kind() {
-            RegValueKind::Dword => value.as_dword().map(|number| number.to_string()),
-            _ => value.as_string(),
-        };
-        match self.hive.value(key, name).and_then(|value| value.map(text).transpose()) {
+        match self.hive.text(key, name) {
             Ok(value) => value.unwrap_or_default(),
             Err(error) => {
-                self.remarks.push(error.to_string());
+                self.remarks.push(error);
                 String::new()
             }
         }
     }
 }
 
-fn of_software(hive: &Hive, system: &mut GuestSystem) {
+fn of_software(hive: &Registry, system: &mut GuestSystem) {
     let mut values = Values { hive, remarks: &mut system.remarks };
     let mut text = |name| values.text(r"Microsoft\Windows NT\CurrentVersion", name);
     system.name = text("ProductName");
@@ -105,11 +152,11 @@ fn of_software(hive: &Hive, system: &mut GuestSystem) {
     system.installation = text("InstallationType");
 }
 
-fn of_system(hive: &Hive, system: &mut GuestSystem) {
-    let set = match current_control_set(hive) {
+fn of_system(hive: &Registry, system: &mut GuestSystem) {
+    let set = match hive.control_set() {
         Ok(set) => set,
         Err(error) => {
-            system.remarks.push(error.to_string());
+            system.remarks.push(error);
             return;
         }
     };
