@@ -29,7 +29,7 @@ pub use assess::{Assessment, assess};
 pub use disk::{Depth, DiskInfo, DiskLayer, disk_hash, disk_info};
 pub use disks::{
     Conversion, DiskCheck, DiskComparison, DiskConversion, DiskDifference, DiskExtent, DiskExtents, DiskFinding,
-    DiskProof, DiskRange, DiskServer, LeftOut, Listen, ManifestInfo, NewKey, SpareRoom, Until, disk_check,
+    DiskProof, DiskRange, DiskServer, Durability, LeftOut, Listen, ManifestInfo, NewKey, SpareRoom, Until, disk_check,
     disk_compare, disk_convert, disk_extents, disk_manifest, disk_serve, disk_verify,
 };
 pub use disks::{KeptDisk, KeptFile, disk_keep_chain};

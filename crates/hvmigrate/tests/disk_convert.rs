@@ -86,7 +86,9 @@ fn free_space_of_ntfs_is_left_out_in_every_format() {
         ("vhdx", "copy.vhdx"),
         ("qcow2", "copy.qcow2"),
     ] {
+        let manifest = format!("{name}.json");
         let args = ["disk", "convert", "disk.raw", name, "--to", to, "--skip-free-space", "--format", "json"];
+        let args = [args.as_slice(), &["--manifest", &manifest]].concat();
         let done = json(&scene.expect(0, &args).stdout);
         assert_eq!((done["way"].as_str(), done["resumed_from"].as_u64()), (Some("copied"), Some(0)));
         let left = &done["left_out"];
@@ -99,6 +101,7 @@ fn free_space_of_ntfs_is_left_out_in_every_format() {
         let hash = scene.expect(0, &["disk", "hash", name]).stdout;
         assert!(hash.starts_with(contents.last().unwrap()), "{hash}");
         scene.expect(0, &["disk", "check", name]);
+        scene.expect(0, &["disk", "verify", name, &manifest]);
     }
     assert!(contents.iter().all(|content| *content == contents[0]));
     // Every file is there, and the space around the partition.

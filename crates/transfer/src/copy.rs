@@ -18,6 +18,7 @@ use crate::manifest::{FileManifest, LayerNote, MANIFEST_VERSION, Manifest};
 use crate::pipeline::{self, BLOCK, Block, UNIT, block_count, runs};
 use crate::progress::{Cancel, Progress, Stage};
 use crate::sidecar::{Piece, Sidecar};
+use crate::stream::stream_log_path;
 use crate::target;
 use crate::throttle::Throttle;
 use crate::verify::{Check, verify};
@@ -112,10 +113,7 @@ pub fn copy(job: &CopyJob<'_>, watch: &Watch<'_>) -> Result<CopyOutcome, Transfe
     if let Some(path) = job.manifest {
         manifest.save(path)?;
     }
-    std::fs::rename(&partial, job.target).map_err(TransferError::io("renamed into place", job.target))?;
-    sync_folder(job.target)?;
-    remove_if_there(&sidecar_path(job.target))?;
-    sync_folder(job.target)?;
+    publish(&partial, job.target)?;
     Ok(CopyOutcome {
         manifest,
         bytes_read: outcome.read,
@@ -125,11 +123,21 @@ pub fn copy(job: &CopyJob<'_>, watch: &Watch<'_>) -> Result<CopyOutcome, Transfe
     })
 }
 
+/// Gives a finished file its name, and removes the list of its blocks after that.
+pub(crate) fn publish(partial: &Path, target: &Path) -> Result<(), TransferError> {
+    std::fs::rename(partial, target).map_err(TransferError::io("renamed into place", target))?;
+    sync_folder(target)?;
+    remove_if_there(&sidecar_path(target))?;
+    remove_if_there(&stream_log_path(target))?;
+    sync_folder(target)
+}
+
+/// What one run did.
 #[derive(Default)]
-struct Outcome {
-    read: u64,
-    written: u64,
-    resumed_from: u64,
+pub(crate) struct Outcome {
+    pub(crate) read: u64,
+    pub(crate) written: u64,
+    pub(crate) resumed_from: u64,
 }
 
 fn adopt(job: &CopyJob<'_>, watch: &Watch<'_>, started: Instant) -> Result<CopyOutcome, TransferError> {
@@ -215,13 +223,15 @@ fn write_partial(
 fn begin(job: &CopyJob<'_>, partial: &Path) -> Result<(Sidecar, Box<dyn DiskWriter>), TransferError> {
     let path = sidecar_path(job.target);
     let disk = target::new_disk(&job.disk, job.format, job.id);
-    let key = key(job);
+    let key = key(job, "");
     if partial.exists()
         && let Some(sidecar) = Sidecar::open(&path, key, block_count(job.disk.size()))?
         && let Ok(writer) = target::writer(partial, &disk, sidecar.pieces())
     {
         return Ok((sidecar, writer));
     }
+    // A list of the other way of copying would be taken for one of the file that is begun now.
+    remove_if_there(&stream_log_path(job.target))?;
     remove_if_there(partial)?;
     let sidecar = Sidecar::create(&path, key)?;
     let writer = target::writer(partial, &disk, &[])?;
@@ -230,7 +240,8 @@ fn begin(job: &CopyJob<'_>, partial: &Path) -> Result<(Sidecar, Box<dyn DiskWrit
 }
 
 /// Everything that decides about the bytes of a copy, hashed: a list of finished blocks belongs to one key.
-fn key(job: &CopyJob<'_>) -> [u8; 32] {
+/// `way` sets apart the lists of different ways of copying.
+pub(crate) fn key(job: &CopyJob<'_>, way: &str) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     let mut add = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
@@ -239,6 +250,9 @@ fn key(job: &CopyJob<'_>) -> [u8; 32] {
     add(&job.disk.size().to_string());
     add(&job.format.to_string());
     add(&hex(&job.id));
+    if !way.is_empty() {
+        add(way);
+    }
     for layer in job.disk.layers() {
         add(&layer.name);
         add(&layer.unique_id);

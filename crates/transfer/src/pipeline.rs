@@ -139,13 +139,19 @@ fn block(content: &dyn Content, index: u64, mut buffer: Vec<u8>) -> Result<Ready
     buffer.resize(BLOCK as usize, 0);
     let bytes = &mut buffer[..len];
     content.read(offset, bytes)?;
+    let mask = mask_of(bytes);
+    Ok(Ready { digest: block_value(total, offset, bytes), mask, read: len as u64, buffer })
+}
+
+/// Bit i is set when unit i of a block holds a byte that is not zero.
+pub(crate) fn mask_of(bytes: &[u8]) -> u16 {
     let mut mask = 0;
     for (i, unit) in bytes.chunks(UNIT).enumerate() {
         if ZEROS[..unit.len()] != *unit {
             mask |= 1 << i;
         }
     }
-    Ok(Ready { digest: block_value(total, offset, bytes), mask, read: len as u64, buffer })
+    mask
 }
 
 /// The runs of set bits of a mask, as (first unit, number of units).

@@ -30,13 +30,21 @@ pub(crate) fn new_disk(disk: &SharedDisk, format: DiskFormat, id: [u8; 16]) -> N
 
 /// Opens `path` for writing behind the pieces that are in it already.
 pub(crate) fn writer(path: &Path, disk: &NewDisk, pieces: &[Piece]) -> Result<Box<dyn DiskWriter>, TransferError> {
+    writer_behind(path, disk, (0..).zip(pieces.iter().map(|piece| piece.mask)))
+}
+
+/// Opens `path` for writing behind the blocks (number and mask, in order) that are in it already.
+pub(crate) fn writer_behind(
+    path: &Path,
+    disk: &NewDisk,
+    blocks: impl Iterator<Item = (u64, u16)>,
+) -> Result<Box<dyn DiskWriter>, TransferError> {
     let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(pieces.is_empty());
+    // With no blocks the writer empties the file itself.
+    options.read(true).write(true).create(true).truncate(false);
     let file = options.open(path).map_err(TransferError::io("opened for writing", path))?;
-    let mut written = pieces.iter().enumerate().flat_map(|(index, piece)| {
-        runs(piece.mask)
-            .flat_map(|(first, count)| first..first + count)
-            .map(move |unit| index as u64 * BLOCK + (unit * UNIT) as u64)
+    let mut written = blocks.flat_map(|(block, mask)| {
+        runs(mask).flat_map(|(first, count)| first..first + count).map(move |unit| block * BLOCK + (unit * UNIT) as u64)
     });
     write::resume_with(file, disk, &mut written).map_err(failed(path))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use hvm_engine::{Conversion, DiskConversion, LeftOut, SpareRoom, UsedVolume};
+use hvm_engine::{Conversion, DiskConversion, Durability, LeftOut, SpareRoom, UsedVolume};
 use hvm_model::capabilities::DiskFormat;
 use hvm_model::names::ByteSize;
 
@@ -30,6 +30,12 @@ pub(super) struct Args {
     /// Most bytes a second, such as 50M or 1G (powers of 1024)
     #[arg(long, value_name = "RATE", value_parser = rate)]
     limit: Option<u64>,
+    /// Makes a manifest in the same run: the hashes of the content and of the new file, to check it later and elsewhere
+    #[arg(long, value_name = "FILE", conflicts_with = "keep_chain")]
+    manifest: Option<PathBuf>,
+    /// Flushes all along, so that an unfinished conversion goes on after a loss of power too, not only after a kill
+    #[arg(long, conflicts_with = "keep_chain")]
+    sync: bool,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -90,7 +96,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::failed(message).hint("give another name, or move the file away"));
     }
     let spare_room = if args.skip_free_space { SpareRoom::LeaveOut } else { SpareRoom::Copy };
-    let how = Conversion { format, spare_room, rate: args.limit };
+    let durability = if args.sync { Durability::PowerLoss } else { Durability::Kill };
+    let how = Conversion { format, spare_room, rate: args.limit, durability, manifest: args.manifest.clone() };
     let progress = Progress::new();
     let done = hvm_engine::disk_convert((&args.disk.file, &args.output), &how, &args.disk.options(), &progress);
     progress.end();

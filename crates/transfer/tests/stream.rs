@@ -1,0 +1,198 @@
+#![allow(clippy::unwrap_used, missing_docs)]
+//! Conversions without hashes: every format, cut off at every read, taken up again, and mixed with hashed copies.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hvm_formats::disk::{self, DiskError, Extent, ExtentKind, Layer, NoParents, SharedDisk, VirtualDisk};
+use hvm_formats::io::LocalFile;
+use hvm_model::capabilities::DiskFormat;
+use hvm_transfer::{
+    Cancel, CopyJob, Durability, Silent, StreamOutcome, TransferError, Watch, copy, hash, partial_path, stream,
+    stream_log_path,
+};
+
+const MIB: usize = 1 << 20;
+const SIZE: usize = 13 * MIB + 5 * 512;
+const FORMATS: [(DiskFormat, disk::Format); 7] = [
+    (DiskFormat::Raw, disk::Format::Raw),
+    (DiskFormat::Vhd, disk::Format::Vhd),
+    (DiskFormat::VhdFixed, disk::Format::Vhd),
+    (DiskFormat::Vhdx, disk::Format::Vhdx),
+    (DiskFormat::VhdxFixed, disk::Format::Vhdx),
+    (DiskFormat::Qcow2, disk::Format::Qcow2),
+    (DiskFormat::Qcow2Zstd, disk::Format::Qcow2),
+];
+
+/// A disk in memory whose runs of zeros begin and end anywhere, and of which one read may fail.
+struct Sample {
+    bytes: Vec<u8>,
+    data: Vec<(usize, usize)>,
+    layers: Vec<Layer>,
+    reads: AtomicU64,
+    fails_at: u64,
+}
+
+impl Sample {
+    fn new(fails_at: u64) -> Self {
+        let data = [(0, 700), (90_112, 70_000), (MIB - 512, 1024), (3 * MIB + 512, 200_000), (5 * MIB, 2 * MIB)];
+        let data = [data.as_slice(), &[(9 * MIB + 4096, 512), (12 * MIB, MIB), (SIZE - 512, 512)]].concat();
+        let (mut bytes, mut state) = (vec![0; SIZE], 99u64);
+        for (start, len) in &data {
+            for byte in &mut bytes[*start..start + len] {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                *byte = (state >> 33) as u8;
+            }
+        }
+        // A unit of zeros inside a run that is said to hold data.
+        bytes[6 * MIB..6 * MIB + 131_072].fill(0);
+        let file = Arc::new(hvm_formats::io::MemoryFile::new("sample.raw", vec![0; SIZE]));
+        let layers = disk::open_as(file, &NoParents, disk::Format::Raw).unwrap().layers().to_vec();
+        Sample { bytes, data, layers, reads: AtomicU64::new(0), fails_at }
+    }
+}
+
+impl VirtualDisk for Sample {
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+    fn sector_size(&self) -> u32 {
+        512
+    }
+    fn extent(&self, offset: u64) -> Result<Extent, DiskError> {
+        let at = offset as usize;
+        let inside = self.data.iter().find(|(start, len)| at >= *start && at < start + len);
+        let next = self.data.iter().map(|(start, _)| *start).find(|start| *start > at).unwrap_or(SIZE);
+        let (kind, end) = match inside {
+            Some((start, len)) => (ExtentKind::Data, start + len),
+            None => (ExtentKind::Zero, next),
+        };
+        Ok(Extent { kind, start: offset, len: (end - at) as u64 })
+    }
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
+        if self.reads.fetch_add(1, Ordering::Relaxed) == self.fails_at {
+            let (file, len) = ("sample.raw".to_owned(), buf.len() as u64);
+            return Err(DiskError::Read { file, offset, len, source: std::io::Error::other("bad sector") });
+        }
+        buf.copy_from_slice(&self.bytes[offset as usize..][..buf.len()]);
+        Ok(())
+    }
+    fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+}
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Place(tempfile::tempdir().unwrap())
+    }
+    fn target(&self) -> PathBuf {
+        self.0.path().join("disk of Jürgen & 社.bin")
+    }
+    fn names(&self) -> usize {
+        std::fs::read_dir(self.0.path()).unwrap().count()
+    }
+    fn stream(&self, disk: Sample, format: DiskFormat, durability: Durability) -> Result<StreamOutcome, TransferError> {
+        let (cancel, target) = (Cancel::new(), self.target());
+        stream(&job(Arc::new(disk), format, &target), durability, &silent(&cancel))
+    }
+}
+
+fn job(disk: SharedDisk, format: DiskFormat, target: &Path) -> CopyJob<'_> {
+    CopyJob { disk, source: "fingerprint", target, format, id: [9; 16], manifest: None }
+}
+
+fn silent(cancel: &Cancel) -> Watch<'_> {
+    Watch { progress: &Silent, cancel, rate: None }
+}
+
+fn content(path: &Path, format: disk::Format) -> Vec<u8> {
+    let file = Arc::new(LocalFile::open(path, "copy").unwrap());
+    let copy = disk::open_as(file, &NoParents, format).unwrap();
+    let mut bytes = vec![0; copy.size() as usize];
+    copy.read_at(0, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn the_file_is_byte_for_byte_that_of_a_hashed_copy() {
+    for (format, _) in FORMATS {
+        let (plain, hashed) = (Place::new(), Place::new());
+        let outcome = plain.stream(Sample::new(u64::MAX), format, Durability::Kill).unwrap();
+        let (cancel, target) = (Cancel::new(), hashed.target());
+        let manifest = target.with_extension("json");
+        let mut copied = job(Arc::new(Sample::new(u64::MAX)), format, &target);
+        copied.manifest = Some(&manifest);
+        let copied = copy(&copied, &silent(&cancel)).unwrap();
+        assert!(std::fs::read(plain.target()).unwrap() == std::fs::read(&target).unwrap(), "{format}");
+        assert_eq!(outcome.bytes_written, copied.bytes_written, "{format}");
+        assert_eq!(plain.names(), 1, "{format}");
+    }
+}
+
+#[test]
+fn cut_off_at_any_read_it_goes_on_to_the_same_file() {
+    let expected = Sample::new(u64::MAX).bytes;
+    for (format, kind) in FORMATS {
+        let undisturbed = Place::new();
+        undisturbed.stream(Sample::new(u64::MAX), format, Durability::Kill).unwrap();
+        let whole = std::fs::read(undisturbed.target()).unwrap();
+        for durability in [Durability::Kill, Durability::PowerLoss] {
+            let (place, mut from, mut runs) = (Place::new(), 0, 0);
+            // The first read of each run succeeds, so that each gets one block further.
+            let outcome = loop {
+                match place.stream(Sample::new(1), format, durability) {
+                    Ok(outcome) => break outcome,
+                    Err(error) => {
+                        assert!(error.to_string().contains("bad sector"), "{error}");
+                        assert!(!place.target().exists() && partial_path(&place.target()).exists());
+                        assert!(stream_log_path(&place.target()).exists());
+                    }
+                }
+                runs += 1;
+                assert!(runs < 30, "{format}: no way forward");
+            };
+            assert!(runs > 3 && outcome.resumed_from > from, "{format} {runs}");
+            from = outcome.resumed_from;
+            assert!(from > 8 << 20, "{from}");
+            assert!(std::fs::read(place.target()).unwrap() == whole, "{format}");
+            assert!(content(&place.target(), kind) == expected, "{format}");
+            assert_eq!(place.names(), 1);
+        }
+    }
+}
+
+#[test]
+fn one_way_never_goes_on_with_a_file_of_the_other() {
+    let place = Place::new();
+    let (cancel, target) = (Cancel::new(), place.target());
+    let hashed = |fails_at| copy(&job(Arc::new(Sample::new(fails_at)), DiskFormat::Qcow2, &target), &silent(&cancel));
+    place.stream(Sample::new(4), DiskFormat::Qcow2, Durability::Kill).unwrap_err();
+    hashed(4).unwrap_err();
+    assert!(!stream_log_path(&target).exists());
+    let outcome = place.stream(Sample::new(u64::MAX), DiskFormat::Qcow2, Durability::Kill).unwrap();
+    assert_eq!((outcome.resumed_from, place.names()), (0, 1));
+    assert!(content(&target, disk::Format::Qcow2) == Sample::new(u64::MAX).bytes);
+    let error = place.stream(Sample::new(u64::MAX), DiskFormat::Qcow2, Durability::Kill).unwrap_err();
+    assert!(error.to_string().contains("exists already"), "{error}");
+}
+
+#[test]
+fn a_stopped_run_says_so_and_zeros_are_never_read() {
+    let (place, cancel) = (Place::new(), Cancel::new());
+    cancel.cancel();
+    let disk = Arc::new(Sample::new(u64::MAX));
+    let target = place.target();
+    let stopped = stream(&job(disk.clone(), DiskFormat::Raw, &target), Durability::Kill, &silent(&cancel));
+    assert!(matches!(stopped, Err(TransferError::Cancelled)));
+    let cancel = Cancel::new();
+    let outcome = stream(&job(disk.clone(), DiskFormat::Raw, &target), Durability::Kill, &silent(&cancel)).unwrap();
+    // Of 14 blocks, 2, 4, 7, 8, 10 and 11 hold nothing.
+    assert_eq!((disk.reads.load(Ordering::Relaxed), outcome.bytes_read), (8, 7 * MIB as u64 + 5 * 512));
+    let read_back = disk::open_as(Arc::new(LocalFile::open(&target, "copy").unwrap()), &NoParents, disk::Format::Raw);
+    let digest = hash(read_back.unwrap(), &Silent, &cancel).unwrap();
+    assert_eq!(digest.to_string(), blake3::hash(&disk.bytes).to_hex().to_string());
+}
