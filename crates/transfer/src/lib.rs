@@ -16,6 +16,7 @@ mod manifest;
 pub mod nbd;
 mod pipeline;
 mod progress;
+mod records;
 mod sidecar;
 mod signing;
 mod stream;

@@ -13,8 +13,8 @@ use hvm_formats::disk::{ExtentKind, SharedDisk};
 use crate::copy::{CopyJob, Outcome, Watch, key, partial_path, publish, sidecar_path};
 use crate::error::TransferError;
 use crate::io::{beside, remove_if_there, sync_folder};
-use crate::pipeline::{BLOCK, UNIT, mask_of, runs};
-use crate::progress::Stage;
+use crate::pipeline::{BLOCK, UNIT, block_count, mask_of, runs};
+use crate::progress::{Cancel, Stage};
 use crate::streamlog::{Entry, StreamLog, boot_id};
 use crate::target;
 use crate::throttle::Throttle;
@@ -65,8 +65,8 @@ pub fn stream(job: &CopyJob<'_>, durability: Durability, watch: &Watch<'_>) -> R
     let durability = if boot_id().is_none() { Durability::PowerLoss } else { durability };
     let partial = partial_path(job.target);
     let (log, writer, from) = begin(job, durability, &partial)?;
-    let run = Run::new(job, watch, Sink { writer, log, durability, partial: &partial, from });
-    let (outcome, writer) = run.whole(from)?;
+    let sink = Sink { writer, log, durability, partial: &partial };
+    let (outcome, writer) = move_all(&job.disk, from, sink, watch)?;
     writer.finish().map_err(target::failed(&partial))?;
     watch.progress.finished();
     publish(&partial, job.target)?;
@@ -87,7 +87,7 @@ fn begin(job: &CopyJob<'_>, durability: Durability, partial: &Path) -> Result<Be
     let key = key(job, boot.as_deref().unwrap_or("stream"));
     let disk = target::new_disk(&job.disk, job.format, job.id);
     if partial.exists()
-        && let Some((log, entries)) = StreamLog::open(&path, key)?
+        && let Some((log, entries)) = StreamLog::open(&path, key, block_count(job.disk.size()))?
         && let Ok(writer) = target::writer_behind(partial, &disk, entries.iter().map(|entry| (entry.block, entry.mask)))
     {
         let from = entries.last().map_or(0, |entry| (entry.block + 1) * BLOCK).min(job.disk.size());
@@ -108,23 +108,18 @@ struct Sink<'a> {
     log: StreamLog,
     durability: Durability,
     partial: &'a Path,
-    from: u64,
 }
 
 /// What the workers share.
-struct Run<'a> {
+struct Workers<'a> {
     disk: &'a SharedDisk,
-    watch: Shared<'a>,
+    cancel: &'a Cancel,
     cursor: Mutex<Cursor>,
     ordered: Mutex<Ordered<'a>>,
+    /// Signalled when a block was written or a worker ended.
     turn: Condvar,
+    /// Virtual offset up to which blocks were given out.
     passed: AtomicU64,
-}
-
-/// The part of a [`Watch`] that other threads may see.
-struct Shared<'a> {
-    cancel: &'a crate::progress::Cancel,
-    progress: &'a dyn crate::progress::Progress,
 }
 
 /// Which block comes next.
@@ -151,115 +146,104 @@ struct Ordered<'a> {
     since: u64,
     noted: Instant,
     error: Option<TransferError>,
-    workers: usize,
+    /// Workers that have not ended.
+    left: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<'a> Run<'a> {
-    fn new(job: &'a CopyJob<'_>, watch: &Watch<'a>, sink: Sink<'a>) -> Self {
-        let from = sink.from;
-        let ordered = Ordered {
-            sink,
-            turn: 0,
-            outcome: Outcome { resumed_from: from, ..Outcome::default() },
-            throttle: Throttle::new(watch.rate),
-            since: 0,
-            noted: Instant::now(),
-            error: None,
-            workers: 0,
-        };
-        Run {
-            disk: &job.disk,
-            watch: Shared { cancel: watch.cancel, progress: watch.progress },
-            cursor: Mutex::new(Cursor { offset: from, ticket: 0, data_until: from }),
-            ordered: Mutex::new(ordered),
-            turn: Condvar::new(),
-            passed: AtomicU64::new(from),
+/// Moves everything from the offset `from` on; tells the progress on this thread.
+fn move_all(
+    disk: &SharedDisk,
+    from: u64,
+    sink: Sink<'_>,
+    watch: &Watch<'_>,
+) -> Result<(Outcome, Box<dyn DiskWriter>), TransferError> {
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get()).min(MOST_WORKERS);
+    let ordered = Ordered {
+        sink,
+        turn: 0,
+        outcome: Outcome { resumed_from: from, ..Outcome::default() },
+        throttle: Throttle::new(watch.rate),
+        since: 0,
+        noted: Instant::now(),
+        error: None,
+        left: threads,
+    };
+    let workers = Workers {
+        disk,
+        cancel: watch.cancel,
+        cursor: Mutex::new(Cursor { offset: from, ticket: 0, data_until: from }),
+        ordered: Mutex::new(ordered),
+        turn: Condvar::new(),
+        passed: AtomicU64::new(from),
+    };
+    watch.progress.started(Stage::Copying, disk.size());
+    let mut told = 0;
+    let mut tell = || {
+        let passed = workers.passed.load(Ordering::Relaxed);
+        watch.progress.advanced(passed - told);
+        told = passed;
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| workers.run());
         }
-    }
-
-    /// Moves everything; tells the progress on this thread.
-    fn whole(self, from: u64) -> Result<(Outcome, Box<dyn DiskWriter>), TransferError> {
-        let progress = self.watch.progress;
-        progress.started(Stage::Copying, self.disk.size());
-        let threads = std::thread::available_parallelism().map_or(2, |n| n.get()).min(MOST_WORKERS);
-        lock(&self.ordered).workers = threads;
-        let work = Workers { disk: self.disk, cancel: self.watch.cancel, cursor: &self.cursor, passed: &self.passed };
-        let mut told = 0;
-        progress.advanced(from);
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                let (work, ordered, turn) = (&work, &self.ordered, &self.turn);
-                scope.spawn(move || work.run(ordered, turn));
-            }
-            let mut ordered = lock(&self.ordered);
-            while ordered.workers > 0 {
-                ordered = self.turn.wait_timeout(ordered, TICK).unwrap_or_else(PoisonError::into_inner).0;
-                let passed = self.passed.load(Ordering::Relaxed) - from;
-                progress.advanced(passed - told);
-                told = passed;
-            }
-        });
-        progress.advanced(self.passed.load(Ordering::Relaxed) - from - told);
-        let mut ordered = self.ordered.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let noted = ordered.note();
-        match ordered.error {
-            Some(error) => Err(error),
-            None => noted.map(|()| (ordered.outcome, ordered.sink.writer)),
+        let mut ordered = lock(&workers.ordered);
+        while ordered.left > 0 {
+            tell();
+            ordered = workers.turn.wait_timeout(ordered, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
+    });
+    tell();
+    let mut ordered = workers.ordered.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // Keeps what was written for the next run; the error that ended this one is the one to tell.
+    let noted = ordered.note();
+    match ordered.error {
+        Some(error) => Err(error),
+        None => noted.map(|()| (ordered.outcome, ordered.sink.writer)),
     }
-}
-
-/// What a worker needs besides the ordered part.
-struct Workers<'a> {
-    disk: &'a SharedDisk,
-    cancel: &'a crate::progress::Cancel,
-    cursor: &'a Mutex<Cursor>,
-    passed: &'a AtomicU64,
 }
 
 impl Workers<'_> {
-    fn run(&self, ordered: &Mutex<Ordered<'_>>, turn: &Condvar) {
-        let mut buffer = vec![0; BLOCK as usize];
-        let result = loop {
-            let item = match self.next() {
-                Ok(Some(item)) => item,
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            };
-            let bytes = &mut buffer[..item.len];
-            // A block that cannot be read still takes its turn: the ones behind it wait for it.
-            let read = self.disk.read_at(item.offset, bytes).map(|()| mask_of(bytes));
-            let mut ordered = lock(ordered);
-            while ordered.turn != item.ticket && ordered.error.is_none() {
-                ordered = turn.wait(ordered).unwrap_or_else(PoisonError::into_inner);
-            }
-            if ordered.error.is_some() {
-                break Ok(());
-            }
-            let written = read.map_err(TransferError::from).and_then(|mask| ordered.write(&item, bytes, mask));
-            if let Err(error) = written {
-                break Err(error);
-            }
-            ordered.turn += 1;
-            drop(ordered);
-            turn.notify_all();
-        };
-        let mut ordered = lock(ordered);
+    fn run(&self) {
+        let result = self.work();
+        let mut ordered = lock(&self.ordered);
         if let Err(error) = result {
             ordered.error.get_or_insert(error);
         }
-        ordered.workers -= 1;
+        ordered.left -= 1;
         drop(ordered);
-        turn.notify_all();
+        self.turn.notify_all();
+    }
+
+    /// Moves one block after the other, until there is none or somebody failed.
+    fn work(&self) -> Result<(), TransferError> {
+        let mut buffer = vec![0; BLOCK as usize];
+        while let Some(item) = self.next()? {
+            let bytes = &mut buffer[..item.len];
+            // A block that cannot be read still waits for its turn, so that all before it are written.
+            let read = self.disk.read_at(item.offset, bytes).map(|()| mask_of(bytes));
+            let mut ordered = lock(&self.ordered);
+            while ordered.turn != item.ticket && ordered.error.is_none() {
+                ordered = self.turn.wait(ordered).unwrap_or_else(PoisonError::into_inner);
+            }
+            if ordered.error.is_some() {
+                break;
+            }
+            ordered.write(&item, bytes, read?)?;
+            ordered.turn += 1;
+            drop(ordered);
+            self.turn.notify_all();
+        }
+        Ok(())
     }
 
     /// The next block that may hold data; none at the end.
     fn next(&self) -> Result<Option<Item>, TransferError> {
-        let mut cursor = lock(self.cursor);
+        let mut cursor = lock(&self.cursor);
         let size = self.disk.size();
         while cursor.offset < size {
             if self.cancel.is_cancelled() {
