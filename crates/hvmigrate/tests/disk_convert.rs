@@ -168,6 +168,35 @@ fn a_limit_slows_the_copy() {
 }
 
 #[test]
+fn a_killed_conversion_goes_on() {
+    let scene = Scene::new();
+    let mut bytes = noise(5, 24 << 20);
+    bytes[9 << 20..13 << 20].fill(0);
+    fs::write(scene.dir.join("disk.raw"), &bytes).unwrap();
+    for (to, more) in [("raw", None), ("vhdx", Some("--sync")), ("qcow2", None)] {
+        let name = format!("copy.{to}");
+        let (partial, list) = (format!(".{name}.partial"), format!(".{name}.partial.written"));
+        let mut slow = vec!["disk", "convert", "disk.raw", &name, "--to", to];
+        slow.extend(more);
+        let mut child = scene.command(&[slow.as_slice(), &["--limit", "4M"]].concat()).spawn().unwrap();
+        // The list begins with a header of 48 bytes and grows every two seconds.
+        let noted = || fs::metadata(scene.dir.join(&list)).map_or(0, |metadata| metadata.len()) > 48;
+        while !noted() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before anything was noted");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!scene.dir.join(&name).exists() && scene.dir.join(&partial).exists(), "{to}");
+        let done = json(&scene.expect(0, &[slow.as_slice(), &["--format", "json"]].concat()).stdout);
+        assert!(done["resumed_from"].as_u64().unwrap() >= MIB, "{done}");
+        scene.expect(0, &["disk", "compare", "disk.raw", &name]);
+        assert!(!scene.dir.join(&partial).exists() && !scene.dir.join(&list).exists());
+        assert!(fs::read(scene.dir.join("disk.raw")).unwrap() == bytes, "the source was changed");
+    }
+}
+
+#[test]
 fn headers_are_told_although_a_parent_is_missing() {
     let scene = Scene::new();
     scene.sample(hvm_testkit::sample::Variant::Default);
