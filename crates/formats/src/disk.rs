@@ -7,6 +7,7 @@ pub mod child;
 mod error;
 pub(crate) mod fields;
 mod open;
+mod stored;
 pub mod write;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use error::DiskError;
 pub use open::{Checksums, Format, OpenOptions, ParentTime, detect, headers, headers_with, open, open_as, open_with};
 pub(crate) use open::{check_range, read};
+pub use stored::{Stored, StoredRun};
 
 use crate::io::SharedFile;
 
@@ -48,6 +50,16 @@ pub trait VirtualDisk: Send + Sync {
     fn read_from_layer(&self, layer: usize, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
         no_layer(self, layer)?;
         self.read_at(offset, buf)
+    }
+    /// Where the run from `offset`, which lies inside the disk, is stored as it is, for at most `max` bytes.
+    fn stored(&self, offset: u64, max: u64) -> Result<StoredRun, DiskError> {
+        let _ = offset;
+        Ok(StoredRun { place: None, len: max })
+    }
+    /// The file of the layer with that number; `None` where [`VirtualDisk::stored`] never names it.
+    fn file(&self, layer: usize) -> Option<SharedFile> {
+        let _ = layer;
+        None
     }
 }
 

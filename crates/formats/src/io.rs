@@ -23,6 +23,12 @@ pub trait ReadAt: Send + Sync {
         let _ = offset;
         (true, self.len())
     }
+    /// The open file where the bytes are those of a file of this computer from its start to its end: for the kernel, which can
+    /// let two files share their extents. It is open for reading only.
+    #[cfg(unix)]
+    fn handle(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// A shared, read-only file of the source.
@@ -70,6 +76,11 @@ impl ReadAt for LocalFile {
 
     fn len(&self) -> u64 {
         self.len
+    }
+
+    #[cfg(unix)]
+    fn handle(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        Some(std::os::fd::AsFd::as_fd(&self.file))
     }
 
     #[cfg(unix)]

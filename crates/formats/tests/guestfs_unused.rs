@@ -64,6 +64,7 @@ fn compare(used: &UsedDisk, before: &[u8], free: &dyn Fn(usize) -> bool) -> Vec<
         at += len;
     }
     assert!(zeros >= used.free_bytes());
+    check_places(used, &after);
     for number in noise(9, 4000).as_chunks::<8>().0 {
         let number = u64::from_le_bytes(*number);
         let start = number % used.size();
@@ -74,6 +75,22 @@ fn compare(used: &UsedDisk, before: &[u8], free: &dyn Fn(usize) -> bool) -> Vec<
     }
     assert!(used.layers()[0].remarks.iter().any(|remark| remark.starts_with("Free space is left out: ")));
     after
+}
+
+/// What is in use lies in the file where the disk says, and nothing else has a place; the file is raw.
+fn check_places(used: &UsedDisk, after: &[u8]) {
+    let (file, mut at, mut placed) = (used.file(0).unwrap(), 0, 0);
+    while at < used.size() {
+        let run = used.stored(at, used.size() - at).unwrap();
+        if let Some(place) = run.place {
+            let mut bytes = vec![0; run.len as usize];
+            file.read_exact_at(&mut bytes, place.at).unwrap();
+            assert!(bytes == after[at as usize..(at + run.len) as usize], "{run:?} at {at}");
+            placed += run.len;
+        }
+        at += run.len;
+    }
+    assert_eq!(placed + used.free_bytes(), used.size());
 }
 
 /// Puts a volume on a disk of its own with a GPT, between sectors that hold something.

@@ -5,7 +5,7 @@
 mod disk_support;
 mod oracle_support;
 
-use disk_support::{content, extents, memory, qemu_compare};
+use disk_support::{content, data_bytes, extents, memory, placed, qemu_compare};
 use hvm_formats::disk::{NoParents, open};
 use hvm_testkit::qcow2::{ClusterKind, Qcow2Spec};
 use hvm_testkit::vhdx::Dice;
@@ -47,7 +47,10 @@ fn one_file(seed: u64, counts: &mut Counts) -> (u64, Option<String>) {
         Err(error) => return (1, Some(error.to_string())),
     };
     let found = content(&*disk);
-    extents(&*disk, &found);
+    let (data, placed) = (data_bytes(&extents(&*disk, &found)), placed(&*disk, &found));
+    let packed = spec.kinds.contains(&ClusterKind::Packed);
+    assert!(placed == data || (packed && placed < data), "{placed} of {data}");
+    assert!(placed == 0 || spec.kinds.contains(&ClusterKind::Plain), "packed clusters have no place");
     (1, (found != bytes).then(|| "not the model".to_owned()))
 }
 

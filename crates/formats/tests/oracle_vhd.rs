@@ -6,7 +6,7 @@
 mod disk_support;
 mod oracle_support;
 
-use disk_support::{Files, content, extents};
+use disk_support::{Files, content, data_bytes, extents, placed};
 use hvm_formats::disk::open;
 use hvm_formats::io::SharedFile;
 use hvm_testkit::vhd::{
@@ -131,7 +131,7 @@ fn one_chain(seed: u64, counts: &mut Counts) -> (u64, Option<String>) {
         Err(error) => return (depth + 1, Some(error.to_string())),
     };
     let found = content(&*disk);
-    extents(&*disk, &found);
+    assert_eq!(placed(&*disk, &found), data_bytes(&extents(&*disk, &found)), "all data have a place");
     let wrong = if found != model.to_vec() {
         Some("not the model")
     } else if found != reference::read_files(images).unwrap() {

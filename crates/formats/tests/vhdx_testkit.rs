@@ -6,7 +6,7 @@ mod disk_support;
 mod oracle_support;
 mod vhdx_support;
 
-use disk_support::{content, extents};
+use disk_support::{content, data_bytes, extents, placed};
 use hvm_formats::disk::{DiskError, LayerFormat, NoParents, VirtualDisk, headers, open};
 use hvm_formats::vhdx::VhdxError;
 use hvm_testkit::vhdx::{
@@ -83,7 +83,9 @@ fn one_chain(seed: u64, counts: &mut Counts) -> (u64, Option<String>) {
         Err(error) => return (depth + 1, Some(error.to_string())),
     };
     let found = content(&*disk);
-    extents(&*disk, &found);
+    let (data, placed) = (data_bytes(&extents(&*disk, &found)), placed(&*disk, &found));
+    assert!(placed <= data, "{placed} of {data}");
+    counts.add(if placed == data { "all data have a place" } else { "some data only in the log" });
     check_layers(&*disk, sector, seed);
     let wrong = if found != expected {
         Some("not the model")

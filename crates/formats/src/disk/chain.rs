@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{
     DiskError, Extent, ExtentKind, Holding, Layer, LayerRun, MAX_LAYERS, OpenOptions, ParentGate, ParentRequest,
-    ParentTime, VirtualDisk, check_range,
+    ParentTime, Stored, StoredRun, VirtualDisk, check_range,
 };
 use crate::io::SharedFile;
 
@@ -56,6 +56,9 @@ pub(crate) trait ChainLayer: Send + Sync + Sized {
     fn presence(&self, offset: u64, max: u64) -> Result<(Presence, u64), DiskError>;
     /// Reads bytes at an offset that [`Self::place`] gave.
     fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), DiskError>;
+    /// Whether [`Self::read`] gives the bytes of the file itself from `at` on, and for how many bytes, at most `max`.
+    fn verbatim(&self, at: u64, max: u64) -> (bool, u64);
+    fn file(&self) -> &SharedFile;
 }
 
 /// A disk of one format with its chain, open for reading.
@@ -67,8 +70,8 @@ pub(crate) struct Chain<L> {
     sector_size: u32,
 }
 
-/// The layer that says something for the start of a run, and what; how many bytes this holds for.
-type Answer<'a, L, T> = (Option<(&'a L, T)>, u64);
+/// The layer that says something for the start of a run, its number, and what; how many bytes this holds for.
+type Answer<'a, L, T> = (Option<(usize, &'a L, T)>, u64);
 
 impl<L: ChainLayer> Chain<L> {
     /// Opens the file and, through `gate`, its parents.
@@ -117,7 +120,7 @@ impl<L: ChainLayer> Chain<L> {
             // `len` is at most the length of `rest` and at least 1.
             let (part, after) = rest.split_at_mut(len as usize);
             match stored {
-                Some((layer, at)) => layer.read(at, part)?,
+                Some((_, layer, at)) => layer.read(at, part)?,
                 None => part.fill(0),
             }
             offset += len;
@@ -134,7 +137,7 @@ impl<L: ChainLayer> Chain<L> {
         ask: impl Fn(&L, u64) -> Result<(Option<T>, u64), DiskError>,
     ) -> Result<Answer<'_, L, T>, DiskError> {
         let mut len = max;
-        for layer in self.layers.iter().skip(top) {
+        for (number, layer) in self.layers.iter().enumerate().skip(top) {
             // A parent that is smaller than its child reads as zeros beyond its end, whatever lies below it.
             let Some(inside) = layer.info().virtual_size.checked_sub(offset).filter(|inside| *inside > 0) else {
                 break;
@@ -142,7 +145,7 @@ impl<L: ChainLayer> Chain<L> {
             let (answer, run) = ask(layer, len.min(inside))?;
             len = run;
             if let Some(answer) = answer {
-                return Ok((Some((layer, answer)), len));
+                return Ok((Some((number, layer, answer)), len));
             }
         }
         Ok((None, len))
@@ -159,7 +162,7 @@ impl<L: ChainLayer> Chain<L> {
             };
             Ok((answer, len))
         })?;
-        Ok((found.and_then(|(layer, at)| at.map(|at| (layer, at))), len))
+        Ok((found.and_then(|(number, layer, at)| at.map(|at| (number, layer, at))), len))
     }
 
     fn presence(&self, offset: u64, max: u64) -> Result<(ExtentKind, u64), DiskError> {
@@ -172,7 +175,7 @@ impl<L: ChainLayer> Chain<L> {
             };
             Ok((answer, len))
         })?;
-        Ok((found.map_or(ExtentKind::Zero, |(_, kind)| kind), len))
+        Ok((found.map_or(ExtentKind::Zero, |(_, _, kind)| kind), len))
     }
 }
 
@@ -230,6 +233,18 @@ impl<L: ChainLayer> VirtualDisk for Chain<L> {
 
     fn layers(&self) -> &[Layer] {
         &self.infos
+    }
+
+    fn stored(&self, offset: u64, max: u64) -> Result<StoredRun, DiskError> {
+        check_range(self.name(), offset, max, self.size)?;
+        let (found, len) = self.resolve(0, offset, max)?;
+        let Some((layer, file, at)) = found else { return Ok(StoredRun { place: None, len }) };
+        let (verbatim, len) = file.verbatim(at, len);
+        Ok(StoredRun { place: verbatim.then_some(Stored { layer, at }), len })
+    }
+
+    fn file(&self, layer: usize) -> Option<SharedFile> {
+        self.layers.get(layer).map(|layer| SharedFile::clone(layer.file()))
     }
 }
 

@@ -7,7 +7,7 @@ use super::codec::unpack;
 use super::header::Header;
 use super::snapshots::{Snapshot, read_table};
 use super::{Qcow2Error, packed_place};
-use crate::disk::{DiskError, Extent, ExtentKind, Layer, VirtualDisk, check_range, read};
+use crate::disk::{DiskError, Extent, ExtentKind, Layer, Stored, StoredRun, VirtualDisk, check_range, read};
 use crate::io::SharedFile;
 
 /// Second-level tables kept in memory; 64 KiB each with the usual cluster size, at most 2 MiB.
@@ -270,5 +270,16 @@ impl VirtualDisk for Qcow2Disk {
 
     fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    fn stored(&self, offset: u64, max: u64) -> Result<StoredRun, DiskError> {
+        check_range(self.file.name(), offset, max, self.header.size)?;
+        let (place, len) = self.place(offset, max)?;
+        let place = if let Place::Plain(at) = place { Some(Stored { layer: 0, at }) } else { None };
+        Ok(StoredRun { place, len })
+    }
+
+    fn file(&self, layer: usize) -> Option<SharedFile> {
+        (layer == 0).then(|| SharedFile::clone(&self.file))
     }
 }

@@ -4,7 +4,9 @@ mod write;
 
 pub use write::RawWriter;
 
-use crate::disk::{DiskError, Extent, ExtentKind, Layer, LayerFormat, VirtualDisk, check_range, read};
+use crate::disk::{
+    DiskError, Extent, ExtentKind, Layer, LayerFormat, Stored, StoredRun, VirtualDisk, check_range, read,
+};
 use crate::io::{ReadAt, SharedFile};
 
 /// A raw disk, open for reading.
@@ -73,5 +75,14 @@ impl VirtualDisk for RawDisk {
 
     fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    fn stored(&self, offset: u64, max: u64) -> Result<StoredRun, DiskError> {
+        check_range(self.file.name(), offset, max, self.size())?;
+        Ok(StoredRun { place: Some(Stored { layer: 0, at: offset }), len: max })
+    }
+
+    fn file(&self, layer: usize) -> Option<SharedFile> {
+        (layer == 0).then(|| SharedFile::clone(&self.file))
     }
 }

@@ -110,6 +110,14 @@ impl ChainLayer for VhdLayer {
     fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
         read(&*self.file, at, buffer)
     }
+
+    fn verbatim(&self, _at: u64, max: u64) -> (bool, u64) {
+        (true, max)
+    }
+
+    fn file(&self) -> &SharedFile {
+        &self.file
+    }
 }
 
 impl VhdLayer {

@@ -92,6 +92,14 @@ impl ChainLayer for VhdxLayer {
     fn read(&self, at: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
         self.view.read(at, buffer)
     }
+
+    fn verbatim(&self, at: u64, max: u64) -> (bool, u64) {
+        self.view.verbatim(at, max)
+    }
+
+    fn file(&self) -> &SharedFile {
+        self.view.file()
+    }
 }
 
 impl VhdxLayer {

@@ -38,6 +38,23 @@ impl View {
         if self.overlay.is_empty() && self.len == self.file.len() { self.file.run(offset) } else { (true, self.len) }
     }
 
+    pub(super) fn file(&self) -> &SharedFile {
+        &self.file
+    }
+
+    /// Whether the bytes from `offset` on are those of the file, without changes of the log, and for how many, at most `max`.
+    pub(super) fn verbatim(&self, offset: u64, max: u64) -> (bool, u64) {
+        let there = self.file.len().saturating_sub(offset).min(max);
+        if there == 0 {
+            return (false, max);
+        }
+        match self.overlay.touching(offset, offset + there).next() {
+            Some((start, end, _)) if start <= offset => (false, (end - offset).min(max)),
+            Some((start, _, _)) => (true, start - offset),
+            None => (true, there),
+        }
+    }
+
     /// Fills `buffer` from `offset`.
     pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
         let end = offset.saturating_add(buffer.len() as u64);
@@ -72,5 +89,35 @@ impl View {
         page[..8].copy_from_slice(&leading);
         page[4092..].copy_from_slice(&trailing);
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::io::MemoryFile;
+
+    #[test]
+    fn only_what_no_log_changes_is_verbatim() {
+        let bytes: Vec<u8> = (0..40_000u32).map(|at| (at % 251) as u8 + 1).collect();
+        let mut overlay = Overlay::default();
+        overlay.put(8192, 12_288, Source::Page { at: 0, leading: [0; 8], trailing: [0; 4] });
+        overlay.put(12_288, 16_384, Source::Zeros);
+        // The log lengthens the file.
+        let view = View::new(Arc::new(MemoryFile::new("disk.vhdx", bytes.clone())), overlay, 65_536);
+        let (mut at, mut found) = (0, Vec::new());
+        while at < view.len() {
+            let (verbatim, len) = view.verbatim(at, view.len() - at);
+            let mut read = vec![0; len as usize];
+            view.read(at, &mut read).unwrap();
+            assert_eq!(verbatim, bytes.get(at as usize..(at + len) as usize) == Some(&read), "{len} bytes at {at}");
+            found.push((at, verbatim));
+            at += len;
+        }
+        assert_eq!(found, [(0, true), (8192, false), (12_288, false), (16_384, true), (40_000, false)]);
+        assert_eq!((view.verbatim(8000, 100), view.verbatim(8000, 500)), ((true, 100), (true, 192)));
+        assert_eq!(view.verbatim(9000, 10), (false, 10));
     }
 }

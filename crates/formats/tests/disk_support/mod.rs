@@ -283,6 +283,32 @@ pub fn extents(disk: &dyn VirtualDisk, content: &[u8]) -> Vec<Extent> {
     found
 }
 
+/// Where the disk says that its bytes lie, asked in steps of any length: the files hold them there. The number of bytes that
+/// have a place.
+pub fn placed(disk: &dyn VirtualDisk, content: &[u8]) -> u64 {
+    let (mut at, mut sum, mut random) = (0, 0, Random::new(content.len() as u64));
+    while at < disk.size() {
+        let scale = random.below(22);
+        let max = (1 + random.below(2 << scale)).min(disk.size() - at);
+        let run = disk.stored(at, max).unwrap();
+        assert!(run.len > 0 && run.len <= max, "{run:?} at {at}, at most {max}");
+        if let Some(place) = run.place {
+            let mut bytes = vec![0; run.len as usize];
+            disk.file(place.layer).unwrap().read_exact_at(&mut bytes, place.at).unwrap();
+            assert!(bytes == content[at as usize..(at + run.len) as usize], "{run:?} at {at}");
+            sum += run.len;
+        }
+        at += run.len;
+    }
+    assert!(disk.stored(disk.size(), 1).is_err() && disk.file(disk.layers().len()).is_none());
+    sum
+}
+
+/// Bytes in all runs of data.
+pub fn data_bytes(extents: &[Extent]) -> u64 {
+    extents.iter().filter(|extent| extent.kind == ExtentKind::Data).map(|extent| extent.len).sum()
+}
+
 /// The sample `name` as bytes, unpacked by gzip or xz; says aloud when it is skipped.
 pub fn sample(name: &str) -> Option<Vec<u8>> {
     let root = std::env::var_os("HVM_SAMPLES")

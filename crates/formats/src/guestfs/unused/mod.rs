@@ -16,7 +16,8 @@ pub use error::{FreeSpaceError, UnusedError};
 pub use volume::FreeSpace;
 
 use super::FsKind;
-use crate::disk::{DiskError, Extent, ExtentKind, Layer, SharedDisk, VirtualDisk, check_range};
+use crate::disk::{DiskError, Extent, ExtentKind, Layer, SharedDisk, StoredRun, VirtualDisk, check_range};
+use crate::io::SharedFile;
 
 /// Free ranges below this are read with their neighbours, because a call costs more than their bytes.
 const BRIDGE: u64 = 16 << 10;
@@ -210,5 +211,19 @@ impl VirtualDisk for UsedDisk {
 
     fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    fn stored(&self, offset: u64, max: u64) -> Result<StoredRun, DiskError> {
+        let name = self.layers.first().map_or("", |leaf| &leaf.name);
+        check_range(name, offset, max, self.size())?;
+        match self.free.get(self.next_free(offset)) {
+            Some(range) if range.start <= offset => Ok(StoredRun { place: None, len: (range.end - offset).min(max) }),
+            Some(range) => self.inner.stored(offset, (range.start - offset).min(max)),
+            None => self.inner.stored(offset, max),
+        }
+    }
+
+    fn file(&self, layer: usize) -> Option<SharedFile> {
+        self.inner.file(layer)
     }
 }
