@@ -35,6 +35,10 @@ const PEERS: &[Peer] = &[
     peer("mdir", &["mtools"], "reading FAT volumes"),
     peer("sgdisk", &["gdisk"], "writing partition tables"),
     peer("sfdisk", &["fdisk"], "writing partition tables"),
+    peer("time", &["time"], "measuring"),
+    peer("nbdcopy", &["libnbd-bin"], "measuring"),
+    peer("rsync", &["rsync"], "measuring"),
+    peer("restic", &["restic"], "measuring"),
     peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
 ];
 

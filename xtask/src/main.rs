@@ -2,6 +2,7 @@
 //!
 //! Every step says what it does before it does it, and each thing that is skipped is said aloud at the end again.
 
+mod bench;
 mod demo;
 mod edges;
 mod install;
@@ -21,9 +22,15 @@ const USAGE: &str = "\
 Usage: cargo xtask test [--no-install] [--only STEP]...
        cargo xtask peers
        cargo xtask oracle [FILES]   (100000)
+       cargo xtask bench [--disks DIR] [--rounds N] [--only ROW]... [--small] [--make-disks]
   --no-install   installs no peers and no tools
   --only STEP    runs only this step; may be given again
-Steps: install fmt clippy deny sizes edges words tests mutations demo";
+  --disks DIR    the disks that are measured, made when they are not there   (target/bench, about 40 GB)
+  --rounds N     pairs of runs for each row   (5)
+  --only ROW     measures only this row and writes no page; may be given again
+  --make-disks   only makes the disks
+  --small        small disks, each row once, just to see that it goes
+Steps: install fmt clippy deny sizes edges words tests mutations demo bench";
 
 /// What the command line asks for.
 struct Options {
@@ -63,6 +70,15 @@ fn main() -> ExitCode {
         task.step("oracle", |_| oracle::write(&root(), files));
         return task.close();
     }
+    if std::env::args().nth(1).as_deref() == Some("bench") {
+        let Some(options) = bench::Options::parse(std::env::args().skip(2)) else {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        };
+        let mut task = Task::default();
+        task.step("bench", |task| bench::measured(task, &options));
+        return task.close();
+    }
     let Some(options) = options() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
@@ -94,6 +110,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tests", suite::run),
     ("mutations", suite::mutations),
     ("demo", |_| demo::twice(&root())),
+    ("bench", bench::smoke),
 ];
 
 /// The folder of the repository.

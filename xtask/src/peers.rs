@@ -44,7 +44,11 @@ pub fn write(root: &Path) -> Result<(), String> {
     let result = table(&program, &folder);
     std::fs::remove_dir_all(&folder).map_err(|error| format!("'{}': {error}", folder.display()))?;
     let page = root.join("docs").join("peers.md");
-    std::fs::write(&page, result?).map_err(|error| format!("'{}': {error}", page.display()))?;
+    let old = std::fs::read_to_string(&page).unwrap_or_default();
+    let figures = crate::bench::kept_figures(&old);
+    let gap = if figures.is_empty() { "" } else { "\n" };
+    std::fs::write(&page, format!("{}{gap}{figures}", result?))
+        .map_err(|error| format!("'{}': {error}", page.display()))?;
     println!("written: {}", page.display());
     Ok(())
 }

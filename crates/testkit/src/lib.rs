@@ -5,6 +5,7 @@
 //! obvious way exist, it takes the obvious one.
 #![forbid(unsafe_code)]
 
+pub mod bulk;
 pub mod bytes;
 pub mod corpus;
 pub mod guest;

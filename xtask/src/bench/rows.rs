@@ -1,0 +1,304 @@
+//! What is measured against what: one row of the table each.
+
+use std::path::{Path, PathBuf};
+
+use super::disks::{CLONES, Disks};
+use super::measure::Job;
+
+/// What a goal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Our wall time through theirs.
+    Wall,
+    /// Our processor time through theirs.
+    Cpu,
+    /// Bytes written through bytes that the guest uses.
+    Written,
+    /// Wall time in seconds.
+    Seconds,
+}
+
+/// At most this much.
+#[derive(Debug, Clone, Copy)]
+pub struct Goal {
+    /// Of what.
+    pub measure: Measure,
+    /// How much.
+    pub most: f64,
+}
+
+/// How a result is known to be right.
+#[derive(Debug, Clone)]
+pub enum Check {
+    /// Each file has the content of another one: name in the job's folder, its format, the other file, its format.
+    Same(Vec<(String, &'static str, PathBuf, &'static str)>),
+    /// A raw file has the clusters in use of the main disk.
+    Used(String),
+    /// There is no disk to look at.
+    Nothing,
+}
+
+/// One side of a row.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// What is run.
+    pub job: Job,
+    /// What it must have made.
+    pub check: Check,
+}
+
+/// One line of the table.
+pub struct Row {
+    /// Its name for `--only`.
+    pub name: String,
+    /// What it is about.
+    pub about: String,
+    /// Ours.
+    pub ours: Side,
+    /// What it is compared with.
+    pub peer: Option<Side>,
+    /// Programs that must be there.
+    pub needs: &'static [&'static str],
+    /// What is wanted.
+    pub goals: Vec<Goal>,
+    /// Peers that take long are run less often.
+    pub slow: bool,
+}
+
+/// Where programs, disks and results are.
+pub struct Places<'a> {
+    /// Our program.
+    pub program: &'a Path,
+    /// The disks.
+    pub disks: &'a Disks,
+    /// A folder in memory for results.
+    pub memory: PathBuf,
+    /// A folder on the disk for results.
+    pub disk: PathBuf,
+}
+
+const FORMATS: [&str; 3] = ["raw", "qcow2", "vhdx"];
+const HALF: f64 = 0.5;
+const WITH_MANIFEST: f64 = 0.8;
+
+fn quick(most: f64) -> Vec<Goal> {
+    vec![Goal { measure: Measure::Wall, most }, Goal { measure: Measure::Cpu, most }]
+}
+
+impl Places<'_> {
+    /// All rows in the order of the table.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for format in FORMATS {
+            rows.push(self.conversion(&format!("vhd-{format}"), "aged.vhd", format, quick(HALF)));
+        }
+        for format in FORMATS {
+            rows.push(self.with_manifest(format));
+        }
+        rows.push(self.conversion("ordered-raw", "ordered.vhd", "raw", quick(HALF)));
+        rows.push(self.sync());
+        rows.push(self.used());
+        rows.push(self.chain());
+        rows.push(self.conversion("vhdx-raw", "main.vhdx", "raw", quick(HALF)));
+        rows.push(self.conversion("dense-vhdx-raw", "dense.vhdx", "raw", quick(HALF)));
+        rows.push(self.conversion("fixed-raw", "fixed.vhd", "raw", quick(HALF)));
+        rows.push(self.clones());
+        rows.extend(self.huge());
+        rows.extend(self.context());
+        rows
+    }
+
+    fn disk(&self, name: &str) -> String {
+        quote(&self.disks.path(name))
+    }
+
+    fn convert(&self, name: &str, format: &str, (out, options): (&Path, &str)) -> String {
+        format!("{} disk convert {} {}/ours --to {format}{options}", quote(self.program), self.disk(name), quote(out))
+    }
+
+    fn qemu_img(&self, name: &str, format: &str, (out, options): (&Path, &str)) -> String {
+        let from = source_format(name);
+        format!("qemu-img convert{options} -W -m 8 -f {from} -O {format} {} {}/peer", self.disk(name), quote(out))
+    }
+
+    /// One side whose file must have the content of the main disk, or of the small one.
+    fn side(&self, script: String, out: &Path, (file, format): (&str, &'static str), like: &str) -> Side {
+        let check = Check::Same(vec![(file.to_owned(), format, self.disks.path(like), "vpc")]);
+        Side { job: Job::new(script, out), check }
+    }
+
+    fn conversion(&self, name: &str, disk: &str, format: &'static str, goals: Vec<Goal>) -> Row {
+        let like = if matches!(disk, "fixed.vhd" | "dense.vhdx") { "fixed.vhd" } else { "ordered.vhd" };
+        let (ours, peer) =
+            (self.convert(disk, format, (&self.memory, "")), self.qemu_img(disk, format, (&self.memory, "")));
+        Row {
+            name: name.to_owned(),
+            about: format!("{disk} to {format}"),
+            ours: self.side(ours, &self.memory, ("ours", format), like),
+            peer: Some(self.side(peer, &self.memory, ("peer", format), like)),
+            needs: &[],
+            goals,
+            slow: false,
+        }
+    }
+
+    fn with_manifest(&self, format: &'static str) -> Row {
+        let mut row = self.conversion(&format!("vhd-{format}-manifest"), "aged.vhd", format, quick(WITH_MANIFEST));
+        row.about.push_str(", a manifest made in the same pass");
+        row.ours.job.script.push_str(&format!(" --manifest {}/manifest", quote(&self.memory)));
+        row
+    }
+
+    fn sync(&self) -> Row {
+        let out = quote(&self.disk);
+        let ours = self.convert("aged.vhd", "raw", (&self.disk, " --sync"));
+        let peer = self.qemu_img("aged.vhd", "raw", (&self.disk, " -t none"));
+        Row {
+            name: "sync-raw".to_owned(),
+            about: "aged.vhd to raw on a disk, all of it there at the end".to_owned(),
+            ours: self.side(ours, &self.disk, ("ours", "raw"), "ordered.vhd"),
+            peer: Some(self.side(format!("{peer} && sync -f {out}/peer"), &self.disk, ("peer", "raw"), "ordered.vhd")),
+            needs: &[],
+            goals: vec![Goal { measure: Measure::Wall, most: 0.8 }],
+            slow: false,
+        }
+    }
+
+    fn used(&self) -> Row {
+        let goals = vec![Goal { measure: Measure::Written, most: 1.02 }];
+        let mut row = self.conversion("used-raw", "aged.vhd", "raw", goals);
+        row.about = "aged.vhd to raw without free space".to_owned();
+        row.ours.job.script.push_str(" --skip-free-space");
+        row.ours.check = Check::Used("ours".to_owned());
+        row
+    }
+
+    fn chain(&self) -> Row {
+        let side = |name: &str, file: &str| {
+            let script = self.convert(name, "raw", (&self.memory, ""));
+            self.side(script.replace("/ours ", &format!("/{file} ")), &self.memory, (file, "raw"), "flat.vhd")
+        };
+        Row {
+            name: "chain-raw".to_owned(),
+            about: "a chain of three to raw, against the same content in one file, both by hvmigrate (qemu-img cannot read the chain)"
+                .to_owned(),
+            ours: side("chain/snap2.avhd", "ours"),
+            peer: Some(side("flat.vhd", "peer")),
+            needs: &[],
+            goals: vec![Goal { measure: Measure::Wall, most: 1.15 }],
+            slow: false,
+        }
+    }
+
+    fn clones(&self) -> Row {
+        let all = |line: &dyn Fn(&str) -> String, file: &str| {
+            let names: Vec<String> = (1..=CLONES).map(|number| format!("clone{number}")).collect();
+            let lines: Vec<String> = names
+                .iter()
+                .map(|name| line(&format!("{name}.vhd")).replace(&format!("/{file}"), &format!("/{name}")))
+                .collect();
+            let same = |name: &String| (name.clone(), "qcow2", self.disks.path(&format!("{name}.vhd")), "vpc");
+            let check = Check::Same(names.iter().map(same).collect());
+            Side { job: Job::new(lines.join(" && "), &self.memory), check }
+        };
+        Row {
+            name: "clones-qcow2".to_owned(),
+            about: "five clones to qcow2, one after the other".to_owned(),
+            ours: all(&|name| self.convert(name, "qcow2", (&self.memory, "")), "ours"),
+            peer: Some(all(&|name| self.qemu_img(name, "qcow2", (&self.memory, "")), "peer")),
+            needs: &[],
+            goals: quick(HALF),
+            slow: false,
+        }
+    }
+
+    /// An empty disk of 64 TB must not cost anything.
+    fn huge(&self) -> Vec<Row> {
+        let row = |name: &str, about: &str, script: String| Row {
+            name: name.to_owned(),
+            about: about.to_owned(),
+            ours: Side { job: Job { limit: Some(3), ..Job::new(script, &self.memory) }, check: Check::Nothing },
+            peer: None,
+            needs: &[],
+            goals: vec![Goal { measure: Measure::Seconds, most: 1.0 }],
+            slow: false,
+        };
+        let info = format!("{} disk info {}", quote(self.program), self.disk("huge.vhdx"));
+        let mut rows = vec![row("huge-info", "info of an empty VHDX of 64 TB", info)];
+        for format in FORMATS {
+            let script = self.convert("huge.vhdx", format, (&self.memory, ""));
+            let about = format!("an empty VHDX of 64 TB to {format}");
+            rows.push(row(&format!("huge-{format}"), &about, script.clone()));
+            let script = format!("{script} --manifest {}/manifest", quote(&self.memory));
+            rows.push(row(&format!("huge-{format}-manifest"), &format!("{about}, with a manifest"), script));
+        }
+        rows
+    }
+
+    /// What other programs need to move the same bytes; nothing is wanted here.
+    fn context(&self) -> Vec<Row> {
+        let out = quote(&self.memory);
+        let (aged, raw) = (self.disk("aged.vhd"), self.disk("main.part"));
+        let program = quote(self.program);
+        let row = |name: &str, script: String, needs, check: Check| {
+            let mut row = self.conversion(name, "aged.vhd", "raw", Vec::new());
+            row.about = format!("aged.vhd to raw, beside {name}");
+            row.peer = Some(Side { job: Job::new(script, &self.memory), check });
+            row.needs = needs;
+            row.slow = name == "restic";
+            row
+        };
+        let same = |file: &str, format, like: &str, like_format| {
+            Check::Same(vec![(file.to_owned(), format, self.disks.path(like), like_format)])
+        };
+        let copied = || same("peer", "vpc", "ordered.vhd", "vpc");
+        let mut rows = vec![
+            row("cp", format!("cp {aged} {out}/peer"), &[], copied()),
+            row(
+                "cp-sparse",
+                format!("cp --sparse=always {raw} {out}/peer"),
+                &[],
+                same("peer", "raw", "main.part", "raw"),
+            ),
+            row("rsync", format!("rsync --inplace {aged} {out}/peer"), &["rsync"], copied()),
+        ];
+        let nbd = format!("nbdcopy -- [ qemu-nbd -r -f vpc {aged} ] {out}/peer");
+        let mut served = row("nbdcopy", nbd, &["nbdcopy", "qemu-nbd"], same("peer", "raw", "ordered.vhd", "vpc"));
+        served.about = "aged.vhd to raw by nbdcopy, from `disk serve`, beside qemu-nbd".to_owned();
+        served.ours.job.script = format!(
+            "{program} disk serve {aged} --socket {out}/socket & server=$!; \
+             until [ -S {out}/socket ]; do sleep 0.01; done; \
+             nbdcopy 'nbd+unix:///?socket={}/socket' {out}/ours; kill $server; wait $server || true",
+            self.memory.display()
+        );
+        rows.push(served);
+        let restic = format!(
+            "export RESTIC_PASSWORD=bench; restic init -q --no-cache -r {out}/repository; \
+             restic backup -q --no-cache -r {out}/repository {aged}"
+        );
+        rows.push(row("restic", restic, &["restic"], Check::Nothing));
+        rows
+    }
+}
+
+fn source_format(name: &str) -> &'static str {
+    if name.ends_with(".vhdx") { "vhdx" } else { "vpc" }
+}
+
+/// A path as a word of the shell.
+pub fn quote(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn paths_become_one_word() {
+        assert_eq!(quote(Path::new("/tmp/a.vhd")), "/tmp/a.vhd");
+        assert_eq!(quote(Path::new("/a b/it's")), "'/a b/it'\\''s'");
+    }
+}
