@@ -39,6 +39,7 @@ const PEERS: &[Peer] = &[
     peer("nbdcopy", &["libnbd-bin"], "measuring"),
     peer("rsync", &["rsync"], "measuring"),
     peer("restic", &["restic"], "measuring"),
+    peer("strace", &["strace"], "faults of the kernel"),
     peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
 ];
 

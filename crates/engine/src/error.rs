@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use hvm_destinations::error::DestinationError;
 use hvm_formats::disk::DiskError;
 use hvm_formats::guestfs::UnusedError;
+use hvm_model::names::ByteSize;
 use hvm_sources::error::SourceError;
 use hvm_transfer::TransferError;
+
+use crate::advice;
 
 /// The engine could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,24 @@ pub enum EngineError {
     /// A disk could not be read.
     #[error("A virtual disk could not be read.")]
     Disk(#[from] DiskError),
+    /// The disk that is written to is full.
+    #[error("The disk that holds '{path}' is full; for this file at most {needed} more are needed there.")]
+    DiskFull {
+        /// The new file.
+        path: PathBuf,
+        /// What the file may still need.
+        needed: ByteSize,
+        /// Where it was noticed.
+        source: Box<TransferError>,
+    },
+    /// A new file is complete, but what comes after it failed.
+    #[error("'{path}' is complete and has its final name, but the last step after that failed.")]
+    AfterRename {
+        /// The new file.
+        path: PathBuf,
+        /// What failed.
+        source: Box<TransferError>,
+    },
     /// The free space of a disk cannot be left out.
     #[error("The free space cannot be left out, and nothing was written.")]
     FreeSpace(#[from] UnusedError),
@@ -129,9 +150,9 @@ pub enum EngineError {
     #[error("The destination has {free} free, {needed} are still needed.")]
     NoRoom {
         /// Bytes needed at most.
-        needed: hvm_model::names::ByteSize,
+        needed: ByteSize,
         /// Bytes free.
-        free: hvm_model::names::ByteSize,
+        free: ByteSize,
     },
     /// A confirmation for something that is not to be confirmed.
     #[error("There is no step '{step}' to confirm in the plan.")]
@@ -178,6 +199,11 @@ impl EngineError {
         let text = match self {
             EngineError::FreeSpace(error) => error.hint().to_owned(),
             EngineError::Locked { .. } => "wait until the other run has ended, or end it".to_owned(),
+            EngineError::AfterRename { .. } => {
+                "look for the cause in the system's log, such as 'dmesg' shows it, and flush the \
+                                                folder with 'sync' before the source is given up"
+                    .to_owned()
+            }
             EngineError::NoPlan { path } => {
                 format!("hvmigrate plan --from SOURCE --to DESTINATION --work '{}'", path.display())
             }
@@ -204,7 +230,7 @@ impl EngineError {
             EngineError::Cancelled | EngineError::Transfer(TransferError::Cancelled) => {
                 "run the same command again to go on".to_owned()
             }
-            _ => return None,
+            _ => return advice::of(self).map(str::to_owned),
         };
         Some(text)
     }

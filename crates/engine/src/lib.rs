@@ -3,6 +3,7 @@
 //! of a plan in the journal.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod assess;
 mod clock;
 mod disk;

@@ -13,6 +13,7 @@ use hvm_model::role::{PlacedDisk, PlacedFile};
 use hvm_sources::source::Source;
 use hvm_transfer::{CopyJob, TransferError, leftovers};
 
+use crate::advice;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 use crate::owned::{is_there, locate};
@@ -116,10 +117,11 @@ impl Run<'_> {
             Err(TransferError::Exists { reason, .. }) => {
                 self.observer.note(&format!("'{}' is copied again: {reason}.", disk.target));
                 fs::remove_file(&target).map_err(EngineError::io("removed", &target))?;
-                hvm_transfer::copy(&job, &relay.watch())?
+                hvm_transfer::copy(&job, &relay.watch())
             }
-            other => other?,
+            other => other,
         };
+        let outcome = outcome.map_err(|error| advice::of_copy(error, (&target, disk.format), &*job.disk))?;
         let mut notes = Vec::new();
         if outcome.resumed_from >= outcome.manifest.size {
             notes.push("The copy was there already and every byte of it was checked.".to_owned());

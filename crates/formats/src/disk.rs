@@ -222,12 +222,13 @@ impl ParentGate for NoParents {
 
 /// The gate could not look for a parent.
 #[derive(Debug, thiserror::Error)]
-#[error("The parent disk '{wanted}' of '{child}' could not be looked for: {reason}.")]
+#[error("The parent disk '{wanted}' of '{child}' could not be looked for: {reason}")]
 pub struct GateError {
     /// File that needs the parent.
     pub child: String,
     /// The parent's recorded name.
     pub wanted: String,
-    /// What went wrong.
-    pub reason: String,
+    /// What went wrong, a whole sentence.
+    #[source]
+    pub reason: Box<dyn std::error::Error + Send + Sync>,
 }

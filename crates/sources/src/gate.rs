@@ -85,18 +85,19 @@ impl ParentGate for TreeGate<'_> {
                     continue;
                 }
             };
-            if seen.insert(metadata.real_path.key())
-                && let Ok(file) = self.tree.open(&path)
-            {
-                found.push(file);
+            if !seen.insert(metadata.real_path.key()) {
+                continue;
+            }
+            match self.tree.open(&path) {
+                Ok(file) => found.push(file),
+                // A parent that is there and cannot be read is not missing.
+                Err(error) => reason = reason.or(Some(error)),
             }
         }
         match reason {
-            Some(error) if found.is_empty() => Err(GateError {
-                child: request.child.clone(),
-                wanted: request.name.clone(),
-                reason: error.to_string().trim_end_matches('.').to_owned(),
-            }),
+            Some(error) if found.is_empty() => {
+                Err(GateError { child: request.child.clone(), wanted: request.name.clone(), reason: Box::new(error) })
+            }
             _ => Ok(found),
         }
     }

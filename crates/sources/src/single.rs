@@ -102,6 +102,19 @@ impl ParentGate for LocalGate<'_> {
         let mut seen = HashSet::new();
         let paths = self.paths(request).into_iter();
         let fresh = paths.filter(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
-        Ok(fresh.filter_map(|path| open_plain(&path).ok()).collect())
+        let (mut found, mut reason) = (Vec::new(), None);
+        for path in fresh {
+            match open_plain(&path) {
+                Ok(file) => found.push(file),
+                // A parent that is there and cannot be read is not missing.
+                Err(error) => reason = reason.or(Some(error)),
+            }
+        }
+        match reason {
+            Some(error) if found.is_empty() => {
+                Err(GateError { child: request.child.clone(), wanted: request.name.clone(), reason: Box::new(error) })
+            }
+            _ => Ok(found),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hvm_formats::disk::DiskError;
+use hvm_formats::disk::write::DiskWriteError;
 
 use crate::nbd::NbdError;
 use crate::signing::SigningError;
@@ -36,12 +37,12 @@ pub enum TransferError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// The copy could not be written.
-    #[error("'{path}' could not be written: {reason}.")]
+    #[error("'{path}' could not be written: {source}")]
     Target {
         /// The file that is written.
         path: PathBuf,
         /// What the writer says.
-        reason: String,
+        source: DiskWriteError,
     },
     /// Something is there already.
     #[error("'{path}' exists already and is not the copy that was to be made ({reason}); it was not touched.")]

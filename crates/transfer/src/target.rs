@@ -52,5 +52,5 @@ pub(crate) fn writer_behind(
 /// For `map_err` on a writer.
 pub(crate) fn failed(path: &Path) -> impl FnOnce(write::DiskWriteError) -> TransferError {
     let path = path.to_owned();
-    move |error| TransferError::Target { path, reason: error.to_string().trim_end_matches('.').to_owned() }
+    move |source| TransferError::Target { path, source }
 }

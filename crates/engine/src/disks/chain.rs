@@ -9,6 +9,7 @@ use hvm_sources::single::{ChainOptions, open_disk_file};
 use hvm_transfer::{ChainJob, Watch, keep_chain};
 use serde::Serialize;
 
+use crate::advice;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 
@@ -45,7 +46,8 @@ pub fn disk_keep_chain(
     let (source, times) = (fingerprint(&disk), times(&disk));
     let relay = Relay::new(observer, input.display().to_string());
     let job = ChainJob { disk, source: &source, target: output, format, times: &times };
-    let kept = keep_chain(&job, &Watch { rate, ..relay.watch() })?;
+    let kept = keep_chain(&job, &Watch { rate, ..relay.watch() });
+    let kept = kept.map_err(|error| advice::of_copy(error, (output, format), &*job.disk))?;
     let layers = kept.layers.into_iter();
     let layers = layers.map(|layer| KeptFile { file: layer.path, snapshot: layer.snapshot, bytes: layer.bytes });
     Ok(KeptDisk { content: kept.content.to_string(), layers: layers.collect() })

@@ -10,6 +10,7 @@ use hvm_sources::single::{ChainOptions, open_disk_file};
 use hvm_transfer::{CopyJob, CopyOutcome, Durability, StreamOutcome, Watch};
 use serde::Serialize;
 
+use crate::advice;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 
@@ -114,9 +115,10 @@ pub fn disk_convert(
     }
     let job = CopyJob { disk, source: &source, target: output, format: how.format, id, manifest };
     let done = match manifest {
-        Some(_) => Moved::from(hvm_transfer::copy(&job, &watch)?),
-        None => Moved::from(hvm_transfer::stream(&job, how.durability, &watch)?),
+        Some(_) => hvm_transfer::copy(&job, &watch).map(Moved::from),
+        None => hvm_transfer::stream(&job, how.durability, &watch).map(Moved::from),
     };
+    let done = done.map_err(|error| advice::of_copy(error, (output, how.format), &*job.disk))?;
     Ok(DiskConversion {
         output: output.to_owned(),
         format: how.format,

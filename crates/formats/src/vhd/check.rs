@@ -19,7 +19,11 @@ pub(crate) fn check(file: &SharedFile, findings: &mut Findings) -> Result<(), Di
     let file = &**file;
     check_seals(file, findings)?;
     // What is wrong with the footer was found; with a wrong checksum the rest is still worth a look.
-    let found = match footer::find(file, Checksums::Strict).or_else(|_| footer::find(file, Checksums::Accept)) {
+    let found = footer::find(file, Checksums::Strict).or_else(|error| match error {
+        DiskError::Read { .. } => Err(error),
+        _ => footer::find(file, Checksums::Accept),
+    });
+    let found = match found {
         Ok(found) => found,
         Err(error @ DiskError::Read { .. }) => return Err(error),
         Err(error) => {
@@ -115,6 +119,7 @@ fn check_sparse(file: &dyn ReadAt, found: &Found, findings: &mut Findings) -> Re
             findings.fault(found.footer.data_offset, error.to_string());
             match read_header(file, found, Checksums::Accept, &mut Vec::new()) {
                 Ok(header) => header,
+                Err(error @ DiskError::Read { .. }) => return Err(error),
                 Err(_) => return Ok(()),
             }
         }

@@ -24,7 +24,15 @@ pub struct Scene {
 
 impl Scene {
     pub fn new() -> Scene {
-        let temp = tempfile::tempdir().unwrap();
+        Scene::below(tempfile::tempdir().unwrap())
+    }
+
+    /// In memory where the system has a folder for that, for tests that flush thousands of times.
+    pub fn in_memory() -> Scene {
+        Scene::below(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn below(temp: tempfile::TempDir) -> Scene {
         let dir = std::fs::canonicalize(temp.path()).unwrap().join("a folder");
         std::fs::create_dir(&dir).unwrap();
         Scene { _temp: temp, dir }

@@ -28,7 +28,7 @@ impl ParentGate for Placed {
         let failed = |error: TransferError| GateError {
             child: request.child.clone(),
             wanted: request.name.clone(),
-            reason: error.to_string(),
+            reason: Box::new(error),
         };
         Ok(vec![open_file(path, &request.name).map_err(failed)?])
     }
