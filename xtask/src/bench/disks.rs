@@ -14,8 +14,18 @@ use crate::run::run;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
-/// Raised when the disks are made in another way.
-const VERSION: u64 = 1;
+/// The parts of the set in the order in which they are made, each with a number that is raised when it is made in another
+/// way.
+const PARTS: [(&str, u64, Make); 5] = [
+    ("main", 1, Disks::main),
+    ("chain", 2, Disks::chain),
+    ("fixed", 1, Disks::fixed),
+    ("clones", 1, Disks::clones),
+    ("huge", 1, Disks::huge),
+];
+/// Makes one part.
+type Make = fn(&mut Disks, &Sizes) -> Result<(), String>;
+
 /// Where the partition begins.
 pub const PARTITION: u64 = MIB;
 /// Number of clones.
@@ -37,8 +47,8 @@ struct Sizes {
     main: Size,
     fixed: Size,
     clone: Size,
-    /// Bytes of new files between two checkpoints.
-    change: u64,
+    /// Bytes of new files before each checkpoint.
+    changes: [u64; 2],
     huge: u64,
 }
 
@@ -49,14 +59,14 @@ impl Scale {
                 main: (20 * GIB, 3_000_000_000),
                 fixed: (4 * GIB, 1_050_000_000),
                 clone: (3 * GIB, 500_000_000),
-                change: 100_000_000,
+                changes: [250_000_000, 140_000_000],
                 huge: 64 << 40,
             },
             Scale::Small => Sizes {
                 main: (GIB, 60_000_000),
                 fixed: (160 * MIB, 30_000_000),
                 clone: (128 * MIB, 15_000_000),
-                change: 3_000_000,
+                changes: [3_000_000, 2_000_000],
                 huge: 64 << 40,
             },
         }
@@ -73,20 +83,22 @@ pub struct Disks {
 impl Disks {
     /// The disks of `folder`; makes them when they are not there.
     pub fn open(folder: &Path, scale: Scale) -> Result<Self, String> {
+        fs::create_dir_all(folder.join("chain")).map_err(at(folder))?;
         let stamp = folder.join("disks.json");
-        let version = json!({"version": VERSION, "small": scale == Scale::Small});
-        if let Ok(text) = fs::read_to_string(&stamp) {
-            let facts: Value =
-                serde_json::from_str(&text).map_err(|error| format!("'{}': {error}", stamp.display()))?;
-            if facts["made"] == version {
-                return Ok(Disks { folder: folder.to_owned(), facts });
+        let facts = match fs::read_to_string(&stamp) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| format!("'{}': {error}", stamp.display()))?,
+            Err(_) => json!({}),
+        };
+        let mut disks = Disks { folder: folder.to_owned(), facts };
+        for (name, version, make) in PARTS {
+            let version = json!({"version": version, "small": scale == Scale::Small});
+            if disks.facts["made"][name] != version {
+                println!("making the disks '{name}' in '{}', once", folder.display());
+                make(&mut disks, &scale.sizes())?;
+                disks.facts["made"][name] = version;
+                fs::write(&stamp, format!("{:#}\n", disks.facts)).map_err(at(&stamp))?;
             }
         }
-        println!("making the disks in '{}', once", folder.display());
-        fs::create_dir_all(folder.join("chain")).map_err(at(folder))?;
-        let mut disks = Disks { folder: folder.to_owned(), facts: json!({"made": version}) };
-        disks.make(&scale.sizes())?;
-        fs::write(&stamp, format!("{:#}\n", disks.facts)).map_err(at(&stamp))?;
         Ok(disks)
     }
 
@@ -95,16 +107,11 @@ impl Disks {
         self.folder.join(name)
     }
 
-    fn make(&mut self, sizes: &Sizes) -> Result<(), String> {
-        self.main(sizes)?;
-        self.chain(sizes)?;
-        self.fixed(sizes.fixed)?;
-        self.clones(sizes.clone)?;
-        let huge = self.path("huge.vhdx");
-        let empty = RawDisk::empty(sizes.huge);
-        bulk::write_vhdx(&VhdxSpec::new(Kind::Dynamic, 9), &empty, 32 * MIB, (&huge, Room::Sparse))
-            .map_err(at(&huge))?;
-        Ok(())
+    /// An empty disk of 64 TB.
+    fn huge(&mut self, sizes: &Sizes) -> Result<(), String> {
+        let (huge, empty) = (self.path("huge.vhdx"), RawDisk::empty(sizes.huge));
+        let spec = VhdxSpec::new(Kind::Dynamic, 9);
+        bulk::write_vhdx(&spec, &empty, 32 * MIB, (&huge, Room::Sparse)).map_err(at(&huge)).map(|_| ())
     }
 
     /// A volume in `name`.part, aged: filled with files, more than half of them deleted again.
@@ -143,15 +150,15 @@ impl Disks {
         replace_by_link(&self.path("aged.vhd"), &base)?;
         let size = sizes.main.0;
         let mut below = (self.path("main.part"), dynamic(2, BlockOrder::Ascending), "base.vhd".to_owned());
-        for level in [1u8, 2] {
+        for (level, change) in (1u8..).zip(sizes.changes) {
             println!("  checkpoint {level}");
             let part = self.path(&format!("snap{level}.part"));
             copy(&below.0, &part)?;
             let seed = 10 + u64::from(level);
             ntfs::edit(&part, |volume| {
-                ntfs::thin(volume, seed, 3)?;
-                ntfs::fill(volume, seed, sizes.change)?;
-                ntfs::rewrite(volume, seed, sizes.change / 10)
+                ntfs::thin(volume, seed, 1)?;
+                ntfs::fill(volume, seed, change)?;
+                ntfs::rewrite(volume, seed, change / 20)
             })?;
             let name = format!("snap{level}.avhd");
             let path = self.path("chain").join(&name);
@@ -170,8 +177,8 @@ impl Disks {
         fs::remove_file(&below.0).map_err(at(&below.0))
     }
 
-    fn fixed(&mut self, size: Size) -> Result<(), String> {
-        let disk = self.aged("fixed", 20, size)?;
+    fn fixed(&mut self, sizes: &Sizes) -> Result<(), String> {
+        let disk = self.aged("fixed", 20, sizes.fixed)?;
         let (path, vhdx) = (self.path("fixed.vhd"), self.path("dense.vhdx"));
         bulk::write_vhd_fixed(&VhdSpec::new(VhdKind::Fixed, id(20)), &disk, &path).map_err(at(&path))?;
         let spec = VhdxSpec::new(Kind::Dynamic, 21);
@@ -182,7 +189,8 @@ impl Disks {
     }
 
     /// Clones of one golden image: some new files each, some pieces of old ones rewritten, an order of blocks of its own.
-    fn clones(&mut self, (size, bytes): Size) -> Result<(), String> {
+    fn clones(&mut self, sizes: &Sizes) -> Result<(), String> {
+        let (size, bytes) = sizes.clone;
         self.aged("golden", 30, (size, bytes))?;
         let (golden, part) = (self.path("golden.part"), self.path("clone.part"));
         for number in 1..=CLONES {
