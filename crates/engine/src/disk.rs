@@ -147,10 +147,27 @@ fn layer(layer: &hvm_formats::disk::Layer) -> DiskLayer {
     }
 }
 
-/// BLAKE3 of the virtual content, 64 hex digits: what `b3sum` prints for the raw disk.
-pub fn disk_hash(path: &Path, options: &ChainOptions, observer: &dyn Observer) -> Result<String, EngineError> {
+/// Which value of a content is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HashKind {
+    /// BLAKE3: what `b3sum` prints for the raw disk.
+    Plain,
+    /// The value that manifests and reports give.
+    Tree,
+}
+
+/// The value of the virtual content, 64 hex digits.
+pub fn disk_hash(
+    path: &Path,
+    kind: HashKind,
+    options: &ChainOptions,
+    observer: &dyn Observer,
+) -> Result<String, EngineError> {
     let disk = open_disk_file(path, options)?;
     let relay = Relay::new(observer, path.display().to_string());
-    let watch = relay.watch();
-    Ok(hvm_transfer::hash(disk, watch.progress, watch.cancel)?.to_string())
+    let value = match kind {
+        HashKind::Plain => hvm_transfer::hash(disk, &relay.watch())?,
+        HashKind::Tree => hvm_transfer::tree_hash(disk, &relay.watch())?,
+    };
+    Ok(value.to_string())
 }

@@ -27,7 +27,7 @@ mod verify;
 mod workdir;
 
 pub use assess::{Assessment, assess};
-pub use disk::{Depth, DiskInfo, DiskLayer, disk_hash, disk_info};
+pub use disk::{Depth, DiskInfo, DiskLayer, HashKind, disk_hash, disk_info};
 pub use disks::{
     Conversion, DiskCheck, DiskComparison, DiskConversion, DiskDifference, DiskExtent, DiskExtents, DiskFinding,
     DiskProof, DiskRange, DiskServer, Durability, LeftOut, Listen, ManifestInfo, NewKey, SpareRoom, Until, disk_check,

@@ -128,9 +128,14 @@ impl Run<'_> {
         } else if outcome.resumed_from > 0 {
             notes.push(format!("The copy went on at offset {}.", outcome.resumed_from));
         }
-        let file = &outcome.manifest.file;
+        let file = outcome.manifest.file.iter();
+        let artifact = |file: &hvm_transfer::FileManifest| Artifact {
+            path: disk.target.clone(),
+            size: file.size,
+            blake3: file.blake3.to_string(),
+        };
         Ok(Evidence {
-            artifacts: vec![Artifact { path: disk.target.clone(), size: file.size, blake3: file.blake3.to_string() }],
+            artifacts: file.map(artifact).collect(),
             manifest: Some(manifest_name(&step.id)),
             content: Some(outcome.manifest.content.to_string()),
             bytes_read: outcome.bytes_read,
@@ -166,11 +171,10 @@ impl Run<'_> {
         let said = self.destination.perform(self.plan, step)?;
         let outputs = self.outputs(step);
         let relay = Relay::new(self.observer, step.title.clone());
-        let watch = relay.watch();
         let mut evidence = Evidence::default();
         for name in &outputs {
             let path = located(self.destination.root(), step, name)?;
-            let (size, blake3) = hvm_transfer::hash_file(&path, watch.progress, watch.cancel)?;
+            let (size, blake3) = hvm_transfer::hash_file(&path, &relay.watch())?;
             evidence.bytes_written += size;
             evidence.artifacts.push(Artifact { path: name.clone(), size, blake3: blake3.to_string() });
         }

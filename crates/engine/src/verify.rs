@@ -182,9 +182,8 @@ impl Checking<'_> {
             let subject = format!("file '{path}'");
             let expected = format!("{} bytes, BLAKE3 {}", artifact.size, artifact.blake3);
             let relay = Relay::new(self.observer, subject.clone());
-            let watch = relay.watch();
             let file = locate(self.destination.root(), path).unwrap_or_default();
-            match hvm_transfer::hash_file(&file, watch.progress, watch.cancel) {
+            match hvm_transfer::hash_file(&file, &relay.watch()) {
                 Ok((size, blake3)) if size == artifact.size && blake3.to_string() == artifact.blake3 => {}
                 Ok((size, blake3)) => {
                     self.differs(subject, "bytes", &expected, &format!("{size} bytes, BLAKE3 {blake3}"));
@@ -274,7 +273,8 @@ fn checkpoints_of(machine: &RoleMachine) -> usize {
 
 /// Why a manifest is not the one that the journal recorded.
 fn other_manifest(manifest: &Manifest, evidence: &Evidence) -> Option<String> {
-    let (content, file) = (manifest.content.to_string(), manifest.file.blake3.to_string());
+    let content = manifest.content.to_string();
+    let file = manifest.file.as_ref().map(|file| file.blake3.to_string()).unwrap_or_default();
     let recorded = evidence.artifacts.first().map(|artifact| artifact.blake3.clone());
     let same = evidence.content.as_deref() == Some(content.as_str()) && recorded.as_deref() == Some(file.as_str());
     (!same).then(|| format!("content {content}, file {file}"))

@@ -52,9 +52,8 @@ fn contents_are_those_of_the_model(case: &Case, plan: &hvm_model::plan::Plan) {
                     && sample.windows_path.eq_ignore_ascii_case(disk.source.as_str())
             };
             let sample = case.host.disks.iter().find(same).unwrap_or_else(|| panic!("{}", disk.target));
-            let hash =
-                hvm_engine::disk_hash(&case.root().join(&disk.target), &hvm_engine::ChainOptions::default(), &Quiet)
-                    .unwrap();
+            let (path, options) = (case.root().join(&disk.target), hvm_engine::ChainOptions::default());
+            let hash = hvm_engine::disk_hash(&path, hvm_engine::HashKind::Plain, &options, &Quiet).unwrap();
             assert_eq!(hash, sample.blake3, "{}", disk.target);
             compared += 1;
         }
@@ -204,13 +203,18 @@ fn stopped_anywhere_and_run_again_gives_the_same_bytes() {
         let expected = case.tree();
         let questions = counting.asked.get();
         assert!(questions > 40, "{questions}");
+        let mut stopped = 0;
         for stop in (1..questions).step_by(1 + questions as usize / 30) {
             case.rollback(DataChoice::Discard);
-            let error = case.migrate(&StopAt::question(stop)).unwrap_err();
-            assert!(error.is_cancelled(), "{error}");
+            // While blocks are moved the question is asked from time to time, so that a faster run asks less often.
+            if let Err(error) = case.migrate(&StopAt::question(stop)) {
+                assert!(error.is_cancelled(), "{error}");
+                stopped += 1;
+            }
             case.migrate_all();
             assert_eq!(case.tree(), expected, "{kind} stopped at {stop} of {questions}");
         }
+        assert!(stopped > 10, "{stopped} of {questions}");
         assert_eq!(case.verify().differences, []);
     }
 }

@@ -15,6 +15,7 @@ pub mod ntfs;
 pub mod qcow2;
 pub mod sample;
 pub mod security;
+pub mod tree;
 pub mod vhd;
 pub mod vhdx;
 pub mod vmxml;

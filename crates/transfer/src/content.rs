@@ -1,8 +1,6 @@
 //! The two things that are moved, seen alike: virtual disks and plain files.
 
-use std::sync::Mutex;
-
-use hvm_formats::disk::{Extent, ExtentKind, SharedDisk};
+use hvm_formats::disk::{ExtentKind, SharedDisk};
 use hvm_formats::io::SharedFile;
 
 use crate::error::TransferError;
@@ -11,47 +9,27 @@ use crate::error::TransferError;
 pub(crate) trait Content: Send + Sync {
     /// Length in bytes.
     fn len(&self) -> u64;
-    /// True when all of `offset .. offset + len` is known to be zero.
-    fn is_hole(&self, offset: u64, len: u64) -> Result<bool, TransferError>;
+    /// Whether the bytes from `offset` on are known to be zero, and up to where that holds; never `offset` itself.
+    fn run(&self, offset: u64) -> Result<(bool, u64), TransferError>;
     /// Fills `buffer` from `offset`.
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), TransferError>;
 }
 
-/// A virtual disk. The last run is kept, because asking for the run of an empty disk may walk its whole table.
-pub(crate) struct DiskContent {
-    disk: SharedDisk,
-    last: Mutex<Option<Extent>>,
-}
-
-impl DiskContent {
-    pub(crate) fn new(disk: SharedDisk) -> Self {
-        DiskContent { disk, last: Mutex::new(None) }
-    }
-
-    fn run_at(&self, offset: u64) -> Result<Extent, TransferError> {
-        let inside = |run: &Extent| offset >= run.start && offset - run.start < run.len;
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(run) = last.filter(inside) {
-            return Ok(run);
-        }
-        let run = self.disk.extent(offset)?;
-        *last = Some(run);
-        Ok(run)
-    }
-}
+/// A virtual disk.
+pub(crate) struct DiskContent(pub(crate) SharedDisk);
 
 impl Content for DiskContent {
     fn len(&self) -> u64 {
-        self.disk.size()
+        self.0.size()
     }
 
-    fn is_hole(&self, offset: u64, len: u64) -> Result<bool, TransferError> {
-        let run = self.run_at(offset)?;
-        Ok(run.kind == ExtentKind::Zero && run.start.saturating_add(run.len) >= offset.saturating_add(len))
+    fn run(&self, offset: u64) -> Result<(bool, u64), TransferError> {
+        let run = self.0.extent(offset)?;
+        Ok((run.kind == ExtentKind::Zero, run.start.saturating_add(run.len).max(offset + 1)))
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), TransferError> {
-        Ok(self.disk.read_at(offset, buffer)?)
+        Ok(self.0.read_at(offset, buffer)?)
     }
 }
 
@@ -76,12 +54,12 @@ impl Content for FileContent {
         self.len
     }
 
-    fn is_hole(&self, offset: u64, len: u64) -> Result<bool, TransferError> {
+    fn run(&self, offset: u64) -> Result<(bool, u64), TransferError> {
         if offset >= self.file.len() {
-            return Ok(true);
+            return Ok((true, self.len.max(offset + 1)));
         }
         let (data, end) = self.file.run(offset);
-        Ok(!data && end >= offset.saturating_add(len).min(self.file.len()))
+        Ok((!data, end.max(offset + 1)))
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), TransferError> {

@@ -2,30 +2,21 @@
 //! only when it is complete, flushed and read back; a copy that was cut off goes on behind its last flush.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hvm_formats::disk::SharedDisk;
-use hvm_formats::disk::write::DiskWriter;
-use hvm_formats::io::LocalFile;
+use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::capabilities::DiskFormat;
 
-use crate::content::{Content, DiskContent, FileContent};
-use crate::digest::{Digest, root};
+use crate::blocks::{Blocks, block_size};
+use crate::describe::file_manifest;
+use crate::digest::Digest;
 use crate::error::TransferError;
-use crate::hash::block_values;
 use crate::io::{beside, remove_if_there, sync_folder};
 use crate::manifest::{FileManifest, LayerNote, MANIFEST_VERSION, Manifest};
-use crate::pipeline::{self, BLOCK, Block, UNIT, block_count, runs};
 use crate::progress::{Cancel, Progress, Stage};
-use crate::sidecar::{Piece, Sidecar};
-use crate::stream::stream_log_path;
-use crate::target;
-use crate::throttle::Throttle;
+use crate::stream::{Durability, stream_log_path, write_partial};
 use crate::verify::{Check, verify};
-
-/// The copy is flushed after so many bytes at the latest, or after [`FLUSH_TIME`].
-const FLUSH_BYTES: u64 = 64 << 20;
-const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// One disk to copy.
 pub struct CopyJob<'a> {
@@ -75,14 +66,9 @@ pub fn partial_path(target: &Path) -> PathBuf {
     beside(target, ".partial")
 }
 
-/// The name of the list of finished blocks of an unfinished copy.
-pub fn sidecar_path(target: &Path) -> PathBuf {
-    beside(target, ".partial.progress")
-}
-
 /// The names that an unfinished copy of `target` may leave beside it.
 pub fn leftovers(target: &Path) -> [PathBuf; 2] {
-    [partial_path(target), sidecar_path(target)]
+    [partial_path(target), stream_log_path(target)]
 }
 
 /// Copies a disk. A file that has the final name already is accepted only with its manifest, made of the same source
@@ -92,10 +78,31 @@ pub fn copy(job: &CopyJob<'_>, watch: &Watch<'_>) -> Result<CopyOutcome, Transfe
     if job.target.symlink_metadata().is_ok() {
         return adopt(job, watch, started);
     }
-    let mut outcome = Outcome::default();
-    let (blocks, partial) = write_partial(job, watch, &mut outcome)?;
+    let mut written = write_partial(job, (Durability::PowerLoss, true), watch)?;
+    let partial = partial_path(job.target);
     let file = read_back(&partial, watch)?;
-    let manifest = Manifest {
+    let hashes = written.hashes.take().unwrap_or_default();
+    let manifest = written_manifest(job, hashes, Some(file));
+    if let Some(path) = job.manifest {
+        manifest.save(path)?;
+    }
+    publish(&partial, job.target)?;
+    Ok(CopyOutcome {
+        manifest,
+        bytes_read: written.read,
+        bytes_written: written.written,
+        seconds: started.elapsed().as_secs_f64(),
+        resumed_from: written.resumed_from,
+    })
+}
+
+/// The manifest of a file that was written for a job.
+pub(crate) fn written_manifest(
+    job: &CopyJob<'_>,
+    (blocks, content): (Blocks, Digest),
+    file: Option<FileManifest>,
+) -> Manifest {
+    Manifest {
         version: MANIFEST_VERSION,
         tool: concat!("hvmigrate ", env!("CARGO_PKG_VERSION")).to_owned(),
         source: job.source.to_owned(),
@@ -103,41 +110,21 @@ pub fn copy(job: &CopyJob<'_>, watch: &Watch<'_>) -> Result<CopyOutcome, Transfe
         format: Some(job.format),
         id: hex(&job.id),
         size: job.disk.size(),
-        block_size: BLOCK,
-        content: root(&blocks),
+        block_size: block_size(job.disk.size()),
+        content,
         blocks,
         file,
         public_key: None,
         signature: None,
-    };
-    if let Some(path) = job.manifest {
-        manifest.save(path)?;
     }
-    publish(&partial, job.target)?;
-    Ok(CopyOutcome {
-        manifest,
-        bytes_read: outcome.read,
-        bytes_written: outcome.written,
-        seconds: started.elapsed().as_secs_f64(),
-        resumed_from: outcome.resumed_from,
-    })
 }
 
 /// Gives a finished file its name, and removes the list of its blocks after that.
 pub(crate) fn publish(partial: &Path, target: &Path) -> Result<(), TransferError> {
     std::fs::rename(partial, target).map_err(TransferError::io("renamed into place", target))?;
     sync_folder(target)?;
-    remove_if_there(&sidecar_path(target))?;
     remove_if_there(&stream_log_path(target))?;
     sync_folder(target)
-}
-
-/// What one run did.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    pub(crate) read: u64,
-    pub(crate) written: u64,
-    pub(crate) resumed_from: u64,
 }
 
 fn adopt(job: &CopyJob<'_>, watch: &Watch<'_>, started: Instant) -> Result<CopyOutcome, TransferError> {
@@ -175,68 +162,11 @@ fn other_job(manifest: &Manifest, job: &CopyJob<'_>) -> Option<String> {
         Some(format!("its manifest names a disk of {} bytes, not {}", manifest.size, job.disk.size()))
     } else if manifest.format != Some(job.format) || manifest.id != hex(&job.id) {
         Some("its manifest names another format or disk id".to_owned())
+    } else if manifest.file.is_none() {
+        Some("its manifest describes no file".to_owned())
     } else {
         None
     }
-}
-
-/// Writes the whole copy under its hidden name; the values of all blocks and that name.
-fn write_partial(
-    job: &CopyJob<'_>,
-    watch: &Watch<'_>,
-    outcome: &mut Outcome,
-) -> Result<(Vec<Digest>, PathBuf), TransferError> {
-    let partial = partial_path(job.target);
-    let content = DiskContent::new(job.disk.clone());
-    let (mut sidecar, mut writer) = begin(job, &partial)?;
-    let from = sidecar.pieces().len() as u64;
-    outcome.resumed_from = (from * BLOCK).min(content.len());
-    watch.progress.started(Stage::Copying, content.len());
-    watch.progress.advanced(outcome.resumed_from);
-    let mut throttle = Throttle::new(watch.rate);
-    let mut flush = Flush::new();
-    let result = pipeline::run(&content, from, watch.cancel, &mut |block| {
-        outcome.read += block.read;
-        outcome.written += write_block(&mut *writer, &block, &partial)?;
-        sidecar.push(Piece { digest: block.digest, mask: block.mask });
-        if flush.is_due(block.bytes.len() as u64) {
-            writer.sync().map_err(target::failed(&partial))?;
-            sidecar.flush()?;
-        }
-        watch.progress.advanced(block.bytes.len() as u64);
-        throttle.pass(block.bytes.len() as u64);
-        Ok(())
-    });
-    if let Err(error) = result {
-        // Keeps what was copied for the next run; the error that ended this one is the one to tell.
-        let _ = writer.sync().map_err(target::failed(&partial)).and_then(|()| sidecar.flush());
-        return Err(error);
-    }
-    writer.sync().map_err(target::failed(&partial))?;
-    sidecar.flush()?;
-    writer.finish().map_err(target::failed(&partial))?;
-    watch.progress.finished();
-    Ok((sidecar.pieces().iter().map(|piece| piece.digest).collect(), partial))
-}
-
-/// Takes up an unfinished copy of the same job, or begins one.
-fn begin(job: &CopyJob<'_>, partial: &Path) -> Result<(Sidecar, Box<dyn DiskWriter>), TransferError> {
-    let path = sidecar_path(job.target);
-    let disk = target::new_disk(&job.disk, job.format, job.id);
-    let key = key(job, "");
-    if partial.exists()
-        && let Some(sidecar) = Sidecar::open(&path, key, block_count(job.disk.size()))?
-        && let Ok(writer) = target::writer(partial, &disk, sidecar.pieces())
-    {
-        return Ok((sidecar, writer));
-    }
-    // A list of the other way of copying would be taken for one of the file that is begun now.
-    remove_if_there(&stream_log_path(job.target))?;
-    remove_if_there(partial)?;
-    let sidecar = Sidecar::create(&path, key)?;
-    let writer = target::writer(partial, &disk, &[])?;
-    sync_folder(partial)?;
-    Ok((sidecar, writer))
 }
 
 /// Everything that decides about the bytes of a copy, hashed: a list of finished blocks belongs to one key.
@@ -250,9 +180,7 @@ pub(crate) fn key(job: &CopyJob<'_>, way: &str) -> [u8; 32] {
     add(&job.disk.size().to_string());
     add(&job.format.to_string());
     add(&hex(&job.id));
-    if !way.is_empty() {
-        add(way);
-    }
+    add(way);
     for layer in job.disk.layers() {
         add(&layer.name);
         add(&layer.unique_id);
@@ -261,44 +189,10 @@ pub(crate) fn key(job: &CopyJob<'_>, way: &str) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-fn write_block(writer: &mut dyn DiskWriter, block: &Block<'_>, path: &Path) -> Result<u64, TransferError> {
-    let mut written = 0;
-    for (first, count) in runs(block.mask) {
-        let start = first * UNIT;
-        let end = ((first + count) * UNIT).min(block.bytes.len());
-        let bytes = block.bytes.get(start..end).unwrap_or_default();
-        writer.write(block.offset + start as u64, bytes).map_err(target::failed(path))?;
-        written += bytes.len() as u64;
-    }
-    Ok(written)
-}
-
 /// Reads the finished file from the start: its hashes, and the proof that it can be read.
 fn read_back(path: &Path, watch: &Watch<'_>) -> Result<FileManifest, TransferError> {
     let file = LocalFile::open(path, path.display().to_string()).map_err(TransferError::io("opened", path))?;
-    let content = FileContent::new(std::sync::Arc::new(file));
-    let blocks = block_values(&content, Stage::ReadingBack, watch.progress, watch.cancel)?;
-    Ok(FileManifest { size: content.len(), blake3: root(&blocks), blocks })
-}
-
-struct Flush {
-    bytes: u64,
-    last: Instant,
-}
-
-impl Flush {
-    fn new() -> Self {
-        Flush { bytes: 0, last: Instant::now() }
-    }
-
-    fn is_due(&mut self, bytes: u64) -> bool {
-        self.bytes += bytes;
-        let due = self.bytes >= FLUSH_BYTES || self.last.elapsed() >= FLUSH_TIME;
-        if due {
-            *self = Flush::new();
-        }
-        due
-    }
+    file_manifest(&(std::sync::Arc::new(file) as SharedFile), Stage::ReadingBack, watch)
 }
 
 fn hex(bytes: &[u8]) -> String {

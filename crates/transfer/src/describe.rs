@@ -4,14 +4,14 @@ use hvm_formats::disk::{DiskError, SharedDisk};
 use hvm_formats::io::SharedFile;
 use hvm_model::capabilities::DiskFormat;
 
+use crate::blocks::block_size;
 use crate::content::{DiskContent, FileContent};
 use crate::copy::Watch;
-use crate::digest::root;
 use crate::error::TransferError;
-use crate::hash::block_values;
+use crate::hash::hashed;
 use crate::manifest::{FileManifest, LayerNote, MANIFEST_VERSION, Manifest};
-use crate::pipeline::BLOCK;
 use crate::progress::Stage;
+use crate::tree::Tree;
 use crate::verify::{Mismatch, MismatchKind, content_mismatches, file_mismatches};
 
 /// The manifest of `disk`, whose leaf is `file`. `source` says what it was made of.
@@ -21,16 +21,11 @@ pub fn describe(
     source: &str,
     watch: &Watch<'_>,
 ) -> Result<Manifest, TransferError> {
-    let blocks = block_values(&DiskContent::new(disk.clone()), Stage::Hashing, watch.progress, watch.cancel)?;
+    let (blocks, content) = hashed(&DiskContent(disk.clone()), (Tree::Manifest, Stage::Hashing), watch)?;
     let layers: Vec<LayerNote> = disk.layers().iter().map(LayerNote::of).collect();
+    // A raw file holds nothing but the content.
     let is_plain = layers.first().is_some_and(|leaf| leaf.format == "raw");
-    let file_blocks = match is_plain {
-        true => blocks.clone(),
-        false => {
-            let content = FileContent::new(file.clone());
-            block_values(&content, Stage::Hashing, watch.progress, watch.cancel)?
-        }
-    };
+    let file = if is_plain { None } else { Some(file_manifest(file, Stage::Hashing, watch)?) };
     Ok(Manifest {
         version: MANIFEST_VERSION,
         tool: concat!("hvmigrate ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -39,13 +34,19 @@ pub fn describe(
         format: None,
         id: String::new(),
         size: disk.size(),
-        block_size: BLOCK,
-        content: root(&blocks),
+        block_size: block_size(disk.size()),
+        content,
         blocks,
-        file: FileManifest { size: file.len(), blake3: root(&file_blocks), blocks: file_blocks },
+        file,
         public_key: None,
         signature: None,
     })
+}
+
+/// Reads a file from its start to its end.
+pub(crate) fn file_manifest(file: &SharedFile, stage: Stage, watch: &Watch<'_>) -> Result<FileManifest, TransferError> {
+    let (blocks, blake3) = hashed(&FileContent::new(file.clone()), (Tree::Plain, stage), watch)?;
+    Ok(FileManifest { size: file.len(), block_size: block_size(file.len()), blake3, blocks })
 }
 
 /// What was compared with a manifest, and what is not as it says.
@@ -64,6 +65,8 @@ pub enum FileCheck {
     Compared,
     /// The file holds the disk in another format than the manifest's, so that only the content can be compared.
     OtherFormat,
+    /// The manifest is of the content alone.
+    NotDescribed,
 }
 
 /// Compares a disk that was opened, or could not be, with a manifest: its content, and its file when that has the format
@@ -78,10 +81,11 @@ pub fn check_against(
         let found = disk.layers().first().map(LayerNote::of);
         found.is_none_or(|found| manifest.file_format() != found.format)
     });
-    let mut checked = Checked { file: FileCheck::OtherFormat, wrong: Vec::new() };
-    if !other {
-        checked = Checked { file: FileCheck::Compared, wrong: file_mismatches(manifest, file, watch)? };
-    }
+    let mut checked = match &manifest.file {
+        None => Checked { file: FileCheck::NotDescribed, wrong: Vec::new() },
+        Some(_) if other => Checked { file: FileCheck::OtherFormat, wrong: Vec::new() },
+        Some(expected) => Checked { file: FileCheck::Compared, wrong: file_mismatches(expected, file, watch)? },
+    };
     match disk {
         Ok(disk) => checked.wrong.extend(content_mismatches(manifest, &disk, None, watch)?),
         Err(error) => {

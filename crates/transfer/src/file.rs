@@ -7,14 +7,17 @@ use std::time::Instant;
 
 use hvm_formats::io::{LocalFile, SharedFile};
 
+use crate::blocks::Builder;
 use crate::content::{Content, FileContent};
 use crate::copy::{Watch, partial_path};
-use crate::digest::{Digest, root};
+use crate::digest::Digest;
 use crate::error::TransferError;
-use crate::hash::block_values;
+use crate::hash::hashed;
 use crate::io::{sync_folder, write_atomic};
-use crate::pipeline::{self, UNIT, runs};
-use crate::progress::{Cancel, Progress, Stage};
+use crate::mask::UNIT;
+use crate::pipeline::{self, BLOCK, Piece};
+use crate::progress::Stage;
+use crate::tree::Tree;
 
 /// A copied file.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,8 +40,8 @@ pub fn copy_file(source: SharedFile, target: &Path, watch: &Watch<'_>) -> Result
     let started = Instant::now();
     let content = FileContent::new(source);
     if target.symlink_metadata().is_ok() {
-        let there = hash_file(target, watch.progress, watch.cancel)?;
-        let wanted = root(&block_values(&content, Stage::Hashing, watch.progress, watch.cancel)?);
+        let there = hash_file(target, watch)?;
+        let wanted = hashed(&content, (Tree::Plain, Stage::Hashing), watch)?.1;
         if there.1 != wanted {
             let reason = format!("it has the BLAKE3 {}, the file of the source has {wanted}", there.1);
             return Err(TransferError::Exists { path: target.to_owned(), reason });
@@ -48,19 +51,18 @@ pub fn copy_file(source: SharedFile, target: &Path, watch: &Watch<'_>) -> Result
     }
     let partial = partial_path(target);
     let file = File::create(&partial).map_err(TransferError::io("created", &partial))?;
-    let (mut read, mut written, mut values) = (0, 0, Vec::new());
-    watch.progress.started(Stage::Copying, content.len());
-    pipeline::run(&content, 0, watch.cancel, &mut |block| {
-        for (first, count) in runs(block.mask) {
-            let end = ((first + count) * UNIT).min(block.bytes.len());
-            let bytes = block.bytes.get(first * UNIT..end).unwrap_or_default();
-            let offset = block.offset + (first * UNIT) as u64;
+    let (mut read, mut written) = (0, 0);
+    let mut values = Builder::new(Tree::Plain, content.len());
+    pipeline::run(&content, (Some(Tree::Plain), Stage::Copying), 0, watch, &mut |piece| {
+        values.take(&piece);
+        let Piece::Block(block) = piece else { return Ok(()) };
+        for (start, len) in block.mask.runs(UNIT, block.bytes.len()) {
+            let bytes = block.bytes.get(start..start + len).unwrap_or_default();
+            let offset = block.index * BLOCK + start as u64;
             write_at(&file, bytes, offset).map_err(TransferError::io("written", &partial))?;
             written += bytes.len() as u64;
         }
         read += block.read;
-        values.push(block.digest);
-        watch.progress.advanced(block.bytes.len() as u64);
         Ok(())
     })?;
     file.set_len(content.len()).map_err(TransferError::io("written", &partial))?;
@@ -68,9 +70,9 @@ pub fn copy_file(source: SharedFile, target: &Path, watch: &Watch<'_>) -> Result
     drop(file);
     std::fs::rename(&partial, target).map_err(TransferError::io("renamed into place", target))?;
     sync_folder(target)?;
-    watch.progress.finished();
+    let (_, blake3) = values.finish(content.len());
     let seconds = started.elapsed().as_secs_f64();
-    Ok(FileOutcome { size: content.len(), blake3: root(&values), bytes_read: read, bytes_written: written, seconds })
+    Ok(FileOutcome { size: content.len(), blake3, bytes_read: read, bytes_written: written, seconds })
 }
 
 /// Writes a small file so that it is there whole or not at all.
@@ -79,11 +81,11 @@ pub fn write_file(target: &Path, bytes: &[u8]) -> Result<(), TransferError> {
 }
 
 /// Length and BLAKE3 of a file of this computer.
-pub fn hash_file(path: &Path, progress: &dyn Progress, cancel: &Cancel) -> Result<(u64, Digest), TransferError> {
+pub fn hash_file(path: &Path, watch: &Watch<'_>) -> Result<(u64, Digest), TransferError> {
     let file = LocalFile::open(path, path.display().to_string()).map_err(TransferError::io("opened", path))?;
     let content = FileContent::new(Arc::new(file));
-    let values = block_values(&content, Stage::Hashing, progress, cancel)?;
-    Ok((content.len(), root(&values)))
+    let (_, blake3) = hashed(&content, (Tree::Plain, Stage::Hashing), watch)?;
+    Ok((content.len(), blake3))
 }
 
 #[cfg(unix)]

@@ -2,31 +2,35 @@
 
 use hvm_formats::disk::SharedDisk;
 
+use crate::blocks::{Blocks, Builder};
 use crate::content::{Content, DiskContent};
-use crate::digest::{Digest, root};
+use crate::copy::Watch;
+use crate::digest::Digest;
 use crate::error::TransferError;
 use crate::pipeline;
-use crate::progress::{Cancel, Progress, Stage};
+use crate::progress::Stage;
+use crate::tree::Tree;
 
 /// BLAKE3 of the whole virtual content: what `b3sum` prints for the raw disk.
-pub fn hash(disk: SharedDisk, progress: &dyn Progress, cancel: &Cancel) -> Result<Digest, TransferError> {
-    Ok(root(&block_values(&DiskContent::new(disk), Stage::Hashing, progress, cancel)?))
+pub fn hash(disk: SharedDisk, watch: &Watch<'_>) -> Result<Digest, TransferError> {
+    Ok(hashed(&DiskContent(disk), (Tree::Plain, Stage::Hashing), watch)?.1)
 }
 
-/// The values of all blocks of a content.
-pub(crate) fn block_values(
+/// The value that manifests give the whole virtual content.
+pub fn tree_hash(disk: SharedDisk, watch: &Watch<'_>) -> Result<Digest, TransferError> {
+    Ok(hashed(&DiskContent(disk), (Tree::Manifest, Stage::Hashing), watch)?.1)
+}
+
+/// The values of all blocks of a content, and that of the whole.
+pub(crate) fn hashed(
     content: &dyn Content,
-    stage: Stage,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Vec<Digest>, TransferError> {
-    progress.started(stage, content.len());
-    let mut values = Vec::new();
-    pipeline::run(content, 0, cancel, &mut |block| {
-        values.push(block.digest);
-        progress.advanced(block.bytes.len() as u64);
+    (tree, stage): (Tree, Stage),
+    watch: &Watch<'_>,
+) -> Result<(Blocks, Digest), TransferError> {
+    let mut builder = Builder::new(tree, content.len());
+    pipeline::run(content, (Some(tree), stage), 0, watch, &mut |piece| {
+        builder.take(&piece);
         Ok(())
     })?;
-    progress.finished();
-    Ok(values)
+    Ok(builder.finish(content.len()))
 }

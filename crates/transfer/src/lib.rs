@@ -2,6 +2,7 @@
 //! later that the copy is still what was read. A copy that was cut off goes on where its last flush was.
 #![forbid(unsafe_code)]
 
+mod blocks;
 mod chain;
 mod compare;
 mod content;
@@ -13,26 +14,28 @@ mod file;
 mod hash;
 pub mod io;
 mod manifest;
+mod mask;
 pub mod nbd;
 mod pipeline;
 mod progress;
 mod records;
-mod sidecar;
 mod signing;
 mod stream;
 mod streamlog;
 mod target;
 mod throttle;
+mod tree;
 mod verify;
 
+pub use blocks::Blocks;
 pub use chain::{ChainJob, KeptChain, KeptLayer, keep_chain};
 pub use compare::{Comparison, Until, compare};
-pub use copy::{CopyJob, CopyOutcome, Watch, copy, leftovers, partial_path, sidecar_path};
+pub use copy::{CopyJob, CopyOutcome, Watch, copy, leftovers, partial_path};
 pub use describe::{Checked, FileCheck, check_against, describe};
 pub use digest::Digest;
 pub use error::TransferError;
 pub use file::{FileOutcome, copy_file, hash_file, write_file};
-pub use hash::hash;
+pub use hash::{hash, tree_hash};
 pub use manifest::{FileManifest, LayerNote, MANIFEST_VERSION, Manifest};
 pub use pipeline::BLOCK;
 pub use progress::{Cancel, Progress, Silent, Stage};

@@ -1,23 +1,26 @@
 //! What a copied disk consists of, so that anyone can check it later: the hash of each block of the virtual content,
 //! and the hash of each block of the file that holds it.
 
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use hvm_formats::disk::{Layer, LayerFormat};
 use hvm_model::capabilities::DiskFormat;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Digest, root};
+use crate::blocks::{Blocks, block_size};
+use crate::digest::Digest;
 use crate::error::TransferError;
 use crate::io::write_atomic;
-use crate::pipeline::{BLOCK, block_count};
 use crate::signing::{OperatorKey, PublicKey, SigningError};
+use crate::tree::Tree;
 
 /// Version of the document; raised when a reader of the old form would misunderstand the new one.
-pub const MANIFEST_VERSION: u32 = 1;
+pub const MANIFEST_VERSION: u32 = 2;
 
-/// Largest manifest that is read, bytes: enough for a disk of 64 TiB.
-const MAX_BYTES: u64 = 20 << 30;
+/// Largest manifest that is read, bytes: twice what two full lists of blocks take.
+const MAX_BYTES: u64 = 128 << 20;
 
 /// The manifest of one copied disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,14 +41,15 @@ pub struct Manifest {
     pub id: String,
     /// Virtual size, bytes.
     pub size: u64,
-    /// Bytes of a block; the last block may be shorter.
+    /// Bytes of a block: 1 MiB up to 256 GiB, a larger power of two beyond; the last block may be shorter.
     pub block_size: u64,
-    /// BLAKE3 of the whole virtual content (equal to `b3sum` of the raw disk).
+    /// The value of the whole virtual content: the root of a BLAKE3 tree in which zeros cost nothing (FORMAT.md).
     pub content: Digest,
-    /// BLAKE3 subtree value of each block of the content, in order; the hash itself when there is only one block.
-    pub blocks: Vec<Digest>,
-    /// The file that holds the copy.
-    pub file: FileManifest,
+    /// The value of each block of the content in that tree, in order.
+    pub blocks: Blocks,
+    /// The file that holds the copy; none when only the content was hashed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileManifest>,
     /// The Ed25519 key of the signature, 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
@@ -59,10 +63,12 @@ pub struct Manifest {
 pub struct FileManifest {
     /// Length, bytes.
     pub size: u64,
-    /// BLAKE3 of the file.
+    /// Bytes of a block, as in [`Manifest::block_size`].
+    pub block_size: u64,
+    /// BLAKE3 of the file: what `b3sum` prints.
     pub blake3: Digest,
-    /// BLAKE3 subtree value of each block of the file.
-    pub blocks: Vec<Digest>,
+    /// BLAKE3 subtree value of each block of the file; the hash itself when there is only one block.
+    pub blocks: Blocks,
 }
 
 /// One layer of the chain that was read.
@@ -108,8 +114,9 @@ impl Manifest {
         if length > MAX_BYTES {
             return Err(bad(format!("it has {length} bytes, at most {MAX_BYTES} were expected")));
         }
-        let bytes = std::fs::read(path).map_err(TransferError::io("read", path))?;
-        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+        let file = File::open(path).map_err(TransferError::io("opened", path))?;
+        let mut reader = BufReader::new(file.take(MAX_BYTES));
+        let manifest: Manifest = serde_json::from_reader(&mut reader).map_err(|error| bad(error.to_string()))?;
         manifest.check().map_err(bad)?;
         Ok(manifest)
     }
@@ -163,21 +170,30 @@ impl Manifest {
         if self.version != MANIFEST_VERSION {
             return Err(format!("it has version {}, this program reads version {MANIFEST_VERSION}", self.version));
         }
-        if self.block_size != BLOCK {
-            return Err(format!("its blocks have {} bytes, {BLOCK} were expected", self.block_size));
+        let content = (self.size, self.block_size, &self.blocks, self.content);
+        check_blocks("content", Tree::Manifest, content)?;
+        match &self.file {
+            Some(file) => check_blocks("file", Tree::Plain, (file.size, file.block_size, &file.blocks, file.blake3)),
+            None => Ok(()),
         }
-        let parts = [
-            ("content", self.size, &self.blocks, self.content),
-            ("file", self.file.size, &self.file.blocks, self.file.blake3),
-        ];
-        for (name, size, blocks, whole) in parts {
-            if blocks.len() as u64 != block_count(size) {
-                return Err(format!("the {name} of {size} bytes has {} blocks in it", blocks.len()));
-            }
-            if root(blocks) != whole {
-                return Err(format!("the blocks of the {name} do not give its hash {whole}: the manifest was changed"));
-            }
-        }
-        Ok(())
     }
+}
+
+/// Whether a list of blocks fits its length and gives the value of the whole.
+fn check_blocks(
+    name: &str,
+    tree: Tree,
+    (size, block, blocks, whole): (u64, u64, &Blocks, Digest),
+) -> Result<(), String> {
+    let expected = block_size(size);
+    if block != expected {
+        return Err(format!("the blocks of the {name} have {block} bytes, {expected} were expected"));
+    }
+    if blocks.len() != size.div_ceil(block) {
+        return Err(format!("the {name} of {size} bytes has {} blocks in it", blocks.len()));
+    }
+    if blocks.root(tree, size) != whole {
+        return Err(format!("the blocks of the {name} do not give its hash {whole}: the manifest was changed"));
+    }
+    Ok(())
 }

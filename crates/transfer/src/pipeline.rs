@@ -1,182 +1,261 @@
-//! Reads a content in blocks on all cores, hashes and zero-tests each, and hands them to one sink in order. At most
-//! `BUFFERS` blocks are in memory.
+//! Goes over a content on all cores: each worker reads a block, finds its zeros, hashes it, waits for its turn and hands it
+//! to the sink while it is still in the cache of its core. The sink sees everything in order; runs of zeros that are known
+//! as such are neither read nor, in the tree of manifests, hashed.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::content::Content;
-use crate::digest::{Digest, block_value};
+use crate::copy::Watch;
+use crate::digest::Digest;
 use crate::error::TransferError;
-use crate::progress::Cancel;
+use crate::mask::Mask;
+use crate::progress::{Cancel, Stage};
+use crate::throttle::Throttle;
+use crate::tree::Tree;
 
-/// Bytes of a block: the unit of manifests. A power of two of BLAKE3 chunks, so that a block is a subtree.
+/// Bytes of a block: what is read at once, and the smallest unit of manifests. A power of two of BLAKE3 chunks, so that a
+/// block is a subtree.
 pub const BLOCK: u64 = 1 << 20;
 
-/// Bytes of a unit: the granularity in which zeros are found and left out.
-pub(crate) const UNIT: usize = 64 << 10;
+pub(crate) static ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
 
-const BUFFERS: usize = 32;
+/// More workers bring nothing: they wait for each other's turn.
+const MOST_WORKERS: usize = 8;
+/// How often the progress is told.
+const TICK: Duration = Duration::from_millis(100);
 
-static ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
+/// What the sink gets.
+pub(crate) enum Piece<'a> {
+    /// One block.
+    Block(Block<'a>),
+    /// So many whole blocks of zeros.
+    Zeros(u64),
+}
 
-/// One block, as the sink gets it.
+/// One block.
 pub(crate) struct Block<'a> {
-    pub(crate) offset: u64,
-    pub(crate) digest: Digest,
-    /// Bit i is set when unit i of the block holds a byte that is not zero.
-    pub(crate) mask: u16,
+    pub(crate) index: u64,
     pub(crate) bytes: &'a [u8],
+    pub(crate) mask: Mask,
+    /// The value in the tree; none when nothing is hashed.
+    pub(crate) value: Option<Digest>,
     /// Bytes that had to be read: 0 for a hole.
     pub(crate) read: u64,
 }
 
-struct Ready {
-    digest: Digest,
-    mask: u16,
-    read: u64,
-    buffer: Vec<u8>,
-}
-
-type Message = (u64, Result<Ready, TransferError>);
-
-struct Shared<'a> {
-    content: &'a dyn Content,
-    next: AtomicU64,
-    blocks: u64,
-    cancel: &'a Cancel,
-    pool: Mutex<Receiver<Vec<u8>>>,
-}
+type Sink<'a> = dyn FnMut(Piece<'_>) -> Result<(), TransferError> + Send + 'a;
 
 /// Number of blocks of a content of `len` bytes.
 pub(crate) fn block_count(len: u64) -> u64 {
     len.div_ceil(BLOCK)
 }
 
-/// Runs over all blocks from number `from`; the sink is called in order on this thread. The first error ends the run.
-pub(crate) fn run(
-    content: &dyn Content,
-    from: u64,
-    cancel: &Cancel,
-    sink: &mut dyn FnMut(Block<'_>) -> Result<(), TransferError>,
-) -> Result<(), TransferError> {
-    let blocks = block_count(content.len());
-    let (free, pool) = channel();
-    let (results, ready) = channel();
-    let shared = Shared { content, next: AtomicU64::new(from), blocks, cancel, pool: Mutex::new(pool) };
-    let threads = std::thread::available_parallelism().map_or(2, |n| n.get()).min(BUFFERS / 2);
-    let threads = threads.min(usize::try_from(blocks.saturating_sub(from)).unwrap_or(threads));
-    for _ in 0..BUFFERS.min(threads * 8) {
-        let _ = free.send(Vec::new());
-    }
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            let results = results.clone();
-            let shared = &shared;
-            scope.spawn(move || work(shared, &results));
-        }
-        drop(results);
-        // `free` and `ready` are dropped when the sink stops, which ends the workers.
-        in_order(&shared, from, ready, free, sink)
-    })
-}
-
-fn in_order(
-    shared: &Shared<'_>,
-    from: u64,
-    ready: Receiver<Message>,
-    free: Sender<Vec<u8>>,
-    sink: &mut dyn FnMut(Block<'_>) -> Result<(), TransferError>,
-) -> Result<(), TransferError> {
-    let mut waiting: BTreeMap<u64, Ready> = BTreeMap::new();
-    for index in from..shared.blocks {
-        while !waiting.contains_key(&index) {
-            let (number, block) = ready.recv().map_err(|_| TransferError::Cancelled)?;
-            waiting.insert(number, block?);
-        }
-        if shared.cancel.is_cancelled() {
-            return Err(TransferError::Cancelled);
-        }
-        let Some(block) = waiting.remove(&index) else { continue };
-        let len = block_len(shared.content.len(), index);
-        let bytes = if block.read == 0 { ZEROS.get(..len) } else { block.buffer.get(..len) };
-        let bytes = bytes.expect("a block that was read fills its buffer");
-        let Ready { digest, mask, read, .. } = block;
-        sink(Block { offset: index * BLOCK, digest, mask, bytes, read })?;
-        let _ = free.send(block.buffer);
-    }
-    Ok(())
-}
-
-fn block_len(total: u64, index: u64) -> usize {
+/// Length of block number `index` of a content of `total` bytes.
+pub(crate) fn block_len(total: u64, index: u64) -> usize {
     total.saturating_sub(index * BLOCK).min(BLOCK) as usize
 }
 
-/// A buffer is taken before the number of a block, so that the block which is next in order always has one.
-fn work(shared: &Shared<'_>, results: &Sender<Message>) {
-    loop {
-        let buffer = shared.pool.lock().ok().and_then(|pool| pool.recv().ok());
-        let Some(buffer) = buffer else { return };
-        let index = shared.next.fetch_add(1, Ordering::Relaxed);
-        if index >= shared.blocks || shared.cancel.is_cancelled() {
-            return;
+/// What the workers share.
+struct Workers<'a, 'b> {
+    content: &'a dyn Content,
+    tree: Option<Tree>,
+    cancel: &'a Cancel,
+    cursor: Mutex<Cursor>,
+    ordered: Mutex<Ordered<'a, 'b>>,
+    /// Signalled when a piece was handed over or a worker ended.
+    turn: Condvar,
+    /// Signalled when a worker ended.
+    ended: Condvar,
+    /// Bytes that were dealt with.
+    passed: AtomicU64,
+}
+
+/// Which block comes next.
+struct Cursor {
+    index: u64,
+    ticket: u64,
+    /// Whether the run around the next block is known to be zeros, and its end.
+    run: (bool, u64),
+}
+
+/// What one worker does next.
+struct Item {
+    ticket: u64,
+    index: u64,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A block that must be read.
+    Data,
+    /// A block that is known to be zeros, but has a value of its own.
+    Hole,
+    /// So many whole blocks that are known to be zeros.
+    Zeros(u64),
+}
+
+/// What happens in the order of the content.
+struct Ordered<'a, 'b> {
+    sink: &'a mut Sink<'b>,
+    turn: u64,
+    throttle: Throttle,
+    error: Option<TransferError>,
+    /// Workers that have not ended.
+    left: usize,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Goes over all blocks from number `from` on, of which nothing is read that is known to be zeros. The first error ends it;
+/// everything before the block that could not be read has been handed over then.
+pub(crate) fn run(
+    content: &dyn Content,
+    (tree, stage): (Option<Tree>, Stage),
+    from: u64,
+    watch: &Watch<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<(), TransferError> {
+    let start = (from * BLOCK).min(content.len());
+    watch.progress.started(stage, content.len());
+    watch.progress.advanced(start);
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get()).min(MOST_WORKERS);
+    let throttle = Throttle::new(watch.rate);
+    let workers = Workers {
+        content,
+        tree,
+        cancel: watch.cancel,
+        cursor: Mutex::new(Cursor { index: from, ticket: 0, run: (false, start) }),
+        ordered: Mutex::new(Ordered { sink, turn: 0, throttle, error: None, left: threads }),
+        turn: Condvar::new(),
+        ended: Condvar::new(),
+        passed: AtomicU64::new(start),
+    };
+    let mut told = start;
+    let mut tell = || {
+        let passed = workers.passed.load(Ordering::Relaxed);
+        watch.progress.advanced(passed - told);
+        told = passed;
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| workers.run());
         }
-        if results.send((index, block(shared.content, index, buffer))).is_err() {
-            return;
+        let mut ordered = lock(&workers.ordered);
+        while ordered.left > 0 {
+            tell();
+            ordered = workers.ended.wait_timeout(ordered, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    });
+    tell();
+    match workers.ordered.into_inner().unwrap_or_else(PoisonError::into_inner).error {
+        Some(error) => Err(error),
+        None => {
+            watch.progress.finished();
+            Ok(())
         }
     }
 }
 
-fn block(content: &dyn Content, index: u64, mut buffer: Vec<u8>) -> Result<Ready, TransferError> {
-    let total = content.len();
-    let offset = index * BLOCK;
-    let len = block_len(total, index);
-    if content.is_hole(offset, len as u64)? {
-        let digest = block_value(total, offset, &ZEROS[..len]);
-        return Ok(Ready { digest, mask: 0, read: 0, buffer });
+impl Workers<'_, '_> {
+    fn run(&self) {
+        let result = self.work();
+        let mut ordered = lock(&self.ordered);
+        if let Err(error) = result {
+            ordered.error.get_or_insert(error);
+        }
+        ordered.left -= 1;
+        drop(ordered);
+        self.turn.notify_all();
+        self.ended.notify_all();
     }
-    buffer.resize(BLOCK as usize, 0);
-    let bytes = &mut buffer[..len];
-    content.read(offset, bytes)?;
-    let mask = mask_of(bytes);
-    Ok(Ready { digest: block_value(total, offset, bytes), mask, read: len as u64, buffer })
-}
 
-/// Bit i is set when unit i of a block holds a byte that is not zero.
-pub(crate) fn mask_of(bytes: &[u8]) -> u16 {
-    let mut mask = 0;
-    for (i, unit) in bytes.chunks(UNIT).enumerate() {
-        if ZEROS[..unit.len()] != *unit {
-            mask |= 1 << i;
+    /// Takes one item after the other, until there is none or somebody failed.
+    fn work(&self) -> Result<(), TransferError> {
+        let mut buffer = Vec::new();
+        while let Some(item) = self.next()? {
+            // A block that cannot be read still waits for its turn, so that all before it are handed over.
+            let piece = self.piece(&item, &mut buffer);
+            let mut ordered = lock(&self.ordered);
+            while ordered.turn != item.ticket && ordered.error.is_none() {
+                ordered = self.turn.wait(ordered).unwrap_or_else(PoisonError::into_inner);
+            }
+            if ordered.error.is_some() {
+                break;
+            }
+            let piece = piece?;
+            let (all, read) = match &piece {
+                Piece::Block(block) => (block.bytes.len() as u64, block.read),
+                Piece::Zeros(count) => (count * BLOCK, 0),
+            };
+            (ordered.sink)(piece)?;
+            ordered.turn += 1;
+            let early = ordered.throttle.pass(read);
+            drop(ordered);
+            self.turn.notify_all();
+            self.passed.fetch_add(all, Ordering::Relaxed);
+            self.pause(early);
+        }
+        Ok(())
+    }
+
+    /// Waits, but not longer than nobody asks to stop.
+    fn pause(&self, mut rest: Duration) {
+        while !rest.is_zero() && !self.cancel.is_cancelled() {
+            let part = rest.min(TICK);
+            std::thread::sleep(part);
+            rest -= part;
         }
     }
-    mask
-}
 
-/// The runs of set bits of a mask, as (first unit, number of units).
-pub(crate) fn runs(mask: u16) -> impl Iterator<Item = (usize, usize)> {
-    let mut unit = 0;
-    std::iter::from_fn(move || {
-        let rest = u32::from(mask) >> unit;
-        if rest == 0 {
-            return None;
+    fn piece<'b>(&self, item: &Item, buffer: &'b mut Vec<u8>) -> Result<Piece<'b>, TransferError> {
+        let (index, total) = (item.index, self.content.len());
+        let len = block_len(total, index);
+        let offset = index * BLOCK;
+        let (bytes, read) = match item.kind {
+            Kind::Zeros(count) => return Ok(Piece::Zeros(count)),
+            Kind::Hole => (ZEROS.get(..len).unwrap_or_default(), 0),
+            Kind::Data => {
+                buffer.resize(BLOCK as usize, 0);
+                let bytes = buffer.get_mut(..len).unwrap_or_default();
+                self.content.read(offset, bytes)?;
+                (&*bytes, len as u64)
+            }
+        };
+        let mask = if read == 0 { Mask::default() } else { Mask::of(bytes) };
+        let value = self.tree.map(|tree| tree.block(total, offset, bytes, mask));
+        Ok(Piece::Block(Block { index, bytes, mask, value, read }))
+    }
+
+    /// The next item; none at the end.
+    fn next(&self) -> Result<Option<Item>, TransferError> {
+        let mut cursor = lock(&self.cursor);
+        let total = self.content.len();
+        let offset = cursor.index.saturating_mul(BLOCK);
+        if offset >= total {
+            return Ok(None);
         }
-        let first = unit + rest.trailing_zeros() as usize;
-        let count = (u32::from(mask) >> first).trailing_ones() as usize;
-        unit = first + count;
-        Some((first, count))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::runs;
-
-    #[test]
-    fn runs_of_a_mask() {
-        assert_eq!(runs(0).count(), 0);
-        assert_eq!(runs(0xFFFF).collect::<Vec<_>>(), [(0, 16)]);
-        assert_eq!(runs(0b1000_0000_0110_0101).collect::<Vec<_>>(), [(0, 1), (2, 1), (5, 2), (15, 1)]);
+        if self.cancel.is_cancelled() {
+            return Err(TransferError::Cancelled);
+        }
+        if offset >= cursor.run.1 {
+            cursor.run = self.content.run(offset)?;
+        }
+        let (zero, end) = cursor.run;
+        let whole = (end.min(total) / BLOCK).saturating_sub(cursor.index);
+        let kind = match (zero, whole) {
+            (true, 1..) if self.tree == Some(Tree::Plain) => Kind::Hole,
+            (true, 1..) => Kind::Zeros(whole),
+            (true, 0) if end >= total => Kind::Hole,
+            _ => Kind::Data,
+        };
+        let item = Item { ticket: cursor.ticket, index: cursor.index, kind };
+        cursor.ticket += 1;
+        cursor.index += if let Kind::Zeros(count) = kind { count } else { 1 };
+        Ok(Some(item))
     }
 }

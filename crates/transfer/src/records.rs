@@ -70,6 +70,27 @@ impl Records {
         Ok(Some(Records { file, path: path.to_owned(), key: owner.key, count, pending: Vec::new() }))
     }
 
+    /// Reads the fields of the first `count` records again, which [`Records::open`] found whole.
+    pub(crate) fn again<const FIELDS: usize>(
+        path: &Path,
+        count: u64,
+    ) -> Result<impl Iterator<Item = std::io::Result<[u8; FIELDS]>> + use<FIELDS>, TransferError> {
+        let mut file = File::open(path).map_err(TransferError::io("opened", path))?;
+        file.seek(SeekFrom::Start(HEADER as u64)).map_err(TransferError::io("read", path))?;
+        let mut reader = BufReader::new(file);
+        Ok((0..count).map(move |_| {
+            let (mut fields, mut check) = ([0; FIELDS], [0; CHECK]);
+            reader.read_exact(&mut fields)?;
+            reader.read_exact(&mut check)?;
+            Ok(fields)
+        }))
+    }
+
+    /// How many records there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// Notes a record; it counts only after [`Records::write`].
     pub(crate) fn push(&mut self, fields: &[u8]) {
         self.pending.extend_from_slice(fields);

@@ -1,31 +1,26 @@
-//! Writes a virtual disk as a new file without hashing it: as fast as bytes can be moved. Each worker reads a block,
-//! finds its zeros, waits for its turn and writes it while the block is still in the cache of its core; runs of zeros are
-//! never touched. The file grows under a hidden name and gets its final name when it is complete and flushed.
+//! Writes a virtual disk as a new file: as fast as bytes can be moved. The file grows under a hidden name and gets its final
+//! name when it is complete and flushed; a list beside it says which blocks are in it, for a run that goes on.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hvm_formats::disk::write::DiskWriter;
-use hvm_formats::disk::{ExtentKind, SharedDisk};
 
-use crate::copy::{CopyJob, Outcome, Watch, key, partial_path, publish, sidecar_path};
+use crate::blocks::{Blocks, Builder};
+use crate::content::DiskContent;
+use crate::copy::{CopyJob, Watch, key, partial_path, publish, written_manifest};
+use crate::digest::Digest;
 use crate::error::TransferError;
 use crate::io::{beside, remove_if_there, sync_folder};
-use crate::pipeline::{BLOCK, UNIT, block_count, mask_of, runs};
-use crate::progress::{Cancel, Stage};
+use crate::pipeline::{self, BLOCK, Block, Piece, block_count};
+use crate::progress::Stage;
 use crate::streamlog::{Entry, StreamLog, boot_id};
 use crate::target;
-use crate::throttle::Throttle;
+use crate::tree::Tree;
 
 /// What was written is noted after so many bytes, or after [`NOTE_TIME`].
 const NOTE_BYTES: u64 = 256 << 20;
 const NOTE_TIME: Duration = Duration::from_secs(2);
-/// How often the progress is told.
-const TICK: Duration = Duration::from_millis(100);
-/// More workers bring nothing: the writes to one file wait for each other.
-const MOST_WORKERS: usize = 4;
 
 /// What a conversion survives before it is finished. When it is finished it survives everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +35,8 @@ pub enum Durability {
 /// A finished conversion.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StreamOutcome {
+    /// The value that manifests give the content; none when nothing was hashed.
+    pub content: Option<Digest>,
     /// Bytes read from the source by this run.
     pub bytes_read: u64,
     /// Bytes of content written by this run.
@@ -50,56 +47,107 @@ pub struct StreamOutcome {
     pub resumed_from: u64,
 }
 
-/// The name of the list of written blocks of an unfinished conversion.
-pub fn stream_log_path(target: &Path) -> std::path::PathBuf {
+/// The name of the list of written blocks of an unfinished copy.
+pub fn stream_log_path(target: &Path) -> PathBuf {
     beside(target, ".partial.written")
 }
 
-/// Writes the disk of `job` as a new file; nothing may have its name yet. No manifest is made.
+/// Writes the disk of `job` as a new file; nothing may have its name yet. With a name for a manifest its content is hashed
+/// on the way; the manifest is of the content alone, and is there before the file gets its name.
 pub fn stream(job: &CopyJob<'_>, durability: Durability, watch: &Watch<'_>) -> Result<StreamOutcome, TransferError> {
     let started = Instant::now();
     if job.target.symlink_metadata().is_ok() {
         let reason = "a conversion never replaces a file".to_owned();
         return Err(TransferError::Exists { path: job.target.to_owned(), reason });
     }
-    let durability = if boot_id().is_none() { Durability::PowerLoss } else { durability };
-    let partial = partial_path(job.target);
-    let (log, writer, from) = begin(job, durability, &partial)?;
-    let sink = Sink { writer, log, durability, partial: &partial };
-    let (outcome, writer) = move_all(&job.disk, from, sink, watch)?;
-    writer.finish().map_err(target::failed(&partial))?;
-    watch.progress.finished();
-    publish(&partial, job.target)?;
+    let written = write_partial(job, (durability, job.manifest.is_some()), watch)?;
+    let content = written.hashes.as_ref().map(|(_, content)| *content);
+    if let (Some(hashes), Some(path)) = (written.hashes, job.manifest) {
+        written_manifest(job, hashes, None).save(path)?;
+    }
+    publish(&partial_path(job.target), job.target)?;
     Ok(StreamOutcome {
-        bytes_read: outcome.read,
-        bytes_written: outcome.written,
+        content,
+        bytes_read: written.read,
+        bytes_written: written.written,
         seconds: started.elapsed().as_secs_f64(),
-        resumed_from: outcome.resumed_from,
+        resumed_from: written.resumed_from,
     })
 }
 
-type Begun = (StreamLog, Box<dyn DiskWriter>, u64);
+/// What one run did to a file that is complete now, but still has its hidden name.
+#[derive(Default)]
+pub(crate) struct Written {
+    pub(crate) read: u64,
+    pub(crate) written: u64,
+    pub(crate) resumed_from: u64,
+    /// The values of all blocks and of the content, when it was hashed.
+    pub(crate) hashes: Option<(Blocks, Digest)>,
+}
 
-/// Takes up an unfinished conversion of the same job, or begins one.
-fn begin(job: &CopyJob<'_>, durability: Durability, partial: &Path) -> Result<Begun, TransferError> {
+/// Writes the whole file under its hidden name and flushes it.
+pub(crate) fn write_partial(
+    job: &CopyJob<'_>,
+    (durability, hash): (Durability, bool),
+    watch: &Watch<'_>,
+) -> Result<Written, TransferError> {
+    let partial = partial_path(job.target);
+    let durability = if boot_id().is_none() { Durability::PowerLoss } else { durability };
+    let mut sink = begin(job, (durability, hash), &partial)?;
+    let content = DiskContent(job.disk.clone());
+    let from = sink.next;
+    let tree = hash.then_some(Tree::Manifest);
+    let moved = pipeline::run(&content, (tree, Stage::Copying), from, watch, &mut |piece| sink.take(&piece));
+    // Keeps what was written for the next run; the error that ended this one is the one to tell.
+    let noted = sink.note();
+    moved.and(noted)?;
+    sink.writer.finish().map_err(target::failed(&partial))?;
+    let resumed_from = (from * BLOCK).min(job.disk.size());
+    let hashes = sink.hashes.map(|builder| builder.finish(job.disk.size()));
+    Ok(Written { resumed_from, hashes, read: sink.read, written: sink.written })
+}
+
+/// Takes up an unfinished copy of the same job, or begins one.
+fn begin<'a>(
+    job: &CopyJob<'_>,
+    (durability, hash): (Durability, bool),
+    partial: &'a Path,
+) -> Result<Sink<'a>, TransferError> {
     let path = stream_log_path(job.target);
     let boot = if durability == Durability::Kill { boot_id() } else { None };
-    let key = key(job, boot.as_deref().unwrap_or("stream"));
+    let way = format!("{} {}", boot.unwrap_or_default(), if hash { "hashed" } else { "" });
+    let key = key(job, &way);
     let disk = target::new_disk(&job.disk, job.format, job.id);
+    let size = job.disk.size();
+    let sink = |writer, log, hashes| Sink {
+        writer,
+        log,
+        durability,
+        partial,
+        hashes,
+        next: 0,
+        read: 0,
+        written: 0,
+        since: 0,
+        noted: Instant::now(),
+    };
+    let (mut hashes, mut next) = (Builder::new(Tree::Manifest, size), 0);
+    let mut take = |entry: Entry| {
+        hashes.push_zeros(entry.block - hashes.count());
+        hashes.push(entry.value, 1);
+        next = entry.block + 1;
+    };
     if partial.exists()
-        && let Some((log, entries)) = StreamLog::open(&path, key, block_count(job.disk.size()))?
-        && let Ok(writer) = target::writer_behind(partial, &disk, entries.iter().map(|entry| (entry.block, entry.mask)))
+        && let Some(log) = StreamLog::open(&path, key, block_count(size), &mut take)?
+        && let Ok(writer) = target::writer(partial, &disk, log.again(&path)?)
     {
-        let from = entries.last().map_or(0, |entry| (entry.block + 1) * BLOCK).min(job.disk.size());
-        return Ok((log, writer, from));
+        return Ok(Sink { next, ..sink(writer, log, hash.then_some(hashes)) });
     }
-    // A list of the other way of copying would be taken for one of the file that is begun now.
-    remove_if_there(&sidecar_path(job.target))?;
     remove_if_there(partial)?;
     let log = StreamLog::create(&path, key)?;
-    let writer = target::writer_behind(partial, &disk, std::iter::empty())?;
+    let writer = target::writer(partial, &disk, std::iter::empty())?;
     sync_folder(partial)?;
-    Ok((log, writer, 0))
+    Ok(sink(writer, log, hash.then(|| Builder::new(Tree::Manifest, size))))
 }
 
 /// Where the blocks go, one after the other.
@@ -108,198 +156,53 @@ struct Sink<'a> {
     log: StreamLog,
     durability: Durability,
     partial: &'a Path,
-}
-
-/// What the workers share.
-struct Workers<'a> {
-    disk: &'a SharedDisk,
-    cancel: &'a Cancel,
-    cursor: Mutex<Cursor>,
-    ordered: Mutex<Ordered<'a>>,
-    /// Signalled when a block was written or a worker ended.
-    turn: Condvar,
-    /// Virtual offset up to which blocks were given out.
-    passed: AtomicU64,
-}
-
-/// Which block comes next.
-struct Cursor {
-    offset: u64,
-    ticket: u64,
-    /// End of the run of data that holds `offset`.
-    data_until: u64,
-}
-
-/// A block of data to be moved.
-struct Item {
-    ticket: u64,
-    offset: u64,
-    len: usize,
-}
-
-/// What happens in the order of the disk.
-struct Ordered<'a> {
-    sink: Sink<'a>,
-    turn: u64,
-    outcome: Outcome,
-    throttle: Throttle,
+    hashes: Option<Builder>,
+    /// The first block that was not dealt with when this run began.
+    next: u64,
+    read: u64,
+    written: u64,
+    /// Bytes written since the last note, and its time.
     since: u64,
     noted: Instant,
-    error: Option<TransferError>,
-    /// Workers that have not ended.
-    left: usize,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Moves everything from the offset `from` on; tells the progress on this thread.
-fn move_all(
-    disk: &SharedDisk,
-    from: u64,
-    sink: Sink<'_>,
-    watch: &Watch<'_>,
-) -> Result<(Outcome, Box<dyn DiskWriter>), TransferError> {
-    let threads = std::thread::available_parallelism().map_or(2, |n| n.get()).min(MOST_WORKERS);
-    let ordered = Ordered {
-        sink,
-        turn: 0,
-        outcome: Outcome { resumed_from: from, ..Outcome::default() },
-        throttle: Throttle::new(watch.rate),
-        since: 0,
-        noted: Instant::now(),
-        error: None,
-        left: threads,
-    };
-    let workers = Workers {
-        disk,
-        cancel: watch.cancel,
-        cursor: Mutex::new(Cursor { offset: from, ticket: 0, data_until: from }),
-        ordered: Mutex::new(ordered),
-        turn: Condvar::new(),
-        passed: AtomicU64::new(from),
-    };
-    watch.progress.started(Stage::Copying, disk.size());
-    let mut told = 0;
-    let mut tell = || {
-        let passed = workers.passed.load(Ordering::Relaxed);
-        watch.progress.advanced(passed - told);
-        told = passed;
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| workers.run());
+impl Sink<'_> {
+    fn take(&mut self, piece: &Piece<'_>) -> Result<(), TransferError> {
+        if let Piece::Block(block) = piece {
+            self.write(block)?;
         }
-        let mut ordered = lock(&workers.ordered);
-        while ordered.left > 0 {
-            tell();
-            ordered = workers.turn.wait_timeout(ordered, TICK).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    });
-    tell();
-    let mut ordered = workers.ordered.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // Keeps what was written for the next run; the error that ended this one is the one to tell.
-    let noted = ordered.note();
-    match ordered.error {
-        Some(error) => Err(error),
-        None => noted.map(|()| (ordered.outcome, ordered.sink.writer)),
-    }
-}
-
-impl Workers<'_> {
-    fn run(&self) {
-        let result = self.work();
-        let mut ordered = lock(&self.ordered);
-        if let Err(error) = result {
-            ordered.error.get_or_insert(error);
-        }
-        ordered.left -= 1;
-        drop(ordered);
-        self.turn.notify_all();
-    }
-
-    /// Moves one block after the other, until there is none or somebody failed.
-    fn work(&self) -> Result<(), TransferError> {
-        let mut buffer = vec![0; BLOCK as usize];
-        while let Some(item) = self.next()? {
-            let bytes = &mut buffer[..item.len];
-            // A block that cannot be read still waits for its turn, so that all before it are written.
-            let read = self.disk.read_at(item.offset, bytes).map(|()| mask_of(bytes));
-            let mut ordered = lock(&self.ordered);
-            while ordered.turn != item.ticket && ordered.error.is_none() {
-                ordered = self.turn.wait(ordered).unwrap_or_else(PoisonError::into_inner);
-            }
-            if ordered.error.is_some() {
-                break;
-            }
-            ordered.write(&item, bytes, read?)?;
-            ordered.turn += 1;
-            drop(ordered);
-            self.turn.notify_all();
+        if let Some(hashes) = &mut self.hashes {
+            hashes.take(piece);
         }
         Ok(())
     }
 
-    /// The next block that may hold data; none at the end.
-    fn next(&self) -> Result<Option<Item>, TransferError> {
-        let mut cursor = lock(&self.cursor);
-        let size = self.disk.size();
-        while cursor.offset < size {
-            if self.cancel.is_cancelled() {
-                return Err(TransferError::Cancelled);
-            }
-            if cursor.offset >= cursor.data_until {
-                let run = self.disk.extent(cursor.offset)?;
-                let end = run.start.saturating_add(run.len);
-                if run.kind == ExtentKind::Zero {
-                    // The block that the run ends in holds data too.
-                    let next = if end >= size { size } else { (end / BLOCK * BLOCK).max(cursor.offset) };
-                    self.passed.fetch_add(next - cursor.offset, Ordering::Relaxed);
-                    cursor.offset = next;
-                    cursor.data_until = if next < size { next + 1 } else { size };
-                    continue;
-                }
-                cursor.data_until = end;
-            }
-            let len = BLOCK.min(size - cursor.offset);
-            let item = Item { ticket: cursor.ticket, offset: cursor.offset, len: len as usize };
-            cursor.ticket += 1;
-            cursor.offset += len;
-            self.passed.fetch_add(len, Ordering::Relaxed);
-            return Ok(Some(item));
-        }
-        Ok(None)
-    }
-}
-
-impl Ordered<'_> {
-    fn write(&mut self, item: &Item, bytes: &[u8], mask: u16) -> Result<(), TransferError> {
+    fn write(&mut self, block: &Block<'_>) -> Result<(), TransferError> {
+        let granule = self.writer.granule() as usize;
         let mut written = 0;
-        for (first, count) in runs(mask) {
-            let start = first * UNIT;
-            let part = bytes.get(start..((first + count) * UNIT).min(bytes.len())).unwrap_or_default();
-            let put = self.sink.writer.write(item.offset + start as u64, part);
-            put.map_err(target::failed(self.sink.partial))?;
+        for (start, len) in block.mask.runs(granule, block.bytes.len()) {
+            let part = block.bytes.get(start..start + len).unwrap_or_default();
+            let put = self.writer.write(block.index * BLOCK + start as u64, part);
+            put.map_err(target::failed(self.partial))?;
             written += part.len() as u64;
         }
-        self.outcome.read += bytes.len() as u64;
-        self.outcome.written += written;
+        self.read += block.read;
+        self.written += written;
         self.since += written;
-        self.sink.log.push(Entry { block: item.offset / BLOCK, mask });
+        let value = block.value.unwrap_or_default();
+        self.log.push(Entry { block: block.index, units: block.mask.units(), value });
         if self.since >= NOTE_BYTES || self.noted.elapsed() >= NOTE_TIME {
             self.note()?;
         }
-        self.throttle.pass(bytes.len() as u64);
         Ok(())
     }
 
     /// Notes what was written, for the run that goes on.
     fn note(&mut self) -> Result<(), TransferError> {
-        if self.sink.durability == Durability::PowerLoss {
-            self.sink.writer.sync().map_err(target::failed(self.sink.partial))?;
+        if self.durability == Durability::PowerLoss {
+            self.writer.sync().map_err(target::failed(self.partial))?;
         }
         (self.since, self.noted) = (0, Instant::now());
-        self.sink.log.flush(self.sink.durability)
+        self.log.flush(self.durability)
     }
 }

@@ -8,8 +8,9 @@ use hvm_formats::disk::write::{self, DiskWriter, Filling, NewDisk, Sectors, Targ
 use hvm_model::capabilities::DiskFormat;
 
 use crate::error::TransferError;
-use crate::pipeline::{BLOCK, UNIT, runs};
-use crate::sidecar::Piece;
+use crate::mask::UNIT;
+use crate::pipeline::BLOCK;
+use crate::streamlog::Entry;
 
 /// What is to be written. The time stamp of a VHD is that of the source, so that two runs give the same bytes.
 pub(crate) fn new_disk(disk: &SharedDisk, format: DiskFormat, id: [u8; 16]) -> NewDisk {
@@ -28,25 +29,27 @@ pub(crate) fn new_disk(disk: &SharedDisk, format: DiskFormat, id: [u8; 16]) -> N
     NewDisk { size: disk.size(), format, id, timestamp, filling: Filling::Sparse, sectors }
 }
 
-/// Opens `path` for writing behind the pieces that are in it already.
-pub(crate) fn writer(path: &Path, disk: &NewDisk, pieces: &[Piece]) -> Result<Box<dyn DiskWriter>, TransferError> {
-    writer_behind(path, disk, (0..).zip(pieces.iter().map(|piece| piece.mask)))
-}
-
-/// Opens `path` for writing behind the blocks (number and mask, in order) that are in it already.
-pub(crate) fn writer_behind(
+/// Opens `path` for writing behind the blocks that are in it already.
+pub(crate) fn writer(
     path: &Path,
     disk: &NewDisk,
-    blocks: impl Iterator<Item = (u64, u16)>,
+    entries: impl Iterator<Item = std::io::Result<Entry>>,
 ) -> Result<Box<dyn DiskWriter>, TransferError> {
     let mut options = File::options();
     // With no blocks the writer empties the file itself.
     options.read(true).write(true).create(true).truncate(false);
     let file = options.open(path).map_err(TransferError::io("opened for writing", path))?;
-    let mut written = blocks.flat_map(|(block, mask)| {
-        runs(mask).flat_map(|(first, count)| first..first + count).map(move |unit| block * BLOCK + (unit * UNIT) as u64)
+    let mut unreadable = None;
+    let whole = entries.map_while(|entry| entry.map_err(|error| unreadable = Some(error)).ok());
+    let mut written = whole.flat_map(|entry| {
+        let units = (0..16).filter(move |unit| entry.units >> unit & 1 == 1);
+        units.map(move |unit| entry.block * BLOCK + unit * UNIT as u64)
     });
-    write::resume_with(file, disk, &mut written).map_err(failed(path))
+    let writer = write::resume_with(file, disk, &mut written).map_err(failed(path))?;
+    match unreadable {
+        Some(error) => Err(TransferError::io("read", path)(error)),
+        None => Ok(writer),
+    }
 }
 
 /// For `map_err` on a writer.

@@ -8,14 +8,14 @@ use hvm_formats::disk::{self, NoParents, SharedDisk};
 use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::capabilities::DiskFormat;
 
+use crate::blocks::Blocks;
 use crate::content::{DiskContent, FileContent};
 use crate::copy::Watch;
-use crate::digest::Digest;
 use crate::error::TransferError;
-use crate::hash::block_values;
-use crate::manifest::Manifest;
-use crate::pipeline::BLOCK;
+use crate::hash::hashed;
+use crate::manifest::{FileManifest, Manifest};
 use crate::progress::Stage;
+use crate::tree::Tree;
 
 /// A copy to check.
 pub struct Check<'a> {
@@ -65,11 +65,14 @@ pub fn verify(check: &Check<'_>, watch: &Watch<'_>) -> Result<Vec<Mismatch>, Tra
         Ok(file) => Arc::new(file),
         Err(error) => {
             let detail = format!("The file could not be opened: {error}.");
-            let len = check.manifest.file.size;
+            let len = check.manifest.file.as_ref().map_or(check.manifest.size, |file| file.size);
             return Ok(vec![Mismatch { kind: MismatchKind::File, first_offset: 0, len, detail }]);
         }
     };
-    let mut wrong = file_mismatches(check.manifest, &file, watch)?;
+    let mut wrong = match &check.manifest.file {
+        Some(expected) => file_mismatches(expected, &file, watch)?,
+        None => Vec::new(),
+    };
     match disk::open_with(file, &NoParents, &disk::OpenOptions { format: format(check), ..Default::default() }) {
         Ok(copy) => wrong.extend(content_mismatches(check.manifest, &copy, check.source.as_ref(), watch)?),
         Err(error) => {
@@ -93,11 +96,10 @@ fn format(check: &Check<'_>) -> Option<disk::Format> {
 
 /// The ranges in which a file is not as its manifest says.
 pub(crate) fn file_mismatches(
-    manifest: &Manifest,
+    expected: &FileManifest,
     file: &SharedFile,
     watch: &Watch<'_>,
 ) -> Result<Vec<Mismatch>, TransferError> {
-    let expected = &manifest.file;
     let mut wrong = Vec::new();
     if file.len() != expected.size {
         let (low, high) = (file.len().min(expected.size), file.len().max(expected.size));
@@ -105,11 +107,11 @@ pub(crate) fn file_mismatches(
         wrong.push(Mismatch { kind: MismatchKind::File, first_offset: low, len: high - low, detail });
     }
     let content = FileContent::with_len(file.clone(), expected.size);
-    let found = match block_values(&content, Stage::Checking, watch.progress, watch.cancel) {
-        Ok(found) => found,
+    let found = match hashed(&content, (Tree::Plain, Stage::Checking), watch) {
+        Ok((found, _)) => found,
         Err(error) => return unreadable(wrong, MismatchKind::File, error, expected.size),
     };
-    for (first, len) in ranges(&expected.blocks, &found, expected.size) {
+    for (first, len) in ranges((&expected.blocks, &found), expected.block_size, expected.size) {
         let detail = "The bytes of the file there are not those that were written.".to_owned();
         wrong.push(Mismatch { kind: MismatchKind::File, first_offset: first, len, detail });
     }
@@ -129,12 +131,11 @@ pub(crate) fn content_mismatches(
         let detail = format!("The disk has {} bytes, {} were expected.", copy.size(), manifest.size);
         return Ok(vec![Mismatch { kind, first_offset: low, len: high - low, detail }]);
     }
-    let content = DiskContent::new(copy.clone());
-    let found = match block_values(&content, Stage::Checking, watch.progress, watch.cancel) {
-        Ok(found) => found,
+    let found = match hashed(&DiskContent(copy.clone()), (Tree::Manifest, Stage::Checking), watch) {
+        Ok((found, _)) => found,
         Err(error) => return unreadable(Vec::new(), kind, error, manifest.size),
     };
-    let wrong = ranges(&manifest.blocks, &found, manifest.size);
+    let wrong = ranges((&manifest.blocks, &found), manifest.block_size, manifest.size);
     Ok(wrong.into_iter().map(|range| narrowed(range, copy, source)).collect())
 }
 
@@ -152,21 +153,11 @@ fn unreadable(
     Ok(wrong)
 }
 
-/// Runs of blocks that differ, as (offset, length).
-fn ranges(expected: &[Digest], found: &[Digest], size: u64) -> Vec<(u64, u64)> {
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for (index, (a, b)) in expected.iter().zip(found).enumerate() {
-        if a == b {
-            continue;
-        }
-        let start = index as u64 * BLOCK;
-        let len = (size - start).min(BLOCK);
-        match ranges.last_mut() {
-            Some((first, run)) if *first + *run == start => *run += len,
-            _ => ranges.push((start, len)),
-        }
-    }
-    ranges
+/// Ranges of `size` bytes in which blocks differ, as (offset, length).
+fn ranges((expected, found): (&Blocks, &Blocks), block: u64, size: u64) -> Vec<(u64, u64)> {
+    let differences = expected.differences(found).into_iter();
+    let range = |(first, count): (u64, u64)| (first * block, (count * block).min(size.saturating_sub(first * block)));
+    differences.map(range).collect()
 }
 
 /// Looks for the first differing byte of a range in the source.

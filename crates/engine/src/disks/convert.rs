@@ -7,7 +7,7 @@ use hvm_formats::disk::SharedDisk;
 use hvm_formats::guestfs::{UsedDisk, UsedVolume};
 use hvm_model::capabilities::DiskFormat;
 use hvm_sources::single::{ChainOptions, open_disk_file};
-use hvm_transfer::{CopyJob, CopyOutcome, Durability, StreamOutcome, Watch};
+use hvm_transfer::{CopyJob, Durability, Watch};
 use serde::Serialize;
 
 use crate::advice;
@@ -33,7 +33,7 @@ pub struct Conversion {
     pub spare_room: SpareRoom,
     /// Most bytes a second; none for no limit.
     pub rate: Option<u64>,
-    /// What an unfinished conversion survives; with a manifest always a loss of power.
+    /// What an unfinished conversion survives.
     pub durability: Durability,
     /// Where a manifest of the new file goes; none makes none, and nothing is hashed.
     pub manifest: Option<PathBuf>,
@@ -48,7 +48,7 @@ pub struct DiskConversion {
     pub format: DiskFormat,
     /// Virtual size, bytes.
     pub virtual_size: u64,
-    /// BLAKE3 of the virtual content of the new file, 64 hex digits; none when no manifest was made.
+    /// The value of the virtual content in its manifest, 64 hex digits; none when no manifest was made.
     pub content: Option<String>,
     /// How the bytes were moved: `copied` when they were read and written.
     pub way: &'static str,
@@ -114,43 +114,20 @@ pub fn disk_convert(
         return Err(hvm_transfer::TransferError::Exists { path: path.to_owned(), reason }.into());
     }
     let job = CopyJob { disk, source: &source, target: output, format: how.format, id, manifest };
-    let done = match manifest {
-        Some(_) => hvm_transfer::copy(&job, &watch).map(Moved::from),
-        None => hvm_transfer::stream(&job, how.durability, &watch).map(Moved::from),
-    };
+    let done = hvm_transfer::stream(&job, how.durability, &watch);
     let done = done.map_err(|error| advice::of_copy(error, (output, how.format), &*job.disk))?;
     Ok(DiskConversion {
         output: output.to_owned(),
         format: how.format,
         virtual_size,
-        content: done.content,
+        content: done.content.map(|content| content.to_string()),
         way: "copied",
-        bytes_read: done.moved.bytes_read,
-        bytes_written: done.moved.bytes_written,
-        resumed_from: done.moved.resumed_from,
-        seconds: done.moved.seconds,
+        bytes_read: done.bytes_read,
+        bytes_written: done.bytes_written,
+        resumed_from: done.resumed_from,
+        seconds: done.seconds,
         left_out,
     })
-}
-
-/// What either way of copying tells.
-struct Moved {
-    content: Option<String>,
-    moved: StreamOutcome,
-}
-
-impl From<StreamOutcome> for Moved {
-    fn from(moved: StreamOutcome) -> Self {
-        Moved { content: None, moved }
-    }
-}
-
-impl From<CopyOutcome> for Moved {
-    fn from(done: CopyOutcome) -> Self {
-        let CopyOutcome { manifest, bytes_read, bytes_written, seconds, resumed_from } = done;
-        let moved = StreamOutcome { bytes_read, bytes_written, seconds, resumed_from };
-        Moved { content: Some(manifest.content.to_string()), moved }
-    }
 }
 
 /// Names, lengths and times of the files of a chain, so that a cut conversion of a changed disk is begun anew.

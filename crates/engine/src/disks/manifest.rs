@@ -25,7 +25,7 @@ pub enum NewKey {
 pub struct ManifestInfo {
     /// The manifest as indented JSON.
     pub json: String,
-    /// BLAKE3 of the virtual content, 64 hex digits.
+    /// The value of the virtual content in the tree of manifests, 64 hex digits.
     pub content: String,
     /// The public key of the signature, 64 hex digits; none when there is no signature.
     pub public_key: Option<String>,
@@ -66,8 +66,10 @@ pub struct DiskProof {
     pub same: bool,
     /// Virtual size by the manifest, bytes.
     pub size: u64,
-    /// True when the bytes of the file were compared too: it has the format that the manifest describes.
+    /// True when the bytes of the file were compared too: the manifest describes them, and the file has that format.
     pub file_compared: bool,
+    /// True when the manifest describes a file, not only the content.
+    pub file_described: bool,
     /// Key of the signature, 64 hex digits; none when the manifest is not signed.
     pub signed_by: Option<String>,
     /// True when that is the key that was expected.
@@ -118,6 +120,7 @@ pub fn disk_verify(
         same: differences.is_empty(),
         size: manifest.size,
         file_compared: checked.file == FileCheck::Compared,
+        file_described: checked.file != FileCheck::NotDescribed,
         signed_by: signed_by.map(|key| key.to_string()),
         key_expected: expected.is_some(),
         differences,

@@ -6,18 +6,27 @@
 use std::fs::File;
 use std::io;
 
+pub(crate) use super::append::Appender;
 use crate::qcow2::{PackedWriter, Qcow2Writer};
 use crate::raw::RawWriter;
 use crate::vhd::{VhdDynamicWriter, VhdFixedWriter};
 use crate::vhdx::{VhdxDynamicWriter, VhdxFixedWriter};
 
-/// Every range starts at a multiple of this, and its length is one too except at the end of the disk.
+/// A piece: the unit in which a run that goes on is told what was written.
 pub const GRANULE: u64 = 64 << 10;
+
+/// The smallest granule of any writer: ranges that begin and end at multiples of it leave out the most zeros.
+pub const FINE_GRANULE: u64 = 4 << 10;
 
 /// Takes the content of a disk in ascending order.
 pub trait DiskWriter: Send {
-    /// Writes `data` at the virtual `offset`: a multiple of 64 KiB, behind everything written so far; the length is a
-    /// multiple of 64 KiB unless it ends at the end of the disk. What is never written reads as zeros.
+    /// Every range starts at a multiple of this, and its length is one too except at the end of the disk: 4 KiB where the
+    /// file may have holes, else 64 KiB.
+    fn granule(&self) -> u64 {
+        GRANULE
+    }
+    /// Writes `data` at the virtual `offset`: a multiple of the granule, behind everything written so far; the length is a
+    /// multiple of it unless it ends at the end of the disk. What is never written reads as zeros.
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError>;
     /// Makes the data written so far durable; the file is no valid image yet.
     fn sync(&mut self) -> Result<(), DiskWriteError>;
@@ -122,7 +131,8 @@ pub fn create_with(file: File, disk: &NewDisk) -> Result<Box<dyn DiskWriter>, Di
 }
 
 /// Goes on with a disk that was begun by [`create`] with the same arguments. `written` gives, in ascending order, the
-/// virtual offset of every 64 KiB piece that was written and made durable; anything else in the file is cut off.
+/// virtual offset of every 64 KiB piece in which something was written and made durable; anything else in the file is cut
+/// off.
 pub fn resume(
     file: File,
     size: u64,
@@ -197,15 +207,17 @@ pub enum DiskWriteError {
         /// Wanted sector size in bytes.
         sector: u32,
     },
-    /// A range that does not begin or end at 64 KiB.
+    /// A range that does not begin or end at a granule.
     #[error(
-        "The range of {len} bytes at offset {offset} does not begin and end at a multiple of 65536 or the end of the disk."
+        "The range of {len} bytes at offset {offset} does not begin and end at a multiple of {granule} or the end of the disk."
     )]
     NotAligned {
         /// Virtual offset.
         offset: u64,
         /// Length in bytes.
         len: u64,
+        /// The granule of the writer.
+        granule: u64,
     },
     /// A range before one that was written already.
     #[error("The range at offset {offset} comes too late: everything before {next} was written already.")]
@@ -277,12 +289,18 @@ pub enum DiskWriteError {
 /// The order of the ranges, checked.
 pub(crate) struct Order {
     size: u64,
+    granule: u64,
     next: u64,
 }
 
 impl Order {
     pub(crate) fn new(size: u64) -> Self {
-        Order { size, next: 0 }
+        Order { size, granule: GRANULE, next: 0 }
+    }
+
+    /// Of ranges that may begin and end at each [`FINE_GRANULE`].
+    pub(crate) fn fine(size: u64) -> Self {
+        Order { granule: FINE_GRANULE, ..Order::new(size) }
     }
 
     /// Takes a range of `len` bytes, at least one, at `offset`.
@@ -290,8 +308,9 @@ impl Order {
         let size = self.size;
         let end = offset.checked_add(len).filter(|end| *end <= size);
         let end = end.ok_or(DiskWriteError::PastEnd { offset, len, size })?;
-        if !offset.is_multiple_of(GRANULE) || !(len.is_multiple_of(GRANULE) || end == size) {
-            return Err(DiskWriteError::NotAligned { offset, len });
+        let granule = self.granule;
+        if !offset.is_multiple_of(granule) || !(len.is_multiple_of(granule) || end == size) {
+            return Err(DiskWriteError::NotAligned { offset, len, granule });
         }
         if offset < self.next {
             return Err(DiskWriteError::OutOfOrder { offset, next: self.next });
@@ -306,92 +325,4 @@ impl Order {
         self.take(offset, len)?;
         Ok(len)
     }
-}
-
-/// A file that grows by appending: what lies before the position is written, nothing lies behind it.
-pub(crate) struct Appender {
-    file: File,
-    position: u64,
-}
-
-static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
-
-impl Appender {
-    /// Takes up `file` at `position`: cuts off what lies behind it. `head` bytes at the start belong to the header and
-    /// are cleared, as a run that was killed while it finished may have left a valid header there.
-    pub(crate) fn resume(file: File, position: u64, head: u64) -> Result<Self, DiskWriteError> {
-        let failed = |source| DiskWriteError::Io { offset: position, source };
-        let found = file.metadata().map_err(failed)?.len();
-        if found < position && position > head {
-            return Err(DiskWriteError::ResumeTooShort { expected: position, found });
-        }
-        file.set_len(if position > head { position } else { 0 }).map_err(failed)?;
-        let mut appender = Appender { file, position: 0 };
-        appender.fill_to(head)?;
-        appender.position = position.max(head);
-        Ok(appender)
-    }
-
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Writes zeros up to `position`.
-    pub(crate) fn fill_to(&mut self, position: u64) -> Result<(), DiskWriteError> {
-        while self.position < position {
-            let len = (position - self.position).min(ZEROS.len() as u64);
-            self.append(&ZEROS[..len as usize])?;
-        }
-        Ok(())
-    }
-
-    /// Goes on at `position`, leaving a hole.
-    pub(crate) fn skip_to(&mut self, position: u64) {
-        self.position = self.position.max(position);
-    }
-
-    /// Writes at the end.
-    pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), DiskWriteError> {
-        self.put_at(self.position, data)?;
-        self.position += data.len() as u64;
-        Ok(())
-    }
-
-    /// Writes into the part that is written already: headers.
-    pub(crate) fn put_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
-        write_all_at(&self.file, data, offset).map_err(|source| DiskWriteError::Io { offset, source })
-    }
-
-    /// Gives the file its final length, with a hole at the end where nothing was written.
-    pub(crate) fn set_len(&self, len: u64) -> Result<(), DiskWriteError> {
-        self.file.set_len(len).map_err(|source| DiskWriteError::Io { offset: len, source })
-    }
-
-    /// Makes the data durable.
-    pub(crate) fn sync(&self) -> Result<(), DiskWriteError> {
-        self.file.sync_data().map_err(|source| DiskWriteError::Io { offset: self.position, source })
-    }
-
-    /// Makes data and length durable.
-    pub(crate) fn sync_all(&self) -> Result<(), DiskWriteError> {
-        self.file.sync_all().map_err(|source| DiskWriteError::Io { offset: self.position, source })
-    }
-}
-
-#[cfg(unix)]
-fn write_all_at(file: &File, data: &[u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, data, offset)
-}
-
-#[cfg(windows)]
-fn write_all_at(file: &File, mut data: &[u8], mut offset: u64) -> io::Result<()> {
-    while !data.is_empty() {
-        let n = std::os::windows::fs::FileExt::seek_write(file, data, offset)?;
-        if n == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        data = &data[n..];
-        offset += n as u64;
-    }
-    Ok(())
 }

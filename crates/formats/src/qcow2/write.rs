@@ -6,7 +6,7 @@ use std::fs::File;
 use super::codec::Method;
 use super::counts::check_size;
 use super::header::NewHeader;
-use crate::disk::write::{Appender, DiskWriteError, DiskWriter, GRANULE, NewDisk, Order};
+use crate::disk::write::{Appender, DiskWriteError, DiskWriter, FINE_GRANULE, GRANULE, NewDisk, Order};
 
 const CLUSTER: u64 = GRANULE;
 const CLUSTER_BITS: u32 = 16;
@@ -31,6 +31,8 @@ pub struct Qcow2Writer {
     order: Order,
     size: u64,
     runs: Vec<Run>,
+    /// The first cluster of the file that is free.
+    next: u64,
 }
 
 /// Notes `len` clusters from `guest` on, stored from `host` on.
@@ -45,7 +47,7 @@ impl Qcow2Writer {
     /// Begins the disk or goes on with it after the pieces in `written`.
     pub fn new(file: File, disk: &NewDisk, written: &mut dyn Iterator<Item = u64>) -> Result<Self, DiskWriteError> {
         check_size(disk.size)?;
-        let mut order = Order::new(disk.size);
+        let mut order = Order::fine(disk.size);
         let mut runs = Vec::new();
         // Cluster 0 is the header's.
         let mut next = 1;
@@ -54,8 +56,9 @@ impl Qcow2Writer {
             note(&mut runs, offset / CLUSTER, next, 1);
             next += 1;
         }
-        let out = Appender::resume(file, next * CLUSTER, CLUSTER)?;
-        Ok(Qcow2Writer { out, order, size: disk.size, runs })
+        // Only a part of the last cluster may have been written.
+        let out = Appender::resume_behind_hole(file, next * CLUSTER, CLUSTER, CLUSTER)?;
+        Ok(Qcow2Writer { out, order, size: disk.size, runs, next })
     }
 
     /// Appends the second-level tables; the first-level table that points to them.
@@ -119,16 +122,27 @@ fn put_offset(table: &mut [u8], index: u64, value: u64) {
 }
 
 impl DiskWriter for Qcow2Writer {
+    fn granule(&self) -> u64 {
+        FINE_GRANULE
+    }
+
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
         if data.is_empty() {
             return Ok(());
         }
-        let len = data.len() as u64;
-        self.order.take(offset, len)?;
-        let host = self.out.position() / CLUSTER;
+        self.order.take(offset, data.len() as u64)?;
+        let (mut first, within) = (offset / CLUSTER, offset % CLUSTER);
+        let end = (offset + data.len() as u64).div_ceil(CLUSTER);
+        // The first cluster may have been begun by the range before.
+        let begun = self.runs.last().is_some_and(|run| run.guest + run.len == first + 1);
+        let host = self.next - u64::from(begun);
+        self.out.skip_to(host * CLUSTER + within);
         self.out.append(data)?;
-        self.out.fill_to(self.out.position().next_multiple_of(CLUSTER))?;
-        note(&mut self.runs, offset / CLUSTER, host, len.div_ceil(CLUSTER));
+        first += u64::from(begun);
+        if first < end {
+            note(&mut self.runs, first, self.next, end - first);
+            self.next += end - first;
+        }
         Ok(())
     }
 
@@ -137,6 +151,7 @@ impl DiskWriter for Qcow2Writer {
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), DiskWriteError> {
+        self.out.skip_to(self.next * CLUSTER);
         let l1 = self.write_l2()?;
         let l1_offset = self.out.position();
         self.out.append(&l1)?;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use crate::disk::write::{Appender, DiskWriteError, DiskWriter, Filling, NewDisk, Order};
+use crate::disk::write::{Appender, DiskWriteError, DiskWriter, FINE_GRANULE, Filling, GRANULE, NewDisk, Order};
 
 /// Writes a raw disk.
 pub struct RawWriter {
@@ -14,12 +14,13 @@ pub struct RawWriter {
 impl RawWriter {
     /// Begins the disk or goes on with it after the pieces in `written`.
     pub fn new(file: File, disk: &NewDisk, written: &mut dyn Iterator<Item = u64>) -> Result<Self, DiskWriteError> {
-        let mut order = Order::new(disk.size);
+        let mut order = Order::fine(disk.size);
         let mut end = 0;
         for offset in written {
             end = offset + order.take_piece(offset)?;
         }
-        Ok(RawWriter { out: Appender::resume(file, end, 0)?, order, disk: *disk })
+        // Only a part of the last piece may have been written.
+        Ok(RawWriter { out: Appender::resume_behind_hole(file, end, 0, GRANULE)?, order, disk: *disk })
     }
 
     fn go_to(&mut self, offset: u64) -> Result<(), DiskWriteError> {
@@ -34,6 +35,10 @@ impl RawWriter {
 }
 
 impl DiskWriter for RawWriter {
+    fn granule(&self) -> u64 {
+        FINE_GRANULE
+    }
+
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
         if data.is_empty() {
             return Ok(());

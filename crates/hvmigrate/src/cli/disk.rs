@@ -12,7 +12,7 @@ mod serve;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use hvm_engine::{ChainOptions, Checksums, ParentTime};
+use hvm_engine::{ChainOptions, Checksums, HashKind, ParentTime};
 
 use crate::messages::{Exit, Failure};
 use crate::output;
@@ -47,6 +47,9 @@ enum Verb {
     Hash {
         #[command(flatten)]
         disk: DiskArgs,
+        /// Prints the value that manifests and reports give instead: a BLAKE3 tree in which zeros cost nothing
+        #[arg(long)]
+        tree: bool,
     },
     /// Writes the disk as a new file, its chain flattened or kept
     Convert(convert::Args),
@@ -94,9 +97,10 @@ impl DiskArgs {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     match &args.verb {
         Verb::Info(args) => return info::run(args),
-        Verb::Hash { disk } => {
+        Verb::Hash { disk, tree } => {
             let progress = Progress::new();
-            let hash = hvm_engine::disk_hash(&disk.file, &disk.options(), &progress);
+            let kind = if *tree { HashKind::Tree } else { HashKind::Plain };
+            let hash = hvm_engine::disk_hash(&disk.file, kind, &disk.options(), &progress);
             progress.end();
             output::data(&format!("{}  {}\n", hash?, disk.file.display()))?;
         }

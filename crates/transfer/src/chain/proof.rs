@@ -16,7 +16,7 @@ use super::states::States;
 use crate::copy::Watch;
 use crate::digest::Digest;
 use crate::error::TransferError;
-use crate::hash::hash;
+use crate::hash::tree_hash;
 use crate::progress::Stage;
 
 /// Finds the files of the result by their final names, whatever they are called now.
@@ -60,7 +60,7 @@ pub(super) fn files(
         let base = if layer + 1 == layers { Below::Nothing } else { Below::Parent };
         compare_layer(job, &result, (layer, base), watch)?;
     }
-    hash(result, watch.progress, watch.cancel)
+    tree_hash(result, watch)
 }
 
 /// Whether a layer has a parent: without one, zeros and what is not stored are the same.
@@ -129,8 +129,8 @@ pub(super) fn states(
     }
     let active: SharedDisk = Arc::new(Qcow2Disk::open(file()?)?);
     compare_state(job, &active, 0, watch)?;
-    let found = hash(active, watch.progress, watch.cancel)?;
-    if found != hash(job.disk.clone(), watch.progress, watch.cancel)? {
+    let found = tree_hash(active, watch)?;
+    if found != tree_hash(job.disk.clone(), watch)? {
         return Err(differs(job, 0, 0));
     }
     Ok(found)

@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// Most bytes a second, such as 50M or 1G (powers of 1024)
     #[arg(long, value_name = "RATE", value_parser = rate)]
     limit: Option<u64>,
-    /// Makes a manifest in the same run: the hashes of the content and of the new file, to check it later and elsewhere
+    /// Makes a manifest of the content in the same run, to check the new file later and elsewhere
     #[arg(long, value_name = "FILE", conflicts_with = "keep_chain")]
     manifest: Option<PathBuf>,
     /// Flushes all along, so that an unfinished conversion goes on after a loss of power too, not only after a kill

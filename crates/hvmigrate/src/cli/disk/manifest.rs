@@ -87,9 +87,10 @@ fn text(proof: &DiskProof) -> String {
         let place = if difference.in_file { "file offset" } else { "virtual offset" };
         out.push_str(&format!("{place} {}, {} bytes: {}\n", difference.start, difference.length, difference.detail));
     }
-    let what = match proof.file_compared {
-        true => "content and file",
-        false => "content only, as the file has another format than the manifest describes",
+    let what = match (proof.file_compared, proof.file_described) {
+        (true, _) => "content and file",
+        (false, true) => "content only, as the file has another format than the manifest describes",
+        (false, false) => "content only, as the manifest describes no file",
     };
     let verdict = if proof.same { "nothing differs" } else { "the copy is not what the manifest describes" };
     out.push_str(&format!("Compared {} bytes ({what}): {verdict}.\n", proof.size));

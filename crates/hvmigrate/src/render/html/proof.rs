@@ -84,12 +84,12 @@ fn result(page: &mut Page, verification: &Verification) {
 fn disks(page: &mut Page, report: &Report) {
     let Some(plan) = &report.plan else { return };
     let evidence = evidence(report);
-    page.raw("<h3>Disks</h3>\n<p class=\"dim\">BLAKE3 of the content that a machine sees, independent of the file's format; ");
-    page.raw("<code>hvmigrate disk hash FILE</code> prints the same for the source and for the copy.</p>\n");
+    page.raw("<h3>Disks</h3>\n<p class=\"dim\">BLAKE3 tree of the content that a machine sees, independent of the file's format; ");
+    page.raw("<code>hvmigrate disk hash --tree FILE</code> prints the same for the source and for the copy.</p>\n");
     page.raw(
         "<div class=\"wide\"><table><thead><tr><th scope=\"col\">Disk</th><th scope=\"col\" class=\"n\">Size</th>",
     );
-    page.raw("<th scope=\"col\">BLAKE3 of the content</th></tr></thead><tbody>\n");
+    page.raw("<th scope=\"col\">BLAKE3 tree of the content</th></tr></thead><tbody>\n");
     for step in &plan.steps {
         let Action::CopyDisk { disk, .. } = &step.action else { continue };
         let hash = evidence.get(step.id.as_str()).and_then(|evidence| evidence.content.as_deref());
