@@ -137,13 +137,19 @@ impl Log<'_> {
     }
 
     /// All intact entries. An entry cannot begin inside another one, as its signature is none of a descriptor or data
-    /// sector: so no sector is looked at more than twice, whatever the file says.
+    /// sector: so the search goes on behind an intact entry, and no sector is looked at more than three times, whatever
+    /// the file says.
     fn entries(&self) -> Result<BTreeMap<u64, Entry>, DiskError> {
         let mut entries = BTreeMap::new();
-        for at in (0..self.len).step_by(SECTOR) {
-            if let Some(entry) = self.entry(at)? {
-                entries.insert(at, entry);
-            }
+        let mut at = 0;
+        while at < self.len {
+            at += match self.entry(at)? {
+                Some(entry) => {
+                    entries.insert(at, entry);
+                    entry.len
+                }
+                None => PAGE,
+            };
         }
         Ok(entries)
     }
@@ -157,19 +163,21 @@ impl Log<'_> {
     }
 
     fn entry(&self, at: u64) -> Result<Option<Entry>, DiskError> {
-        let sector = self.sector(at)?;
+        // Most sectors begin no entry.
+        let mut head = [0; 64];
+        read(self.file, self.start + at, &mut head)?;
         let entry = Entry {
-            len: u64::from(le32(&sector, 8)),
-            tail: u64::from(le32(&sector, 12)),
-            sequence: le64(&sector, 16),
-            descriptors: u64::from(le32(&sector, 24)),
-            flushed: le64(&sector, 48),
-            last: le64(&sector, 56),
+            len: u64::from(le32(&head, 8)),
+            tail: u64::from(le32(&head, 12)),
+            sequence: le64(&head, 16),
+            descriptors: u64::from(le32(&head, 24)),
+            flushed: le64(&head, 48),
+            last: le64(&head, 56),
         };
-        let own = sector.starts_with(b"loge") && bytes_at::<16>(&sector, 32) == self.guid && entry.sequence > 0;
+        let own = head.starts_with(b"loge") && bytes_at::<16>(&head, 32) == self.guid && entry.sequence > 0;
         let aligned = entry.len.is_multiple_of(PAGE) && entry.tail.is_multiple_of(PAGE);
         let bounded = entry.len >= PAGE && entry.len <= self.len && entry.descriptors <= entry.len / 32;
-        if !(own && aligned && bounded && self.is_whole(at, &entry, &sector)?) {
+        if !(own && aligned && bounded && self.is_whole(at, &entry, &self.sector(at)?)?) {
             return Ok(None);
         }
         Ok(Some(entry))

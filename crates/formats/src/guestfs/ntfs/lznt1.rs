@@ -57,8 +57,12 @@ fn copy(token: u16, done: usize, out: &mut [u8]) -> Option<usize> {
     if done + len > out.len() {
         return None;
     }
-    for index in 0..len {
-        out[done + index] = out[from + index];
+    // What is copied may begin in what it makes: what lies behind `from` grows with each step.
+    let mut copied = 0;
+    while copied < len {
+        let step = (distance + copied).min(len - copied);
+        out.copy_within(from..from + step, done + copied);
+        copied += step;
     }
     Some(done + len)
 }
