@@ -4,10 +4,14 @@
 mod disk_support;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use disk_support::{Random, Vhd, memory, qemu_img, seal};
 use hvm_formats::check::{Findings, Report, Weight, check};
 use hvm_formats::disk::DiskError;
+use hvm_formats::disk::write::{TargetFormat, create};
+use hvm_formats::io::{ReadAt, SharedFile};
 use hvm_testkit::vhd::{BitmapFill, BlockOrder, Blocks, ContentModel, FooterLength, Stride, VhdKind, VhdSpec};
 
 fn checked(name: &str, bytes: Vec<u8>) -> Report {
@@ -255,6 +259,51 @@ fn leaks_and_corruptions_of_qcow2_are_those_that_qemu_img_finds() {
         }
     }
     assert!(leaks > 20 && corruptions > 20, "{leaks} {corruptions}");
+}
+
+/// A file that counts the bytes that are read of it.
+struct Counted(SharedFile, AtomicU64);
+
+impl ReadAt for Counted {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
+        self.1.fetch_add(buf.len() as u64, Ordering::Relaxed);
+        self.0.read_exact_at(buf, offset)
+    }
+}
+
+#[test]
+fn a_table_that_is_named_a_million_times_is_walked_once() {
+    const ENTRIES: usize = 1 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q");
+    let out = std::fs::File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    let mut writer = create(out, 1 << 20, TargetFormat::Qcow2, [0; 16]).unwrap();
+    writer.write(0, &[1; 65536]).unwrap();
+    writer.finish().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let be64 = |bytes: &[u8], at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap());
+    let second = bytes[be64(&bytes, 40) as usize..][..8].to_vec();
+    // Another first-level table behind everything, each entry of which names the one second-level table.
+    let first = bytes.len().next_multiple_of(65536);
+    bytes.resize(first, 0);
+    bytes.extend(second.repeat(ENTRIES));
+    bytes[36..40].copy_from_slice(&(ENTRIES as u32).to_be_bytes());
+    bytes[40..48].copy_from_slice(&(first as u64).to_be_bytes());
+    let file = Arc::new(Counted(memory("million.qcow2", bytes), AtomicU64::new(0)));
+    let shared: SharedFile = file.clone();
+    let report = check(&shared, None).unwrap();
+    let found = faults(&report.findings);
+    assert!(found.iter().any(|(_, text)| text.contains("belongs to another entry already")), "{found:?}");
+    let read = file.1.load(Ordering::Relaxed);
+    assert!(read < 8 * shared.len(), "{read} bytes were read of {}", shared.len());
 }
 
 #[test]

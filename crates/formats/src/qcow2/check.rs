@@ -1,6 +1,8 @@
 //! The check of a qcow2 file: every table of the current state and of all internal snapshots, the count of references to
 //! each cluster against the stored one, the "copied" flags, and clusters that are counted but used by nothing.
 
+use std::collections::HashSet;
+
 use super::header::Header;
 use super::refcount::Refcounts;
 use super::{Qcow2Error, packed_place};
@@ -64,6 +66,7 @@ pub(crate) fn check(file: &SharedFile, findings: &mut Findings) -> Result<(), Di
             first,
             seen: vec![0; len],
             tables: 0,
+            walked: HashSet::new(),
             reporting: if window == 0 { Reporting::On } else { Reporting::Off },
         };
         walk.all(&raw)?;
@@ -104,6 +107,8 @@ struct Walk<'a> {
     /// References to each cluster of the window, saturating.
     seen: Vec<u16>,
     tables: u64,
+    /// Clusters of the second-level tables of one first-level table that were visited.
+    walked: HashSet<u64>,
     reporting: Reporting,
 }
 
@@ -180,6 +185,7 @@ impl Walk<'_> {
             return Ok(());
         }
         self.refer(start, len);
+        self.walked.clear();
         let step = self.header.cluster_size().max(4096);
         let mut at = 0;
         while at < len {
@@ -219,6 +225,11 @@ impl Walk<'_> {
         }
         self.refer(start, cluster);
         self.flag(entry, (start, offset), state)?;
+        // A hostile table may name one second-level table a million times.
+        if !self.walked.insert(start / cluster) {
+            self.fault(offset, || format!("The second-level table at {start} belongs to another entry already."));
+            return Ok(());
+        }
         for (entry, offset) in self.entries(start, cluster)?.into_iter().zip((start..).step_by(8)) {
             if entry != 0 {
                 self.data(entry, offset, state)?;
