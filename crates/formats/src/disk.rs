@@ -8,6 +8,7 @@ pub mod child;
 mod error;
 pub(crate) mod fields;
 mod open;
+pub(crate) mod placing;
 mod stored;
 pub mod write;
 

@@ -284,10 +284,14 @@ fn an_unfinished_file_that_lost_data_is_not_taken_up() {
     for format in FORMATS {
         let path = folder.path().join(format!("{format:?}"));
         let mut writer = create(file(&path), sample.bytes.len() as u64, format, ID).unwrap();
-        writer.write(sample.pieces[0], sample.piece(sample.pieces[0])).unwrap();
+        for &piece in &sample.pieces[..2] {
+            writer.write(piece, sample.piece(piece)).unwrap();
+        }
+        // Where holes are allowed the last piece may be one to its end.
+        let lost = if writer.granule() < PIECE { PIECE + 1 } else { 1 };
         drop(writer);
-        file(&path).set_len(std::fs::metadata(&path).unwrap().len() - 1).unwrap();
-        let mut written = sample.pieces[..1].iter().copied();
+        file(&path).set_len(std::fs::metadata(&path).unwrap().len() - lost).unwrap();
+        let mut written = sample.pieces[..2].iter().copied();
         let error = resume(file(&path), sample.bytes.len() as u64, format, ID, &mut written).err().unwrap();
         assert!(matches!(error, DiskWriteError::ResumeTooShort { .. }), "{format:?}: {error}");
     }

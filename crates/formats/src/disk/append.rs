@@ -32,7 +32,8 @@ impl Appender {
         }
         file.set_len(if position > head { position } else { 0 }).map_err(failed)?;
         let mut appender = Appender { file, position: 0 };
-        appender.fill_to(head)?;
+        // Allocating would leave an old header as it is.
+        appender.write_zeros_to(head)?;
         appender.position = position.max(head);
         Ok(appender)
     }
@@ -47,6 +48,10 @@ impl Appender {
         if position.saturating_sub(self.position) >= ALLOCATE && self.allocate_to(position)? {
             self.position = position;
         }
+        self.write_zeros_to(position)
+    }
+
+    fn write_zeros_to(&mut self, position: u64) -> Result<(), DiskWriteError> {
         while self.position < position {
             let len = (position - self.position).min(ZEROS.len() as u64);
             self.append(&ZEROS[..len as usize])?;

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 
 pub(crate) use super::append::Appender;
+pub use super::placing::Room;
 use crate::qcow2::{PackedWriter, Qcow2Writer};
 use crate::raw::RawWriter;
 use crate::vhd::{VhdDynamicWriter, VhdFixedWriter};
@@ -28,6 +29,9 @@ pub trait DiskWriter: Send {
     /// Writes `data` at the virtual `offset`: a multiple of the granule, behind everything written so far; the length is a
     /// multiple of it unless it ends at the end of the disk. What is never written reads as zeros.
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError>;
+    /// Takes a range like [`DiskWriter::write`] but leaves its bytes to the caller: where they belong in the file, in the order
+    /// of the disk. The caller puts them there before [`DiskWriter::finish`], or before the range is named to [`resume`].
+    fn reserve(&mut self, offset: u64, len: u64) -> Result<Vec<Room>, DiskWriteError>;
     /// Makes the data written so far durable; the file is no valid image yet.
     fn sync(&mut self) -> Result<(), DiskWriteError>;
     /// Completes the image (tables, header, footer) and makes it durable.
@@ -250,6 +254,14 @@ pub enum DiskWriteError {
     /// A format without parents.
     #[error("A {format} cannot leave sectors to a parent. Choose VHD or VHDX, or flatten the chain.")]
     NoChild {
+        /// The format.
+        format: &'static str,
+    },
+    /// A format in which bytes have no place of their own.
+    #[error(
+        "No room can be reserved in a {format} that packs its content. Write the bytes, or choose a format without packing."
+    )]
+    Packs {
         /// The format.
         format: &'static str,
     },

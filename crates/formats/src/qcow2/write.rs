@@ -6,6 +6,7 @@ use std::fs::File;
 use super::codec::Method;
 use super::counts::check_size;
 use super::header::NewHeader;
+use crate::disk::placing::{self, Placing, Room};
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, FINE_GRANULE, GRANULE, NewDisk, Order};
 
 const CLUSTER: u64 = GRANULE;
@@ -121,29 +122,38 @@ fn put_offset(table: &mut [u8], index: u64, value: u64) {
     }
 }
 
+impl Placing for Qcow2Writer {
+    fn parts(&mut self) -> (&mut Order, &mut Appender) {
+        (&mut self.order, &mut self.out)
+    }
+
+    fn go_to(&mut self, offset: u64, len: u64) -> Result<u64, DiskWriteError> {
+        let (mut first, within) = (offset / CLUSTER, offset % CLUSTER);
+        let end = (offset + len).div_ceil(CLUSTER);
+        // The first cluster may have been begun by the range before.
+        let begun = self.runs.last().is_some_and(|run| run.guest + run.len == first + 1);
+        let host = self.next - u64::from(begun);
+        self.out.skip_to(host * CLUSTER + within);
+        first += u64::from(begun);
+        if first < end {
+            note(&mut self.runs, first, self.next, end - first);
+            self.next += end - first;
+        }
+        Ok(len)
+    }
+}
+
 impl DiskWriter for Qcow2Writer {
     fn granule(&self) -> u64 {
         FINE_GRANULE
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        self.order.take(offset, data.len() as u64)?;
-        let (mut first, within) = (offset / CLUSTER, offset % CLUSTER);
-        let end = (offset + data.len() as u64).div_ceil(CLUSTER);
-        // The first cluster may have been begun by the range before.
-        let begun = self.runs.last().is_some_and(|run| run.guest + run.len == first + 1);
-        let host = self.next - u64::from(begun);
-        self.out.skip_to(host * CLUSTER + within);
-        self.out.append(data)?;
-        first += u64::from(begun);
-        if first < end {
-            note(&mut self.runs, first, self.next, end - first);
-            self.next += end - first;
-        }
-        Ok(())
+        placing::write(self, offset, data)
+    }
+
+    fn reserve(&mut self, offset: u64, len: u64) -> Result<Vec<Room>, DiskWriteError> {
+        placing::reserve(self, offset, len)
     }
 
     fn sync(&mut self) -> Result<(), DiskWriteError> {

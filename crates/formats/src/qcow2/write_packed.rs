@@ -7,6 +7,7 @@ use super::clusters::{Packing, packed_entry};
 use super::codec::{frame_len, most};
 use super::counts::{Back, CLUSTER, COPIED, TABLE_ENTRIES, check_size};
 use super::tree::{Open, TreeWriter};
+use crate::disk::placing::Room;
 use crate::disk::write::{DiskWriteError, DiskWriter, NewDisk};
 
 /// Writes a qcow2 disk whose clusters are packed with zstd.
@@ -67,6 +68,10 @@ fn frame_at(back: &Back, position: u64, end: u64) -> Result<u64, DiskWriteError>
 impl DiskWriter for PackedWriter {
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
         self.0.write(offset, data)
+    }
+
+    fn reserve(&mut self, _offset: u64, _len: u64) -> Result<Vec<Room>, DiskWriteError> {
+        Err(DiskWriteError::Packs { format: "qcow2 disk" })
     }
 
     fn sync(&mut self) -> Result<(), DiskWriteError> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use crate::disk::placing::{self, Placing, Room};
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, FINE_GRANULE, Filling, GRANULE, NewDisk, Order};
 
 /// Writes a raw disk.
@@ -23,7 +24,7 @@ impl RawWriter {
         Ok(RawWriter { out: Appender::resume_behind_hole(file, end, 0, GRANULE)?, order, disk: *disk })
     }
 
-    fn go_to(&mut self, offset: u64) -> Result<(), DiskWriteError> {
+    fn reach(&mut self, offset: u64) -> Result<(), DiskWriteError> {
         match self.disk.filling {
             Filling::Full => self.out.fill_to(offset),
             Filling::Sparse => {
@@ -34,18 +35,28 @@ impl RawWriter {
     }
 }
 
+impl Placing for RawWriter {
+    fn parts(&mut self) -> (&mut Order, &mut Appender) {
+        (&mut self.order, &mut self.out)
+    }
+
+    fn go_to(&mut self, offset: u64, len: u64) -> Result<u64, DiskWriteError> {
+        self.reach(offset)?;
+        Ok(len)
+    }
+}
+
 impl DiskWriter for RawWriter {
     fn granule(&self) -> u64 {
         FINE_GRANULE
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        self.order.take(offset, data.len() as u64)?;
-        self.go_to(offset)?;
-        self.out.append(data)
+        placing::write(self, offset, data)
+    }
+
+    fn reserve(&mut self, offset: u64, len: u64) -> Result<Vec<Room>, DiskWriteError> {
+        placing::reserve(self, offset, len)
     }
 
     fn sync(&mut self) -> Result<(), DiskWriteError> {
@@ -53,7 +64,7 @@ impl DiskWriter for RawWriter {
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), DiskWriteError> {
-        self.go_to(self.disk.size)?;
+        self.reach(self.disk.size)?;
         self.out.set_len(self.disk.size)?;
         self.out.sync_all()
     }

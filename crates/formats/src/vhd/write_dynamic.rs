@@ -5,6 +5,7 @@ use std::fs::File;
 
 use super::header::encode;
 use super::write_fixed::{check_disk, new_footer};
+use crate::disk::placing::{self, Placing, Room};
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, NewDisk, Order};
 
 /// Guest data in a block.
@@ -90,24 +91,26 @@ impl VhdDynamicWriter {
     }
 }
 
+impl Placing for VhdDynamicWriter {
+    fn parts(&mut self) -> (&mut Order, &mut Appender) {
+        (&mut self.order, &mut self.out)
+    }
+
+    fn go_to(&mut self, offset: u64, len: u64) -> Result<u64, DiskWriteError> {
+        let within = offset % BLOCK;
+        let start = self.data_of((offset / BLOCK) as u32)?;
+        self.out.fill_to(start + within)?;
+        Ok(len.min(BLOCK - within))
+    }
+}
+
 impl DiskWriter for VhdDynamicWriter {
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        self.order.take(offset, data.len() as u64)?;
-        let (mut offset, mut rest) = (offset, data);
-        while !rest.is_empty() {
-            let within = offset % BLOCK;
-            let len = (BLOCK - within).min(rest.len() as u64);
-            let (part, after) = rest.split_at(len as usize);
-            let start = self.data_of((offset / BLOCK) as u32)?;
-            self.out.fill_to(start + within)?;
-            self.out.append(part)?;
-            offset += len;
-            rest = after;
-        }
-        Ok(())
+        placing::write(self, offset, data)
+    }
+
+    fn reserve(&mut self, offset: u64, len: u64) -> Result<Vec<Room>, DiskWriteError> {
+        placing::reserve(self, offset, len)
     }
 
     fn sync(&mut self) -> Result<(), DiskWriteError> {

@@ -3,6 +3,7 @@
 use std::fs::File;
 
 use super::footer::{Footer, Geometry, MAX_SIZE};
+use crate::disk::placing::{self, Placing, Room};
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, NewDisk, Order};
 
 /// Hyper-V's own code. QEMU trusts the current size of a footer only for creators that it knows, for every other one it
@@ -66,14 +67,24 @@ impl VhdFixedWriter {
     }
 }
 
+impl Placing for VhdFixedWriter {
+    fn parts(&mut self) -> (&mut Order, &mut Appender) {
+        (&mut self.order, &mut self.out)
+    }
+
+    fn go_to(&mut self, offset: u64, len: u64) -> Result<u64, DiskWriteError> {
+        self.out.fill_to(offset)?;
+        Ok(len)
+    }
+}
+
 impl DiskWriter for VhdFixedWriter {
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        self.order.take(offset, data.len() as u64)?;
-        self.out.fill_to(offset)?;
-        self.out.append(data)
+        placing::write(self, offset, data)
+    }
+
+    fn reserve(&mut self, offset: u64, len: u64) -> Result<Vec<Room>, DiskWriteError> {
+        placing::reserve(self, offset, len)
     }
 
     fn sync(&mut self) -> Result<(), DiskWriteError> {

@@ -5,6 +5,7 @@
 use std::fs::File;
 
 use super::write_layout::{Kind, Layout};
+use crate::disk::placing::{self, Placing, Room};
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, NewDisk, Order};
 
 /// Writes a dynamic VHDX.
@@ -45,25 +46,27 @@ impl VhdxDynamicWriter {
     }
 }
 
+impl Placing for VhdxDynamicWriter {
+    fn parts(&mut self) -> (&mut Order, &mut Appender) {
+        (&mut self.order, &mut self.out)
+    }
+
+    fn go_to(&mut self, offset: u64, len: u64) -> Result<u64, DiskWriteError> {
+        let within = offset % self.layout.block;
+        // At most 2 Mi blocks.
+        let start = self.place_of((offset / self.layout.block) as u32);
+        self.out.fill_to(start + within)?;
+        Ok(len.min(self.layout.block - within))
+    }
+}
+
 impl DiskWriter for VhdxDynamicWriter {
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        self.order.take(offset, data.len() as u64)?;
-        let (mut offset, mut rest) = (offset, data);
-        while !rest.is_empty() {
-            let within = offset % self.layout.block;
-            let len = (self.layout.block - within).min(rest.len() as u64);
-            let (part, after) = rest.split_at(len as usize);
-            // At most 2 Mi blocks.
-            let start = self.place_of((offset / self.layout.block) as u32);
-            self.out.fill_to(start + within)?;
-            self.out.append(part)?;
-            offset += len;
-            rest = after;
-        }
-        Ok(())
+        placing::write(self, offset, data)
+    }
+
+    fn reserve(&mut self, offset: u64, len: u64) -> Result<Vec<Room>, DiskWriteError> {
+        placing::reserve(self, offset, len)
     }
 
     fn sync(&mut self) -> Result<(), DiskWriteError> {
@@ -98,14 +101,24 @@ impl VhdxFixedWriter {
     }
 }
 
+impl Placing for VhdxFixedWriter {
+    fn parts(&mut self) -> (&mut Order, &mut Appender) {
+        (&mut self.order, &mut self.out)
+    }
+
+    fn go_to(&mut self, offset: u64, len: u64) -> Result<u64, DiskWriteError> {
+        self.out.fill_to(self.layout.first() + offset)?;
+        Ok(len)
+    }
+}
+
 impl DiskWriter for VhdxFixedWriter {
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), DiskWriteError> {
-        if data.is_empty() {
-            return Ok(());
-        }
-        self.order.take(offset, data.len() as u64)?;
-        self.out.fill_to(self.layout.first() + offset)?;
-        self.out.append(data)
+        placing::write(self, offset, data)
+    }
+
+    fn reserve(&mut self, offset: u64, len: u64) -> Result<Vec<Room>, DiskWriteError> {
+        placing::reserve(self, offset, len)
     }
 
     fn sync(&mut self) -> Result<(), DiskWriteError> {
