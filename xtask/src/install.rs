@@ -31,6 +31,8 @@ const PEERS: &[Peer] = &[
     peer("bzip2", &["bzip2"], "unpacking samples"),
     peer("mkntfs", &["ntfs-3g"], "making and reading NTFS volumes"),
     peer("mkfs.ext4", &["e2fsprogs"], "making and reading ext volumes"),
+    peer("mkfs.xfs", &["xfsprogs"], "making volumes that share extents"),
+    peer("mkfs.btrfs", &["btrfs-progs"], "making volumes that share extents"),
     peer("mkfs.vfat", &["dosfstools"], "making FAT volumes"),
     peer("mdir", &["mtools"], "reading FAT volumes"),
     peer("sgdisk", &["gdisk"], "writing partition tables"),

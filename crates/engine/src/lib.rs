@@ -30,8 +30,8 @@ pub use assess::{Assessment, assess};
 pub use disk::{Depth, DiskInfo, DiskLayer, HashKind, disk_hash, disk_info};
 pub use disks::{
     Conversion, DiskCheck, DiskComparison, DiskConversion, DiskDifference, DiskExtent, DiskExtents, DiskFinding,
-    DiskProof, DiskRange, DiskServer, Durability, LeftOut, Listen, ManifestInfo, NewKey, SpareRoom, Until, disk_check,
-    disk_compare, disk_convert, disk_extents, disk_manifest, disk_serve, disk_verify,
+    DiskProof, DiskRange, DiskServer, Durability, LeftOut, Listen, ManifestInfo, NewKey, Reflink, SpareRoom, Until,
+    disk_check, disk_compare, disk_convert, disk_extents, disk_manifest, disk_serve, disk_verify,
 };
 pub use disks::{KeptDisk, KeptFile, disk_keep_chain};
 pub use error::EngineError;

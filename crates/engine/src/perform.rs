@@ -11,7 +11,7 @@ use hvm_model::plan::{Action, Plan, Step};
 use hvm_model::record::{Artifact, Evidence};
 use hvm_model::role::{PlacedDisk, PlacedFile};
 use hvm_sources::source::Source;
-use hvm_transfer::{CopyJob, TransferError, leftovers};
+use hvm_transfer::{CopyJob, Reflink, TransferError, leftovers};
 
 use crate::advice;
 use crate::error::EngineError;
@@ -111,6 +111,7 @@ impl Run<'_> {
             format: disk.format,
             id: disk_id(step),
             manifest: Some(&manifest),
+            reflink: Reflink::Never,
         };
         let outcome = match hvm_transfer::copy(&job, &relay.watch()) {
             // What lies there is ours, but was copied from another state of the source or damaged since.

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
+#[path = "../../transfer/tests/share_support/mod.rs"]
+mod share_support;
 
 use std::fs;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -87,7 +89,19 @@ fn free_space_of_ntfs_is_left_out_in_every_format() {
         ("qcow2", "copy.qcow2"),
     ] {
         let manifest = format!("{name}.json");
-        let args = ["disk", "convert", "disk.raw", name, "--to", to, "--skip-free-space", "--format", "json"];
+        let args = [
+            "disk",
+            "convert",
+            "disk.raw",
+            name,
+            "--to",
+            to,
+            "--skip-free-space",
+            "--format",
+            "json",
+            "--reflink",
+            "never",
+        ];
         let args = [args.as_slice(), &["--manifest", &manifest]].concat();
         let done = json(&scene.expect(0, &args).stdout);
         assert_eq!((done["way"].as_str(), done["resumed_from"].as_u64()), (Some("copied"), Some(0)));
@@ -131,7 +145,7 @@ fn free_space_of_ext4_is_left_out() {
     if tool(&scene.dir, "mkfs.ext4", &["-q", "-F", "-E", "nodiscard", "-d", "tree", "disk.raw"]).is_none() {
         return;
     }
-    let args = ["disk", "convert", "disk.raw", "copy.raw", "--to", "raw", "--skip-free-space"];
+    let args = ["disk", "convert", "disk.raw", "copy.raw", "--to", "raw", "--skip-free-space", "--reflink", "never"];
     let ran = scene.expect(0, &args);
     assert!(ran.stderr.contains("the disk (ext4): "), "{}", ran.stderr);
     tool(&scene.dir, "e2fsck", &["-f", "-n", "copy.raw"]).unwrap();
@@ -155,7 +169,20 @@ fn a_limit_slows_the_copy() {
     let scene = Scene::new();
     fs::write(scene.dir.join("disk.raw"), noise(4, 6 << 20)).unwrap();
     let started = Instant::now();
-    let args = ["disk", "convert", "disk.raw", "copy.raw", "--to", "raw", "--limit", "4M", "--format", "json"];
+    let args = [
+        "disk",
+        "convert",
+        "disk.raw",
+        "copy.raw",
+        "--to",
+        "raw",
+        "--limit",
+        "4M",
+        "--format",
+        "json",
+        "--reflink",
+        "never",
+    ];
     let done = json(&scene.expect(0, &args).stdout);
     // 6 MiB at 4 MiB a second; the bound leaves out what may pass before the first pause.
     assert!(started.elapsed().as_secs_f64() > 1.2, "{:?}", started.elapsed());
@@ -170,6 +197,43 @@ fn a_limit_slows_the_copy() {
 }
 
 #[test]
+fn the_way_of_the_bytes_is_told() {
+    let scene = Scene::new();
+    let Some(volume) = share_support::Volume::xfs() else { return };
+    let place = |name: &str| volume.path().join(name).to_str().unwrap().to_owned();
+    let disk = place("disk.raw");
+    fs::write(&disk, noise(6, 6 << 20)).unwrap();
+    let ran = scene.expect(0, &["disk", "convert", &disk, &place("copy.vhd"), "--to", "vhd", "--reflink", "always"]);
+    assert!(ran.stderr.contains("Shared 6 MiB with the source (XFS), copied 0 B."), "{}", ran.stderr);
+    let args = ["disk", "convert", &disk, &place("copy.qcow2"), "--to", "qcow2", "--format", "json"];
+    let done = json(&scene.expect(0, &args).stdout);
+    assert_eq!((done["way"].as_str(), done["shared_by"].as_str()), (Some("shared"), Some("XFS")));
+    assert_eq!((done["bytes_shared"].as_u64(), done["bytes_read"].as_u64()), (Some(6 << 20), Some(0)));
+    assert!(done["not_shared"].is_null());
+    // The rate is of bytes that are moved.
+    let started = Instant::now();
+    scene.expect(0, &["disk", "convert", &disk, &place("slow.vhdx"), "--to", "vhdx", "--limit", "1", "--sync"]);
+    for name in ["copy.vhd", "copy.qcow2", "slow.vhdx"] {
+        scene.expect(0, &["disk", "compare", &disk, &place(name)]);
+        scene.expect(0, &["disk", "check", &place(name)]);
+    }
+    assert!(started.elapsed().as_secs() < 600);
+
+    let args = ["disk", "convert", &disk, "copy.raw", "--to", "raw"];
+    let ran = scene.expect(1, &[&args[..], &["--reflink", "always"]].concat());
+    assert!(ran.stderr.contains("cannot share what"), "{}", ran.stderr);
+    assert_eq!(fs::read_dir(&scene.dir).unwrap().count(), 0, "nothing is left behind");
+    let ran = scene.expect(0, &args);
+    assert!(ran.stderr.starts_with("Copied 6 MiB: "), "{}", ran.stderr);
+    let done = json(
+        &scene
+            .expect(0, &[&args[..3], &["never.raw", "--to", "raw", "--format", "json", "--reflink", "never"]].concat())
+            .stdout,
+    );
+    assert!(done["way"] == "copied" && done["not_shared"].is_null() && done["bytes_shared"] == 0);
+}
+
+#[test]
 fn a_killed_conversion_goes_on() {
     let scene = Scene::new();
     let mut bytes = noise(5, 24 << 20);
@@ -178,7 +242,7 @@ fn a_killed_conversion_goes_on() {
     for (to, more) in [("raw", None), ("vhdx", Some("--sync")), ("qcow2", None)] {
         let name = format!("copy.{to}");
         let (partial, list) = (format!(".{name}.partial"), format!(".{name}.partial.written"));
-        let mut slow = vec!["disk", "convert", "disk.raw", &name, "--to", to];
+        let mut slow = vec!["disk", "convert", "disk.raw", &name, "--to", to, "--reflink", "never"];
         slow.extend(more);
         let mut child = scene.command(&[slow.as_slice(), &["--limit", "4M"]].concat()).spawn().unwrap();
         // The list begins with a header of 48 bytes and grows every two seconds.

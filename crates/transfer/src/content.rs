@@ -4,6 +4,7 @@ use hvm_formats::disk::{ExtentKind, SharedDisk};
 use hvm_formats::io::SharedFile;
 
 use crate::error::TransferError;
+use crate::mask::Mask;
 
 /// Bytes with a length, of which some runs are known to be zero without reading.
 pub(crate) trait Content: Send + Sync {
@@ -13,6 +14,12 @@ pub(crate) trait Content: Send + Sync {
     fn run(&self, offset: u64) -> Result<(bool, u64), TransferError>;
     /// Fills `buffer` from `offset`.
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), TransferError>;
+    /// Fills `buffer` from `offset`, where a block begins, as far as it has to be read: where it holds something, and how many
+    /// bytes were read.
+    fn block(&self, offset: u64, buffer: &mut [u8]) -> Result<(Mask, u64), TransferError> {
+        self.read(offset, buffer)?;
+        Ok((Mask::of(buffer), buffer.len() as u64))
+    }
 }
 
 /// A virtual disk.

@@ -15,6 +15,7 @@ use crate::error::TransferError;
 use crate::io::{beside, remove_if_there, sync_folder};
 use crate::manifest::{FileManifest, LayerNote, MANIFEST_VERSION, Manifest};
 use crate::progress::{Cancel, Progress, Stage};
+use crate::share::Reflink;
 use crate::stream::{Durability, stream_log_path, write_partial};
 use crate::verify::{Check, verify};
 
@@ -33,6 +34,8 @@ pub struct CopyJob<'a> {
     /// Where the manifest goes; it is there before the copy gets its final name. Without one, a file that has the
     /// final name already is never accepted.
     pub manifest: Option<&'a Path>,
+    /// Whether the copy may share extents with the files of the source.
+    pub reflink: Reflink,
 }
 
 /// Who watches a job, and how fast it may be.

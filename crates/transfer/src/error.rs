@@ -52,6 +52,16 @@ pub enum TransferError {
         /// Why it is not taken for the copy.
         reason: String,
     },
+    /// Nothing can be shared with the source, and copying was not wanted.
+    #[error(
+        "'{path}' cannot share what the source holds: {reason}. Nothing was copied; without `--reflink always` it would be."
+    )]
+    NotShared {
+        /// The new file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A chain could not be kept.
     #[error("The chain cannot be converted layer by layer: {reason}.")]
     Chain {

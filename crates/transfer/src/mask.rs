@@ -15,14 +15,28 @@ impl Mask {
     /// Looks at every byte of a block.
     pub(crate) fn of(bytes: &[u8]) -> Mask {
         let mut mask = Mask::default();
-        for (i, page) in bytes.chunks(PAGE).enumerate() {
-            if ZEROS.get(..page.len()) != Some(page)
-                && let Some(word) = mask.0.get_mut(i / 64)
-            {
-                *word |= 1 << (i % 64);
+        mask.look(0, bytes);
+        mask
+    }
+
+    /// Looks at every byte of a part of a block that begins at `start`, a whole page.
+    pub(crate) fn look(&mut self, start: usize, bytes: &[u8]) {
+        for (i, page) in (start / PAGE..).zip(bytes.chunks(PAGE)) {
+            if ZEROS.get(..page.len()) != Some(page) {
+                self.set(i);
             }
         }
-        mask
+    }
+
+    /// Takes a part of whole pages for data without looking at it.
+    pub(crate) fn fill(&mut self, start: usize, len: usize) {
+        (start / PAGE..(start + len).div_ceil(PAGE)).for_each(|page| self.set(page));
+    }
+
+    fn set(&mut self, page: usize) {
+        if let Some(word) = self.0.get_mut(page / 64) {
+            *word |= 1 << (page % 64);
+        }
     }
 
     fn has(self, page: usize) -> bool {

@@ -216,17 +216,16 @@ impl Workers<'_, '_> {
         let (index, total) = (item.index, self.content.len());
         let len = block_len(total, index);
         let offset = index * BLOCK;
-        let (bytes, read) = match item.kind {
+        let (bytes, mask, read) = match item.kind {
             Kind::Zeros(count) => return Ok(Piece::Zeros(count)),
-            Kind::Hole => (ZEROS.get(..len).unwrap_or_default(), 0),
+            Kind::Hole => (ZEROS.get(..len).unwrap_or_default(), Mask::default(), 0),
             Kind::Data => {
                 buffer.resize(BLOCK as usize, 0);
                 let bytes = buffer.get_mut(..len).unwrap_or_default();
-                self.content.read(offset, bytes)?;
-                (&*bytes, len as u64)
+                let (mask, read) = self.content.block(offset, bytes)?;
+                (&*bytes, mask, read)
             }
         };
-        let mask = if read == 0 { Mask::default() } else { Mask::of(bytes) };
         let value = self.tree.map(|tree| tree.block(total, offset, bytes, mask));
         Ok(Piece::Block(Block { index, bytes, mask, value, read }))
     }

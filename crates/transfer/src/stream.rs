@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use hvm_formats::disk::write::DiskWriter;
 
 use crate::blocks::{Blocks, Builder};
-use crate::content::DiskContent;
 use crate::copy::{CopyJob, Watch, key, partial_path, publish, written_manifest};
 use crate::digest::Digest;
 use crate::error::TransferError;
 use crate::io::{beside, remove_if_there, sync_folder};
 use crate::pipeline::{self, BLOCK, Block, Piece, block_count};
 use crate::progress::Stage;
+use crate::share::{Sharing, Way};
 use crate::streamlog::{Entry, StreamLog, boot_id};
 use crate::target;
 use crate::tree::Tree;
@@ -33,7 +33,7 @@ pub enum Durability {
 }
 
 /// A finished conversion.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StreamOutcome {
     /// The value that manifests give the content; none when nothing was hashed.
     pub content: Option<Digest>,
@@ -45,6 +45,8 @@ pub struct StreamOutcome {
     pub seconds: f64,
     /// Virtual offset from which this run went on; 0 for a conversion from the start.
     pub resumed_from: u64,
+    /// What was shared with the source instead.
+    pub way: Way,
 }
 
 /// The name of the list of written blocks of an unfinished copy.
@@ -72,6 +74,7 @@ pub fn stream(job: &CopyJob<'_>, durability: Durability, watch: &Watch<'_>) -> R
         bytes_written: written.written,
         seconds: started.elapsed().as_secs_f64(),
         resumed_from: written.resumed_from,
+        way: written.way,
     })
 }
 
@@ -83,6 +86,7 @@ pub(crate) struct Written {
     pub(crate) resumed_from: u64,
     /// The values of all blocks and of the content, when it was hashed.
     pub(crate) hashes: Option<(Blocks, Digest)>,
+    pub(crate) way: Way,
 }
 
 /// Writes the whole file under its hidden name and flushes it.
@@ -93,18 +97,21 @@ pub(crate) fn write_partial(
 ) -> Result<Written, TransferError> {
     let partial = partial_path(job.target);
     let durability = if boot_id().is_none() { Durability::PowerLoss } else { durability };
+    let candidate = Sharing::find(job, hash)?;
     let mut sink = begin(job, (durability, hash), &partial)?;
-    let content = DiskContent(job.disk.clone());
+    let sharing = candidate.with(&partial)?;
+    let content = sharing.content(&job.disk);
     let from = sink.next;
     let tree = hash.then_some(Tree::Manifest);
-    let moved = pipeline::run(&content, (tree, Stage::Copying), from, watch, &mut |piece| sink.take(&piece));
+    let moved = pipeline::run(&content, (tree, Stage::Copying), from, watch, &mut |piece| sink.take(&piece, &sharing));
     // Keeps what was written for the next run; the error that ended this one is the one to tell.
-    let noted = sink.note();
+    let noted = sink.note(&sharing);
     moved.and(noted)?;
     sink.writer.finish().map_err(target::failed(&partial))?;
     let resumed_from = (from * BLOCK).min(job.disk.size());
     let hashes = sink.hashes.map(|builder| builder.finish(job.disk.size()));
-    Ok(Written { resumed_from, hashes, read: sink.read, written: sink.written })
+    let (way, copied) = sharing.outcome();
+    Ok(Written { resumed_from, hashes, way, read: sink.read + copied, written: sink.written + copied })
 }
 
 /// Takes up an unfinished copy of the same job, or begins one.
@@ -167,9 +174,9 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn take(&mut self, piece: &Piece<'_>) -> Result<(), TransferError> {
+    fn take(&mut self, piece: &Piece<'_>, sharing: &Sharing) -> Result<(), TransferError> {
         if let Piece::Block(block) = piece {
-            self.write(block)?;
+            self.write(block, sharing)?;
         }
         if let Some(hashes) = &mut self.hashes {
             hashes.take(piece);
@@ -177,28 +184,29 @@ impl Sink<'_> {
         Ok(())
     }
 
-    fn write(&mut self, block: &Block<'_>) -> Result<(), TransferError> {
+    fn write(&mut self, block: &Block<'_>, sharing: &Sharing) -> Result<(), TransferError> {
         let granule = self.writer.granule() as usize;
         let mut written = 0;
         for (start, len) in block.mask.runs(granule, block.bytes.len()) {
             let part = block.bytes.get(start..start + len).unwrap_or_default();
-            let put = self.writer.write(block.index * BLOCK + start as u64, part);
-            put.map_err(target::failed(self.partial))?;
-            written += part.len() as u64;
+            let place = (block.index * BLOCK, start as u64);
+            written += sharing.write(&mut *self.writer, place, part, self.partial)?;
         }
+        sharing.done(block.index * BLOCK);
         self.read += block.read;
         self.written += written;
         self.since += written;
         let value = block.value.unwrap_or_default();
         self.log.push(Entry { block: block.index, units: block.mask.units(), value });
         if self.since >= NOTE_BYTES || self.noted.elapsed() >= NOTE_TIME {
-            self.note()?;
+            self.note(sharing)?;
         }
         Ok(())
     }
 
     /// Notes what was written, for the run that goes on.
-    fn note(&mut self) -> Result<(), TransferError> {
+    fn note(&mut self, sharing: &Sharing) -> Result<(), TransferError> {
+        sharing.settle(self.partial)?;
         if self.durability == Durability::PowerLoss {
             self.writer.sync().map_err(target::failed(self.partial))?;
         }

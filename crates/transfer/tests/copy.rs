@@ -10,8 +10,8 @@ use hvm_formats::io::{LocalFile, MemoryFile};
 use hvm_model::capabilities::DiskFormat;
 use hvm_testkit::tree;
 use hvm_transfer::{
-    Cancel, Check, CopyJob, CopyOutcome, Manifest, MismatchKind, Progress, Silent, Stage, TransferError, Watch, copy,
-    hash, leftovers, partial_path, tree_hash, verify,
+    Cancel, Check, CopyJob, CopyOutcome, Manifest, MismatchKind, Progress, Reflink, Silent, Stage, TransferError,
+    Watch, copy, hash, leftovers, partial_path, tree_hash, verify,
 };
 
 const MIB: usize = 1 << 20;
@@ -119,6 +119,7 @@ impl Place {
             format,
             id: ID,
             manifest: Some(&self.manifest()),
+            reflink: Reflink::Never,
         };
         copy(&job, &Watch { progress: &stop, cancel: &cancel, rate: None })
     }
@@ -226,6 +227,7 @@ fn an_unfinished_copy_of_another_source_is_begun_anew() {
         format: DiskFormat::Raw,
         id: ID,
         manifest: Some(&place.manifest()),
+        reflink: Reflink::Never,
     };
     let outcome = copy(&job, &silent(&cancel)).unwrap();
     assert_eq!(outcome.resumed_from, 0);

@@ -9,7 +9,7 @@ use hvm_formats::disk::{self, DiskError, Extent, ExtentKind, Layer, NoParents, S
 use hvm_formats::io::LocalFile;
 use hvm_model::capabilities::DiskFormat;
 use hvm_transfer::{
-    Cancel, Check, CopyJob, Durability, Manifest, Silent, StreamOutcome, TransferError, Watch, copy, hash,
+    Cancel, Check, CopyJob, Durability, Manifest, Reflink, Silent, StreamOutcome, TransferError, Watch, copy, hash,
     partial_path, stream, stream_log_path, verify,
 };
 
@@ -102,7 +102,7 @@ impl Place {
 }
 
 fn job(disk: SharedDisk, format: DiskFormat, target: &Path) -> CopyJob<'_> {
-    CopyJob { disk, source: "fingerprint", target, format, id: [9; 16], manifest: None }
+    CopyJob { disk, source: "fingerprint", target, format, id: [9; 16], manifest: None, reflink: Reflink::Auto }
 }
 
 fn silent(cancel: &Cancel) -> Watch<'_> {

@@ -7,7 +7,7 @@ use hvm_formats::disk::SharedDisk;
 use hvm_formats::guestfs::{UsedDisk, UsedVolume};
 use hvm_model::capabilities::DiskFormat;
 use hvm_sources::single::{ChainOptions, open_disk_file};
-use hvm_transfer::{CopyJob, Durability, Watch};
+use hvm_transfer::{CopyJob, Durability, Reflink, Watch};
 use serde::Serialize;
 
 use crate::advice;
@@ -35,6 +35,8 @@ pub struct Conversion {
     pub rate: Option<u64>,
     /// What an unfinished conversion survives.
     pub durability: Durability,
+    /// Whether the new file may share extents with the files of the disk.
+    pub reflink: Reflink,
     /// Where a manifest of the new file goes; none makes none, and nothing is hashed.
     pub manifest: Option<PathBuf>,
 }
@@ -50,8 +52,14 @@ pub struct DiskConversion {
     pub virtual_size: u64,
     /// The value of the virtual content in its manifest, 64 hex digits; none when no manifest was made.
     pub content: Option<String>,
-    /// How the bytes were moved: `copied` when they were read and written.
+    /// How the content came into the new file: `shared` when extents of the source were shared, else `copied`.
     pub way: &'static str,
+    /// Bytes of content that this run shared with the source.
+    pub bytes_shared: u64,
+    /// The file system that shares them.
+    pub shared_by: Option<&'static str>,
+    /// Why nothing was shared, or a part of the chain was not; none when sharing was not wanted or all went well.
+    pub not_shared: Option<String>,
     /// Bytes read from the source by this run.
     pub bytes_read: u64,
     /// Bytes of content written by this run.
@@ -113,15 +121,19 @@ pub fn disk_convert(
         let reason = "a manifest is never replaced".to_owned();
         return Err(hvm_transfer::TransferError::Exists { path: path.to_owned(), reason }.into());
     }
-    let job = CopyJob { disk, source: &source, target: output, format: how.format, id, manifest };
+    let job = CopyJob { disk, source: &source, target: output, format: how.format, id, manifest, reflink: how.reflink };
     let done = hvm_transfer::stream(&job, how.durability, &watch);
     let done = done.map_err(|error| advice::of_copy(error, (output, how.format), &*job.disk))?;
+    let way = done.way;
     Ok(DiskConversion {
         output: output.to_owned(),
         format: how.format,
         virtual_size,
         content: done.content.map(|content| content.to_string()),
-        way: "copied",
+        way: if way.shared > 0 { "shared" } else { "copied" },
+        bytes_shared: way.shared,
+        shared_by: way.file_system,
+        not_shared: way.reason,
         bytes_read: done.bytes_read,
         bytes_written: done.bytes_written,
         resumed_from: done.resumed_from,

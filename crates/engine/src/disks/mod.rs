@@ -15,7 +15,7 @@ pub use compare::{DiskComparison, DiskRange, disk_compare};
 pub use convert::{Conversion, DiskConversion, LeftOut, SpareRoom, disk_convert};
 pub use extents::{DiskExtent, DiskExtents, disk_extents};
 pub use hvm_transfer::nbd::Listen;
-pub use hvm_transfer::{Durability, Until};
+pub use hvm_transfer::{Durability, Reflink, Until};
 pub use manifest::{DiskDifference, DiskProof, ManifestInfo, NewKey, disk_manifest, disk_verify};
 pub use serve::{DiskServer, disk_serve};
 

@@ -5,9 +5,16 @@ use std::path::Path;
 /// The text with placeholders.
 pub fn normal(text: &str, dir: &Path) -> String {
     let mut text = text.replace(dir.to_str().unwrap(), "[DIR]");
+    text = text.split_inclusive('\n').map(way).collect();
     text = replaced(&text, timestamp, "[WHEN]");
     text = replaced(&text, rate, "[RATE]");
     replaced(&text, time, "[TIME]")
+}
+
+/// Which way the bytes of a conversion took depends on the file system.
+fn way(line: &str) -> &str {
+    let copied = line.starts_with("Copied ") && line.contains("B: ");
+    if copied || (line.starts_with("Shared ") && line.contains(" with the source (")) { "[WAY]\n" } else { line }
 }
 
 /// Replaces each place where `length` finds something by `by`; a place begins where no letter or digit stands before.
@@ -90,4 +97,6 @@ fn what_changes_is_replaced_and_nothing_else() {
         "took 3 min 20 s, or 0.4 s, at 12.5 MiB/s on 2026-11-23T00:00:00.5Z; 4 sizes, 10 MiB, v1.2 s, 2 h 05 min.";
     let expected = "took [TIME], or [TIME], at [RATE] on [WHEN]; 4 sizes, 10 MiB, v1.2 s, [TIME].";
     assert_eq!(normal(text, Path::new("/nowhere")), expected);
+    let text = "disk.raw\nCopied 3.5 MiB: ext4 cannot.\nShared 1 B with the source (XFS), copied 0 B.\nCopied 3 MiB.\n";
+    assert_eq!(normal(text, Path::new("/nowhere")), "disk.raw\n[WAY]\n[WAY]\nCopied 3 MiB.\n");
 }

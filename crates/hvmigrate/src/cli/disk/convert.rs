@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use hvm_engine::{Conversion, DiskConversion, Durability, LeftOut, SpareRoom, UsedVolume};
+use hvm_engine::{Conversion, DiskConversion, Durability, LeftOut, Reflink, SpareRoom, UsedVolume};
 use hvm_model::capabilities::DiskFormat;
 use hvm_model::names::ByteSize;
 
@@ -36,6 +36,9 @@ pub(super) struct Args {
     /// Flushes all along, so that an unfinished conversion goes on after a loss of power too, not only after a kill
     #[arg(long, conflicts_with = "keep_chain")]
     sync: bool,
+    /// Whether the new file may share extents with the files of the disk, on XFS and btrfs: no byte is moved then
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN", conflicts_with = "keep_chain")]
+    reflink: ReflinkName,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -56,6 +59,27 @@ enum FormatName {
     VhdxFixed,
     /// QCOW2, version 3
     Qcow2,
+}
+
+/// When extents are shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReflinkName {
+    /// Where it is possible; the rest is copied
+    Auto,
+    /// Refuse to copy everything
+    Always,
+    /// Copy everything
+    Never,
+}
+
+impl From<ReflinkName> for Reflink {
+    fn from(name: ReflinkName) -> Reflink {
+        match name {
+            ReflinkName::Auto => Reflink::Auto,
+            ReflinkName::Always => Reflink::Always,
+            ReflinkName::Never => Reflink::Never,
+        }
+    }
 }
 
 impl From<FormatName> for DiskFormat {
@@ -97,7 +121,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let spare_room = if args.skip_free_space { SpareRoom::LeaveOut } else { SpareRoom::Copy };
     let durability = if args.sync { Durability::PowerLoss } else { Durability::Kill };
-    let how = Conversion { format, spare_room, rate: args.limit, durability, manifest: args.manifest.clone() };
+    let how = Conversion {
+        format,
+        spare_room,
+        rate: args.limit,
+        durability,
+        manifest: args.manifest.clone(),
+        reflink: args.reflink.into(),
+    };
     let progress = Progress::new();
     let done = hvm_engine::disk_convert((&args.disk.file, &args.output), &how, &args.disk.options(), &progress);
     progress.end();
@@ -105,6 +136,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     match args.format {
         Format::Text => {
             output::data(&text(&done))?;
+            if let Some(way) = way_text(&done) {
+                output::note(&way);
+            }
             if let Some(left_out) = &done.left_out {
                 output::note(&left_out_text(left_out));
             }
@@ -118,6 +152,20 @@ fn text(done: &DiskConversion) -> String {
     match &done.content {
         Some(content) => format!("{content}  {}\n", done.output.display()),
         None => format!("{}\n", done.output.display()),
+    }
+}
+
+/// Which way the bytes took; nothing when copying was all that was asked for.
+fn way_text(done: &DiskConversion) -> Option<String> {
+    let copied = ByteSize(done.bytes_written);
+    let why = done.not_shared.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    match done.shared_by {
+        Some(by) => {
+            let shared = ByteSize(done.bytes_shared);
+            Some(format!("Shared {shared} with the source ({by}), copied {copied}{why}."))
+        }
+        None if why.is_empty() => None,
+        None => Some(format!("Copied {copied}{why}.")),
     }
 }
 
