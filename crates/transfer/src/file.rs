@@ -53,8 +53,8 @@ pub fn copy_file(source: SharedFile, target: &Path, watch: &Watch<'_>) -> Result
     let file = File::create(&partial).map_err(TransferError::io("created", &partial))?;
     let (mut read, mut written) = (0, 0);
     let mut values = Builder::new(Tree::Plain, content.len());
-    pipeline::run(&content, (Some(Tree::Plain), Stage::Copying), 0, watch, &mut |piece| {
-        values.take(&piece);
+    pipeline::run(&content, (Some(Tree::Plain), Stage::Copying), 0, watch, &mut |piece: &Piece<'_>| {
+        values.take(piece);
         let Piece::Block(block) = piece else { return Ok(()) };
         for (start, len) in block.mask.runs(UNIT, block.bytes.len()) {
             let bytes = block.bytes.get(start..start + len).unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::content::{Content, DiskContent};
 use crate::copy::Watch;
 use crate::digest::Digest;
 use crate::error::TransferError;
-use crate::pipeline;
+use crate::pipeline::{self, Piece};
 use crate::progress::Stage;
 use crate::tree::Tree;
 
@@ -28,8 +28,8 @@ pub(crate) fn hashed(
     watch: &Watch<'_>,
 ) -> Result<(Blocks, Digest), TransferError> {
     let mut builder = Builder::new(tree, content.len());
-    pipeline::run(content, (Some(tree), stage), 0, watch, &mut |piece| {
-        builder.take(&piece);
+    pipeline::run(content, (Some(tree), stage), 0, watch, &mut |piece: &Piece<'_>| {
+        builder.take(piece);
         Ok(())
     })?;
     Ok(builder.finish(content.len()))

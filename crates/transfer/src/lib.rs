@@ -9,6 +9,7 @@ mod content;
 mod copy;
 mod describe;
 mod digest;
+mod direct;
 mod error;
 mod file;
 mod hash;

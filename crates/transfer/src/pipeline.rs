@@ -23,6 +23,8 @@ pub(crate) static ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
 
 /// More workers bring nothing: they wait for each other's turn.
 const MOST_WORKERS: usize = 8;
+/// What direct I/O wants buffers, offsets and lengths to be multiples of.
+pub(crate) const ALIGNED: usize = 4096;
 /// How often the progress is told.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -45,7 +47,43 @@ pub(crate) struct Block<'a> {
     pub(crate) read: u64,
 }
 
-type Sink<'a> = dyn FnMut(Piece<'_>) -> Result<(), TransferError> + Send + 'a;
+/// Takes all pieces, in order.
+pub(crate) trait Sink: Send {
+    /// Takes a piece; what of its bytes the worker shall put away afterwards, when others already have their turn.
+    fn take(&mut self, piece: &Piece<'_>) -> Result<Vec<Fill>, TransferError>;
+
+    /// Whether [`Sink::settle`] is due before the next piece.
+    fn is_due(&self) -> bool {
+        false
+    }
+
+    /// Everything that was taken so far has been put away.
+    fn settle(&mut self) -> Result<(), TransferError> {
+        Ok(())
+    }
+
+    /// Something that was taken could not be put away.
+    fn lost(&mut self) {}
+}
+
+impl<F: FnMut(&Piece<'_>) -> Result<(), TransferError> + Send> Sink for F {
+    fn take(&mut self, piece: &Piece<'_>) -> Result<Vec<Fill>, TransferError> {
+        self(piece).map(|()| Vec::new())
+    }
+}
+
+/// Bytes of a block that a worker puts away.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fill {
+    /// Where they begin in the block, and how many they are.
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+    /// Where they belong in the file.
+    pub(crate) offset: u64,
+}
+
+/// Puts bytes away at an offset of the file.
+pub(crate) type Filler<'a> = dyn Fn(&[u8], u64) -> Result<(), TransferError> + Sync + 'a;
 
 /// Number of blocks of a content of `len` bytes.
 pub(crate) fn block_count(len: u64) -> u64 {
@@ -58,13 +96,14 @@ pub(crate) fn block_len(total: u64, index: u64) -> usize {
 }
 
 /// What the workers share.
-struct Workers<'a, 'b> {
+struct Workers<'a> {
     content: &'a dyn Content,
+    filler: Option<&'a Filler<'a>>,
     tree: Option<Tree>,
     cancel: &'a Cancel,
     cursor: Mutex<Cursor>,
-    ordered: Mutex<Ordered<'a, 'b>>,
-    /// Signalled when a piece was handed over or a worker ended.
+    ordered: Mutex<Ordered<'a>>,
+    /// Signalled when a piece was handed over or put away, or a worker ended.
     turn: Condvar,
     /// Signalled when a worker ended.
     ended: Condvar,
@@ -98,9 +137,11 @@ enum Kind {
 }
 
 /// What happens in the order of the content.
-struct Ordered<'a, 'b> {
-    sink: &'a mut Sink<'b>,
+struct Ordered<'a> {
+    sink: &'a mut dyn Sink,
     turn: u64,
+    /// Workers that put bytes away.
+    filling: usize,
     throttle: Throttle,
     error: Option<TransferError>,
     /// Workers that have not ended.
@@ -118,19 +159,33 @@ pub(crate) fn run(
     (tree, stage): (Option<Tree>, Stage),
     from: u64,
     watch: &Watch<'_>,
-    sink: &mut Sink<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(), TransferError> {
+    run_filling((content, None), (tree, stage), from, watch, sink)
+}
+
+/// Like [`run`], with somebody who puts away what the sink leaves to the workers.
+pub(crate) fn run_filling(
+    (content, filler): (&dyn Content, Option<&Filler<'_>>),
+    (tree, stage): (Option<Tree>, Stage),
+    from: u64,
+    watch: &Watch<'_>,
+    sink: &mut dyn Sink,
 ) -> Result<(), TransferError> {
     let start = (from * BLOCK).min(content.len());
     watch.progress.started(stage, content.len());
     watch.progress.advanced(start);
-    let threads = std::thread::available_parallelism().map_or(2, |n| n.get()).min(MOST_WORKERS);
+    let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
+    // A worker that puts away waits for the medium and not for a core.
+    let threads = if filler.is_some() { MOST_WORKERS } else { cores.min(MOST_WORKERS) };
     let throttle = Throttle::new(watch.rate);
     let workers = Workers {
         content,
+        filler,
         tree,
         cancel: watch.cancel,
         cursor: Mutex::new(Cursor { index: from, ticket: 0, run: (false, start) }),
-        ordered: Mutex::new(Ordered { sink, turn: 0, throttle, error: None, left: threads }),
+        ordered: Mutex::new(Ordered { sink, turn: 0, filling: 0, throttle, error: None, left: threads }),
         turn: Condvar::new(),
         ended: Condvar::new(),
         passed: AtomicU64::new(start),
@@ -161,7 +216,7 @@ pub(crate) fn run(
     }
 }
 
-impl Workers<'_, '_> {
+impl<'a> Workers<'a> {
     fn run(&self) {
         let result = self.work();
         let mut ordered = lock(&self.ordered);
@@ -176,13 +231,20 @@ impl Workers<'_, '_> {
 
     /// Takes one item after the other, until there is none or somebody failed.
     fn work(&self) -> Result<(), TransferError> {
-        let mut buffer = Vec::new();
+        // Aligned, so that it can be written past the page cache.
+        let mut memory = vec![0; BLOCK as usize + ALIGNED];
+        let start = memory.as_ptr().align_offset(ALIGNED);
+        let buffer = memory.get_mut(start..).unwrap_or_default();
         while let Some(item) = self.next()? {
             // A block that cannot be read still waits for its turn, so that all before it are handed over.
-            let piece = self.piece(&item, &mut buffer);
-            let mut ordered = lock(&self.ordered);
-            while ordered.turn != item.ticket && ordered.error.is_none() {
-                ordered = self.turn.wait(ordered).unwrap_or_else(PoisonError::into_inner);
+            let piece = self.piece(&item, buffer);
+            let mut ordered = self.wait(|ordered| ordered.turn == item.ticket);
+            if ordered.error.is_none() && ordered.sink.is_due() {
+                drop(ordered);
+                ordered = self.wait(|ordered| ordered.filling == 0);
+                if ordered.error.is_none() {
+                    ordered.sink.settle()?;
+                }
             }
             if ordered.error.is_some() {
                 break;
@@ -192,15 +254,43 @@ impl Workers<'_, '_> {
                 Piece::Block(block) => (block.bytes.len() as u64, block.read),
                 Piece::Zeros(count) => (count * BLOCK, 0),
             };
-            (ordered.sink)(piece)?;
+            let fills = ordered.sink.take(&piece)?;
             ordered.turn += 1;
+            ordered.filling += usize::from(!fills.is_empty());
             let early = ordered.throttle.pass(read);
             drop(ordered);
             self.turn.notify_all();
+            self.fill(&piece, &fills)?;
             self.passed.fetch_add(all, Ordering::Relaxed);
             self.pause(early);
         }
         Ok(())
+    }
+
+    /// Waits until it is so, or somebody failed.
+    fn wait(&self, so: impl Fn(&Ordered<'a>) -> bool) -> MutexGuard<'_, Ordered<'a>> {
+        let mut ordered = lock(&self.ordered);
+        while !so(&ordered) && ordered.error.is_none() {
+            ordered = self.turn.wait(ordered).unwrap_or_else(PoisonError::into_inner);
+        }
+        ordered
+    }
+
+    /// Puts away what the sink left to this worker.
+    fn fill(&self, piece: &Piece<'_>, fills: &[Fill]) -> Result<(), TransferError> {
+        let (Piece::Block(block), Some(filler), false) = (piece, self.filler, fills.is_empty()) else { return Ok(()) };
+        let put = fills.iter().try_for_each(|fill| {
+            let bytes = block.bytes.get(fill.start..fill.start + fill.len).unwrap_or_default();
+            filler(bytes, fill.offset)
+        });
+        let mut ordered = lock(&self.ordered);
+        ordered.filling -= 1;
+        if put.is_err() {
+            ordered.sink.lost();
+        }
+        drop(ordered);
+        self.turn.notify_all();
+        put
     }
 
     /// Waits, but not longer than nobody asks to stop.
@@ -212,7 +302,7 @@ impl Workers<'_, '_> {
         }
     }
 
-    fn piece<'b>(&self, item: &Item, buffer: &'b mut Vec<u8>) -> Result<Piece<'b>, TransferError> {
+    fn piece<'b>(&self, item: &Item, buffer: &'b mut [u8]) -> Result<Piece<'b>, TransferError> {
         let (index, total) = (item.index, self.content.len());
         let len = block_len(total, index);
         let offset = index * BLOCK;
@@ -220,7 +310,6 @@ impl Workers<'_, '_> {
             Kind::Zeros(count) => return Ok(Piece::Zeros(count)),
             Kind::Hole => (ZEROS.get(..len).unwrap_or_default(), Mask::default(), 0),
             Kind::Data => {
-                buffer.resize(BLOCK as usize, 0);
                 let bytes = buffer.get_mut(..len).unwrap_or_default();
                 let (mask, read) = self.content.block(offset, bytes)?;
                 (&*bytes, mask, read)

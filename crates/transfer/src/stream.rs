@@ -9,9 +9,10 @@ use hvm_formats::disk::write::DiskWriter;
 use crate::blocks::{Blocks, Builder};
 use crate::copy::{CopyJob, Watch, key, partial_path, publish, written_manifest};
 use crate::digest::Digest;
+use crate::direct::Direct;
 use crate::error::TransferError;
 use crate::io::{beside, remove_if_there, sync_folder};
-use crate::pipeline::{self, BLOCK, Block, Piece, block_count};
+use crate::pipeline::{self, BLOCK, Block, Fill, Piece, Sink as _, block_count};
 use crate::progress::Stage;
 use crate::share::{Sharing, Way};
 use crate::streamlog::{Entry, StreamLog, boot_id};
@@ -98,15 +99,23 @@ pub(crate) fn write_partial(
     let partial = partial_path(job.target);
     let durability = if boot_id().is_none() { Durability::PowerLoss } else { durability };
     let candidate = Sharing::find(job, hash)?;
-    let mut sink = begin(job, (durability, hash), &partial)?;
+    let sink = begin(job, (durability, hash), &partial)?;
     let sharing = candidate.with(&partial)?;
     let content = sharing.content(&job.disk);
     let from = sink.next;
     let tree = hash.then_some(Tree::Manifest);
-    let moved = pipeline::run(&content, (tree, Stage::Copying), from, watch, &mut |piece| sink.take(&piece, &sharing));
+    let places = target::new_disk(&job.disk, job.format, job.id).format.alignment().is_some();
+    let direct = durability == Durability::PowerLoss && places && !sharing.is_on();
+    let direct = direct.then(|| Direct::open(&partial)).flatten();
+    let mut run = Run { sink, sharing: &sharing, leaves: direct.is_some(), lost: false };
+    let put = direct.as_ref().map(|direct| |bytes: &[u8], offset: u64| direct.put(bytes, offset));
+    let filler = put.as_ref().map(|put| put as &pipeline::Filler<'_>);
+    let moved = pipeline::run_filling((&content, filler), (tree, Stage::Copying), from, watch, &mut run);
     // Keeps what was written for the next run; the error that ended this one is the one to tell.
-    let noted = sink.note(&sharing);
+    let noted = if run.lost { Ok(()) } else { run.settle() };
     moved.and(noted)?;
+    let sink = run.sink;
+    drop(content);
     sink.writer.finish().map_err(target::failed(&partial))?;
     let resumed_from = (from * BLOCK).min(job.disk.size());
     let hashes = sink.hashes.map(|builder| builder.finish(job.disk.size()));
@@ -173,40 +182,87 @@ struct Sink<'a> {
     noted: Instant,
 }
 
-impl Sink<'_> {
-    fn take(&mut self, piece: &Piece<'_>, sharing: &Sharing) -> Result<(), TransferError> {
+/// A sink at work.
+struct Run<'a, 'p> {
+    sink: Sink<'p>,
+    sharing: &'a Sharing,
+    /// Whether the writing is left to the workers.
+    leaves: bool,
+    /// Something that is in the list is not in the file: the list cannot be written down any more.
+    lost: bool,
+}
+
+impl pipeline::Sink for Run<'_, '_> {
+    fn take(&mut self, piece: &Piece<'_>) -> Result<Vec<Fill>, TransferError> {
+        let mut fills = Vec::new();
         if let Piece::Block(block) = piece {
-            self.write(block, sharing)?;
+            let written = if self.leaves { self.sink.reserve(block, &mut fills)? } else { self.write(block)? };
+            self.sink.note(block, written);
         }
-        if let Some(hashes) = &mut self.hashes {
+        if let Some(hashes) = &mut self.sink.hashes {
             hashes.take(piece);
         }
-        Ok(())
+        Ok(fills)
     }
 
-    fn write(&mut self, block: &Block<'_>, sharing: &Sharing) -> Result<(), TransferError> {
-        let granule = self.writer.granule() as usize;
+    fn is_due(&self) -> bool {
+        self.sink.since >= NOTE_BYTES || self.sink.noted.elapsed() >= NOTE_TIME
+    }
+
+    /// Writes down what was written, for the run that goes on.
+    fn settle(&mut self) -> Result<(), TransferError> {
+        self.sharing.settle(self.sink.partial)?;
+        self.sink.flush()
+    }
+
+    fn lost(&mut self) {
+        self.lost = true;
+    }
+}
+
+impl Run<'_, '_> {
+    fn write(&mut self, block: &Block<'_>) -> Result<u64, TransferError> {
         let mut written = 0;
-        for (start, len) in block.mask.runs(granule, block.bytes.len()) {
+        for (start, len) in self.sink.parts(block) {
             let part = block.bytes.get(start..start + len).unwrap_or_default();
             let place = (block.index * BLOCK, start as u64);
-            written += sharing.write(&mut *self.writer, place, part, self.partial)?;
+            written += self.sharing.write(&mut *self.sink.writer, place, part, self.sink.partial)?;
         }
-        sharing.done(block.index * BLOCK);
+        self.sharing.done(block.index * BLOCK);
+        Ok(written)
+    }
+}
+
+impl Sink<'_> {
+    /// The parts of a block that are written.
+    fn parts(&self, block: &Block<'_>) -> impl Iterator<Item = (usize, usize)> + use<> {
+        block.mask.runs(self.writer.granule() as usize, block.bytes.len())
+    }
+
+    /// Gives each part of a block its place in the file; how many bytes they have.
+    fn reserve(&mut self, block: &Block<'_>, fills: &mut Vec<Fill>) -> Result<u64, TransferError> {
+        let mut reserved = 0;
+        for (mut start, len) in self.parts(block) {
+            let rooms = self.writer.reserve(block.index * BLOCK + start as u64, len as u64);
+            for room in rooms.map_err(target::failed(self.partial))? {
+                fills.push(Fill { start, len: room.len as usize, offset: room.offset });
+                start += room.len as usize;
+            }
+            reserved += len as u64;
+        }
+        Ok(reserved)
+    }
+
+    /// Notes a block in the list; it counts only after [`Sink::flush`].
+    fn note(&mut self, block: &Block<'_>, written: u64) {
         self.read += block.read;
         self.written += written;
         self.since += written;
         let value = block.value.unwrap_or_default();
         self.log.push(Entry { block: block.index, units: block.mask.units(), value });
-        if self.since >= NOTE_BYTES || self.noted.elapsed() >= NOTE_TIME {
-            self.note(sharing)?;
-        }
-        Ok(())
     }
 
-    /// Notes what was written, for the run that goes on.
-    fn note(&mut self, sharing: &Sharing) -> Result<(), TransferError> {
-        sharing.settle(self.partial)?;
+    fn flush(&mut self) -> Result<(), TransferError> {
         if self.durability == Durability::PowerLoss {
             self.writer.sync().map_err(target::failed(self.partial))?;
         }

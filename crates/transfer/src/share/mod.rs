@@ -112,6 +112,11 @@ impl Sharing {
         }
     }
 
+    /// Whether anything may be shared.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on.is_some()
+    }
+
     /// The disk, of which only that is read which has to be.
     pub(crate) fn content(&self, disk: &SharedDisk) -> SharedContent<'_> {
         SharedContent { disk: DiskContent(disk.clone()), sharing: self }
