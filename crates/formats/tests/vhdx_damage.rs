@@ -282,7 +282,8 @@ fn the_largest_disks_open_and_answer_at_once() {
     let disk = open(std::sync::Arc::new(LocalFile::open(&path, "large.vhdx").unwrap()), &NoParents).unwrap();
     assert_eq!((disk.size(), disk.layers()[0].block_size), (size, 32 << 20));
     let empty = disk.extent(0).unwrap();
-    assert_eq!((empty.kind, empty.len), (ExtentKind::Zero, size - (32 << 20)));
+    // The last block is stored; some file systems know which part of it was never written.
+    assert!(empty.kind == ExtentKind::Zero && (size - (32 << 20)..=size - 65536).contains(&empty.len), "{empty:?}");
     let mut end = [0; 512];
     disk.read_at(size - 512, &mut end).unwrap();
     assert_eq!(end, [5; 512]);
