@@ -20,11 +20,10 @@ fn folder(path: &Path) -> &Path {
 mod linux {
     use std::fs::File;
     use std::io;
-    use std::num::NonZero;
     use std::os::unix::fs::OpenOptionsExt;
 
     use hvm_formats::io::ReadAt;
-    use rustix::fs::{Advice, OFlags, copy_file_range, fadvise, fstatfs, ioctl_ficlone};
+    use rustix::fs::{FallocateFlags, OFlags, SeekFrom, copy_file_range, fallocate, fstatfs, ioctl_ficlone, seek};
     use rustix::io::Errno;
 
     use super::{FileSystem, Path, folder};
@@ -33,8 +32,6 @@ mod linux {
     /// may copy, or leave the copying to a server.
     const XFS: u64 = 0x5846_5342;
     const BTRFS: u64 = 0x9123_683E;
-    /// The kernel keeps bytes in pieces of at most this size, and drops only whole ones.
-    const LARGE: u64 = 2 << 20;
     const OTHERS: [(u64, &str); 10] = [
         (0xEF53, "ext4"),
         (0x0102_1994, "tmpfs"),
@@ -105,14 +102,16 @@ mod linux {
         }
     }
 
-    /// Drops what the kernel keeps of these bytes in memory. As long as it keeps zeros of room that was given to a file but never
-    /// written, it takes them for data.
-    pub(in crate::share) fn forget(source: &dyn ReadAt, from: u64, len: u64) {
-        if let Some(handle) = source.handle() {
-            let start = from.saturating_sub(LARGE);
-            // When it does not want to, the new file gets a hole.
-            let _ = fadvise(handle, start, NonZero::new(from - start + len + LARGE), Advice::DontNeed);
-        }
+    /// The first hole of `file` in `start .. end`.
+    pub(in crate::share) fn hole(file: &File, start: u64, end: u64) -> Option<(u64, u64)> {
+        let from = seek(file, SeekFrom::Hole(start)).ok().filter(|from| *from < end)?;
+        let until = seek(file, SeekFrom::Data(from)).unwrap_or(end);
+        Some((from, until.min(end)))
+    }
+
+    /// Gives room to a hole of `file`: it stays zero.
+    pub(in crate::share) fn give_room(file: &File, start: u64, end: u64) -> io::Result<()> {
+        Ok(fallocate(file, FallocateFlags::empty(), start, end - start)?)
     }
 
     /// True when the kernel does not want to share here, rather than being unable to read or write.
@@ -143,7 +142,13 @@ mod elsewhere {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(in crate::share) fn forget(_source: &dyn ReadAt, _from: u64, _len: u64) {}
+    pub(in crate::share) fn hole(_file: &File, _start: u64, _end: u64) -> Option<(u64, u64)> {
+        None
+    }
+
+    pub(in crate::share) fn give_room(_file: &File, _start: u64, _end: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     pub(in crate::share) fn is_refusal(_error: &io::Error) -> bool {
         true
@@ -151,6 +156,6 @@ mod elsewhere {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) use elsewhere::{file_system, forget, is_refusal, share, try_sharing};
+pub(super) use elsewhere::{file_system, give_room, hole, is_refusal, share, try_sharing};
 #[cfg(target_os = "linux")]
-pub(super) use linux::{file_system, forget, is_refusal, share, try_sharing};
+pub(super) use linux::{file_system, give_room, hole, is_refusal, share, try_sharing};

@@ -58,11 +58,21 @@ pub(crate) struct Sharing {
     reason: Option<String>,
 }
 
+/// How a job wants it.
+#[derive(Clone, Copy)]
+struct How {
+    wish: Reflink,
+    /// Everything is read, whether it is shared or not.
+    read_all: bool,
+    /// The new file may have holes.
+    holes: bool,
+}
+
 struct On {
     planner: Planner,
     file_system: FileSystem,
     target: File,
-    wish: Reflink,
+    how: How,
     state: Mutex<State>,
 }
 
@@ -93,10 +103,12 @@ impl Sharing {
     /// Finds out whether anything can be shared with a new file for `job`.
     pub(crate) fn find(job: &CopyJob<'_>, read_all: bool) -> Result<Candidate, TransferError> {
         let format = target::new_disk(&job.disk, job.format, job.id).format;
+        let holes = matches!(format, TargetFormat::Raw | TargetFormat::Qcow2);
+        let how = How { wish: job.reflink, read_all, holes };
         if job.reflink == Reflink::Never {
-            return Ok(Candidate { found: Err(None), wish: job.reflink });
+            return Ok(Candidate { found: Err(None), how });
         }
-        let found = candidate((&job.disk, read_all), format, job.target);
+        let found = candidate(&job.disk, format, job.target);
         let found = match found {
             Ok(found) if job.reflink == Reflink::Always => match found.0.nothing_fits()? {
                 Some(tally) => Err(nothing_fits(tally, found.0.block)),
@@ -108,7 +120,7 @@ impl Sharing {
             Err(reason) if job.reflink == Reflink::Always => {
                 Err(TransferError::NotShared { path: job.target.to_owned(), reason })
             }
-            found => Ok(Candidate { found: found.map_err(Some), wish: job.reflink }),
+            found => Ok(Candidate { found: found.map_err(Some), how }),
         }
     }
 
@@ -188,7 +200,7 @@ impl Sharing {
 /// What can be shared, before the new file is there.
 pub(crate) struct Candidate {
     found: Result<(Planner, FileSystem, Option<String>), Option<String>>,
-    wish: Reflink,
+    how: How,
 }
 
 impl Candidate {
@@ -200,7 +212,7 @@ impl Candidate {
                 let target = File::options().read(true).write(true).open(path);
                 let target = target.map_err(TransferError::io("opened for writing", path))?;
                 let state = Mutex::default();
-                let on = On { planner, file_system, target, wish: self.wish, state };
+                let on = On { planner, file_system, target, how: self.how, state };
                 Ok(Sharing { on: Some(on), reason })
             }
         }
@@ -209,7 +221,7 @@ impl Candidate {
 
 /// The files that can share with one at `path`, and why others cannot; the reason when none can.
 fn candidate(
-    (disk, read_all): (&SharedDisk, bool),
+    disk: &SharedDisk,
     format: TargetFormat,
     path: &Path,
 ) -> Result<(Planner, FileSystem, Option<String>), String> {
@@ -232,7 +244,7 @@ fn candidate(
     }
     match reason {
         Some(reason) if files.iter().all(Option::is_none) => Err(reason),
-        reason => Ok((Planner { disk: disk.clone(), files, block, read_all }, file_system, reason)),
+        reason => Ok((Planner { disk: disk.clone(), files, block }, file_system, reason)),
     }
 }
 
@@ -268,7 +280,7 @@ impl On {
             |part: &Part| part.start.is_multiple_of(self.planner.block) && part.len.is_multiple_of(self.planner.block);
         parts
             .map(|part| match part {
-                part if self.planner.read_all && !(whole(&part) && part.len >= LEAST) => Part { from: None, ..part },
+                part if self.how.read_all && !(whole(&part) && part.len >= LEAST) => Part { from: None, ..part },
                 part => part,
             })
             .collect()
@@ -299,7 +311,7 @@ impl On {
                 Err(error) if kernel::is_refusal(&error) => {
                     let reason =
                         format!("{} refused to share a part of '{}' ({error})", self.file_system.name, file.name());
-                    if self.wish == Reflink::Always {
+                    if self.how.wish == Reflink::Always {
                         return Err(TransferError::NotShared { path: path.to_owned(), reason });
                     }
                     state.refused = Some(reason);
@@ -307,9 +319,23 @@ impl On {
                 Err(error) => return Err(TransferError::io("shared with the source", path)(error)),
             }
         }
-        state.shared += done;
+        state.shared += done - self.look_for_holes((to, to + done), path)?;
         state.copied += len - done;
         self.copy(&**file, (from.at + done, to + done), len - done, path)
+    }
+
+    /// Bytes of holes in a range of the new file that was just shared. A part of the source that was given room but never written
+    /// may pass for data, as long as the system has its zeros in memory; it gives a hole.
+    fn look_for_holes(&self, (start, end): (u64, u64), path: &Path) -> Result<u64, TransferError> {
+        let (mut at, mut bytes) = (start, 0);
+        while let Some((from, until)) = kernel::hole(&self.target, at, end) {
+            if !self.how.holes {
+                kernel::give_room(&self.target, from, until).map_err(TransferError::io("written", path))?;
+            }
+            bytes += until - from;
+            at = until;
+        }
+        Ok(bytes)
     }
 
     /// Copies what the kernel did not share.
@@ -352,7 +378,7 @@ impl Content for SharedContent<'_> {
     fn block(&self, offset: u64, buffer: &mut [u8]) -> Result<(Mask, u64), TransferError> {
         let on = self.sharing.on.as_ref();
         let parts = on.map(|on| on.plan(offset, buffer.len() as u64)).transpose()?.flatten();
-        let parts = parts.filter(|_| on.is_some_and(|on| !on.planner.read_all));
+        let parts = parts.filter(|_| on.is_some_and(|on| !on.how.read_all));
         let Some(parts) = parts else { return self.disk.block(offset, buffer) };
         let (mut mask, mut read) = (Mask::default(), 0);
         for part in parts {

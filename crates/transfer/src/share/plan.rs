@@ -3,7 +3,6 @@
 use hvm_formats::disk::{DiskError, ExtentKind, SharedDisk, Stored};
 use hvm_formats::io::SharedFile;
 
-use super::kernel;
 use crate::pipeline::BLOCK;
 
 /// Shorter parts are copied: a call for each costs more than their bytes, and the new file would lie in crumbs.
@@ -37,8 +36,6 @@ pub(super) struct Planner {
     pub files: Vec<Option<SharedFile>>,
     /// Extents begin and end at multiples of this in every file.
     pub block: u64,
-    /// Whether every byte is read as well, so that zeros are found in another way.
-    pub read_all: bool,
 }
 
 /// What became of the bytes that a plan was made for.
@@ -63,9 +60,6 @@ impl Planner {
                 at += run.len;
                 continue;
             };
-            if !self.read_all && run.len >= LEAST {
-                kernel::forget(&**file, place.at, run.len);
-            }
             let (data, until) = file.run(place.at);
             let len = run.len.min(until.saturating_sub(place.at).max(1));
             let askew = place.at % self.block != at % self.block;
