@@ -19,10 +19,6 @@ use crate::streamlog::{Entry, StreamLog, boot_id};
 use crate::target;
 use crate::tree::Tree;
 
-/// What was written is noted after so many bytes, or after [`NOTE_TIME`].
-const NOTE_BYTES: u64 = 256 << 20;
-const NOTE_TIME: Duration = Duration::from_secs(2);
-
 /// What a conversion survives before it is finished. When it is finished it survives everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -31,6 +27,16 @@ pub enum Durability {
     Kill,
     /// A loss of power too: what was written is flushed to the medium all along.
     PowerLoss,
+}
+
+impl Durability {
+    /// What was written is noted after so many bytes or so long: rarely where the medium has to be flushed for it.
+    fn interval(self) -> (u64, Duration) {
+        match self {
+            Durability::Kill => (256 << 20, Duration::from_secs(2)),
+            Durability::PowerLoss => (1 << 30, Duration::from_secs(5)),
+        }
+    }
 }
 
 /// A finished conversion.
@@ -206,7 +212,8 @@ impl pipeline::Sink for Run<'_, '_> {
     }
 
     fn is_due(&self) -> bool {
-        self.sink.since >= NOTE_BYTES || self.sink.noted.elapsed() >= NOTE_TIME
+        let (bytes, time) = self.sink.durability.interval();
+        self.sink.since >= bytes || self.sink.noted.elapsed() >= time
     }
 
     /// Writes down what was written, for the run that goes on.

@@ -80,6 +80,10 @@ pub struct Places<'a> {
 const FORMATS: [&str; 3] = ["raw", "qcow2", "vhdx"];
 /// The row that shows what the system alone needs.
 pub const FLOOR: &str = "dd";
+/// The row that shows how long the disk takes.
+pub const FLUSHING: &str = "dd-sync";
+/// The row that shows how long writing alone takes: one file takes one write at a time.
+pub const WRITING: &str = "dd-write";
 const HALF: f64 = 0.5;
 const WITH_MANIFEST: f64 = 0.8;
 
@@ -256,8 +260,23 @@ impl Places<'_> {
         let copied = || same("peer", "vpc", "ordered.vhd", "vpc");
         let mut floor = row(FLOOR, format!("dd if={aged} of={out}/peer bs=64k conv=sparse status=none"), &[], copied());
         floor.about = "aged.vhd to raw, beside dd, which only reads everything and writes what is not zero".to_owned();
+        // The file has zeros as holes: its blocks of 512 bytes are what is to be written.
+        let count = format!("$(( $(stat -c %b {}) / 2048 ))", self.disk("ordered.vhd"));
+        let script = format!("dd if=/dev/zero of={out}/peer bs=1M count={count} status=none");
+        let mut writing = row(WRITING, script, &[], Check::Nothing);
+        writing.about = "aged.vhd to raw, beside dd, which writes as many bytes and reads nothing".to_owned();
+        let mut flushing = self.sync();
+        let script = format!(
+            "dd if=/dev/zero of={}/peer bs=1M count={count} oflag=direct conv=fsync status=none",
+            quote(&self.disk)
+        );
+        (flushing.name, flushing.goals) = (FLUSHING.to_owned(), Vec::new());
+        flushing.about = "aged.vhd to raw on a disk with `--sync`, beside dd, which writes as many bytes".to_owned();
+        flushing.peer = Some(Side { job: Job::new(script, &self.disk), check: Check::Nothing });
         let mut rows = vec![
             floor,
+            writing,
+            flushing,
             row("cp", format!("cp {aged} {out}/peer"), &[], copied()),
             row(
                 "cp-sparse",
