@@ -244,8 +244,8 @@ fn a_killed_conversion_goes_on() {
         let (partial, list) = (format!(".{name}.partial"), format!(".{name}.partial.written"));
         let mut slow = vec!["disk", "convert", "disk.raw", &name, "--to", to, "--reflink", "never"];
         slow.extend(more);
-        let mut child = scene.command(&[slow.as_slice(), &["--limit", "4M"]].concat()).spawn().unwrap();
-        // The list begins with a header of 48 bytes and grows every two seconds.
+        let mut child = scene.command(&[slow.as_slice(), &["--limit", "2M"]].concat()).spawn().unwrap();
+        // The list begins with a header of 48 bytes and grows every two seconds, with --sync every five.
         let noted = || fs::metadata(scene.dir.join(&list)).map_or(0, |metadata| metadata.len()) > 48;
         while !noted() {
             assert!(child.try_wait().unwrap().is_none(), "it ended before anything was noted");
