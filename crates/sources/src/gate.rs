@@ -90,15 +90,23 @@ impl ParentGate for TreeGate<'_> {
             }
             match self.tree.open(&path) {
                 Ok(file) => found.push(file),
-                // A parent that is there and cannot be read is not missing.
                 Err(error) => reason = reason.or(Some(error)),
             }
         }
-        match reason {
-            Some(error) if found.is_empty() => {
-                Err(GateError { child: request.child.clone(), wanted: request.name.clone(), reason: Box::new(error) })
-            }
-            _ => Ok(found),
+        settled(request, found, reason)
+    }
+}
+
+/// What a search found; when that is nothing, why something that is there could not be opened: it is not missing.
+pub(crate) fn settled<E: std::error::Error + Send + Sync + 'static>(
+    request: &ParentRequest,
+    found: Vec<SharedFile>,
+    reason: Option<E>,
+) -> Result<Vec<SharedFile>, GateError> {
+    match reason {
+        Some(error) if found.is_empty() => {
+            Err(GateError { child: request.child.clone(), wanted: request.name.clone(), reason: Box::new(error) })
         }
+        _ => Ok(found),
     }
 }

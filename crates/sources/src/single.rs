@@ -11,7 +11,7 @@ use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::names::WindowsPath;
 
 use crate::error::{ReachError, SourceError};
-use crate::gate::{file_names, is_relative};
+use crate::gate::{file_names, is_relative, settled};
 
 /// Most trailing components of a recorded path that are tried below a parent folder.
 const MAX_TAIL: usize = 32;
@@ -106,15 +106,9 @@ impl ParentGate for LocalGate<'_> {
         for path in fresh {
             match open_plain(&path) {
                 Ok(file) => found.push(file),
-                // A parent that is there and cannot be read is not missing.
                 Err(error) => reason = reason.or(Some(error)),
             }
         }
-        match reason {
-            Some(error) if found.is_empty() => {
-                Err(GateError { child: request.child.clone(), wanted: request.name.clone(), reason: Box::new(error) })
-            }
-            _ => Ok(found),
-        }
+        settled(request, found, reason)
     }
 }
