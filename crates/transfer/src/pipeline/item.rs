@@ -1,0 +1,139 @@
+//! What is dealt with next, and what became of it.
+
+use super::buffer::Buffer;
+use super::{BLOCK, Block, Fill, Piece, ZEROS, block_len};
+use crate::content::Content;
+use crate::digest::Digest;
+use crate::error::TransferError;
+use crate::mask::Mask;
+use crate::tree::Tree;
+
+/// Goes over the content once.
+pub(super) struct Cursor {
+    index: u64,
+    ticket: u64,
+    /// Whether the run around the next block is known to be zeros, and its end.
+    run: (bool, u64),
+    /// Its number when there is nothing behind it, because the content ends there or cannot be read any further.
+    pub(super) end: Option<u64>,
+}
+
+/// What one worker does next.
+pub(super) struct Item {
+    index: u64,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A block that must be read.
+    Data,
+    /// A block that is known to be zeros, but has a value of its own.
+    Hole,
+    /// So many whole blocks that are known to be zeros.
+    Zeros(u64),
+}
+
+impl Cursor {
+    pub(super) fn new(from: u64, start: u64) -> Self {
+        Cursor { index: from, ticket: 0, run: (false, start), end: None }
+    }
+
+    /// The next item and its number in the order; `None` at the end. An error has a number in the order too, and ends it.
+    pub(super) fn next(
+        &mut self,
+        content: &dyn Content,
+        tree: Option<Tree>,
+    ) -> Option<(u64, Result<Item, TransferError>)> {
+        let offset = self.index.saturating_mul(BLOCK);
+        if offset >= content.len() {
+            self.end.get_or_insert(self.ticket);
+        }
+        if self.end.is_some() {
+            return None;
+        }
+        let item = self.item(offset, content, tree);
+        let ticket = self.ticket;
+        self.ticket += 1;
+        if item.is_err() {
+            self.end = Some(self.ticket);
+        }
+        Some((ticket, item))
+    }
+
+    fn item(&mut self, offset: u64, content: &dyn Content, tree: Option<Tree>) -> Result<Item, TransferError> {
+        if offset >= self.run.1 {
+            self.run = content.run(offset)?;
+        }
+        let (total, (zero, end)) = (content.len(), self.run);
+        let whole = (end.min(total) / BLOCK).saturating_sub(self.index);
+        let kind = match (zero, whole) {
+            (true, 1..) if tree == Some(Tree::Plain) => Kind::Hole,
+            (true, 1..) => Kind::Zeros(whole),
+            (true, 0) if end >= total => Kind::Hole,
+            _ => Kind::Data,
+        };
+        let item = Item { index: self.index, kind };
+        self.index += if let Kind::Zeros(count) = kind { count } else { 1 };
+        Ok(item)
+    }
+}
+
+/// An item that waits for the pen.
+pub(super) struct Ready {
+    kind: Kind,
+    index: u64,
+    len: usize,
+    mask: Mask,
+    value: Option<Digest>,
+    pub(super) read: u64,
+    buffer: Buffer,
+}
+
+impl Item {
+    /// Reads and hashes what has to be.
+    pub(super) fn read(
+        self,
+        content: &dyn Content,
+        tree: Option<Tree>,
+        mut buffer: Buffer,
+    ) -> Result<Ready, TransferError> {
+        let (Item { index, kind, .. }, total) = (self, content.len());
+        let len = block_len(total, index);
+        let offset = index * BLOCK;
+        let (mask, read) = match kind {
+            Kind::Data => content.block(offset, buffer.bytes_mut(len))?,
+            Kind::Hole | Kind::Zeros(_) => (Mask::default(), 0),
+        };
+        let mut ready = Ready { kind, index, len, mask, value: None, read, buffer };
+        if let (Some(tree), Piece::Block(block)) = (tree, ready.piece()) {
+            ready.value = Some(tree.block(total, offset, block.bytes, mask));
+        }
+        Ok(ready)
+    }
+}
+
+impl Ready {
+    pub(super) fn piece(&self) -> Piece<'_> {
+        let bytes = match self.kind {
+            Kind::Zeros(count) => return Piece::Zeros(count),
+            Kind::Hole => ZEROS.get(..self.len).unwrap_or_default(),
+            Kind::Data => self.buffer.bytes(self.len),
+        };
+        let Ready { index, mask, value, read, .. } = *self;
+        Piece::Block(Block { index, bytes, mask, value, read })
+    }
+
+    /// Bytes of the content that it stands for.
+    pub(super) fn len(&self) -> u64 {
+        if let Kind::Zeros(count) = self.kind { count * BLOCK } else { self.len as u64 }
+    }
+
+    pub(super) fn part(&self, fill: &Fill) -> &[u8] {
+        self.buffer.bytes(self.len).get(fill.start..fill.start + fill.len).unwrap_or_default()
+    }
+
+    pub(super) fn into_buffer(self) -> Buffer {
+        self.buffer
+    }
+}
