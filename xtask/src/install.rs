@@ -41,6 +41,7 @@ const PEERS: &[Peer] = &[
     peer("nbdcopy", &["libnbd-bin"], "measuring"),
     peer("rsync", &["rsync"], "measuring"),
     peer("restic", &["restic"], "measuring"),
+    peer("perf", &["linux-perf"], "where the time of a measured run goes"),
     peer("strace", &["strace"], "faults of the kernel"),
     peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
 ];

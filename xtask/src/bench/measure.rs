@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::at;
+use super::quiet::Busy;
 
 /// Something that is run: a line for the shell, whose files all go into one folder.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Cost {
     pub peak: u64,
     /// Bytes that its files take on the disk.
     pub written: u64,
+    /// The share of the processors that others took meanwhile.
+    pub others: f64,
 }
 
 /// What `timeout` ends with when the limit was reached.
@@ -46,7 +49,7 @@ impl Job {
         let figures = std::env::temp_dir().join(format!("hvmigrate-bench-{}.time", std::process::id()));
         // `timeout` ends only what it started itself, so the shell gives its place to a program with a limit.
         let script = if self.limit.is_some() { format!("exec {}", self.script) } else { self.script.clone() };
-        let start = Instant::now();
+        let (busy, start) = (Busy::now(), Instant::now());
         let output = Command::new("time")
             .args(["-q", "-f", "%U %S %M", "-o"])
             .arg(&figures)
@@ -66,7 +69,8 @@ impl Job {
         let text = fs::read_to_string(&figures).map_err(at(&figures))?;
         fs::remove_file(&figures).map_err(at(&figures))?;
         let (cpu, peak) = parse(&text).ok_or_else(|| format!("'time' printed '{text}'"))?;
-        Ok(Cost { wall, cpu, peak, written: allocated(&self.out)? })
+        let others = busy.others(wall, cpu);
+        Ok(Cost { wall, cpu, peak, written: allocated(&self.out)?, others })
     }
 
     /// Empties its folder.

@@ -2,10 +2,13 @@
 //! figures to docs/performance.md and docs/peers.md.
 
 mod disks;
+mod limit;
 mod machine;
 mod measure;
 mod ntfs;
 mod page;
+mod profile;
+mod quiet;
 mod rows;
 
 use std::fs::{self, File};
@@ -75,6 +78,8 @@ struct Outcome {
     pairs: Vec<(Cost, Option<Cost>)>,
     /// Bytes that the guest uses, where that matters.
     used: u64,
+    /// Where the time of ours goes, in the rows that ask for it.
+    profile: Option<profile::Profile>,
 }
 
 impl Outcome {
@@ -198,7 +203,10 @@ fn all_rows(task: &mut Task, options: &Options, places: &Places) -> Result<Vec<O
 /// One round that is not measured but checked, then pairs whose order alternates. Without those the first round must do.
 fn one_row(row: Row, rounds: usize, places: &Places) -> Result<Outcome, String> {
     let mut rounds = rounds;
-    let mut checked = Vec::new();
+    let mut checked: Vec<Cost> = Vec::new();
+    if rounds > 0 {
+        quiet::forget_files();
+    }
     for side in std::iter::once(&row.ours).chain(&row.peer) {
         let cost = side.job.run()?;
         if side.job.limit.is_some_and(|limit| cost.wall >= limit as f64) {
@@ -208,15 +216,14 @@ fn one_row(row: Row, rounds: usize, places: &Places) -> Result<Outcome, String> 
         side.job.clean()?;
         checked.push(cost);
     }
+    let most = checked.iter().map(|cost| cost.written).max().unwrap_or(0);
     let mut pairs = Vec::new();
     if rounds == 0 {
         pairs.push((checked[0], checked.get(1).copied()));
     }
     for round in 0..rounds {
         let measure = |side: &Side| {
-            if side.job.out == places.disk {
-                run("sync", &[])?;
-            }
+            prepare(side, most, places)?;
             let cost = side.job.run();
             side.job.clean()?;
             cost
@@ -235,7 +242,23 @@ fn one_row(row: Row, rounds: usize, places: &Places) -> Result<Outcome, String> 
     }
     // The partition, and what lies before it.
     let used = places.disks.facts["main"]["used_bytes"].as_u64().unwrap_or(0) + PARTITION;
-    Ok(Outcome { row, pairs, used })
+    let mut profile = None;
+    if row.profiled && rounds > 0 {
+        prepare(&row.ours, most, places)?;
+        profile = profile::sample(&row.ours.job.script, &places.disk)?;
+        row.ours.job.clean()?;
+    }
+    Ok(Outcome { row, pairs, used, profile })
+}
+
+/// Before each run that is measured: both sides of a row, which write at most `most` bytes, find the machine alike.
+fn prepare(side: &Side, most: u64, places: &Places) -> Result<(), String> {
+    side.job.clean()?;
+    if side.job.out == places.disk {
+        return run("sync", &[]);
+    }
+    fs::create_dir_all(&places.disk).map_err(at(&places.disk))?;
+    quiet::touch_memory(&side.job.out, most + most / 8)
 }
 
 /// A wrong result ends everything.

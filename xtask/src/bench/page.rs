@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::limit;
 use super::machine::Machine;
 use super::measure::{Cost, Spread, spread};
-use super::rows::{FLOOR, FLUSHING, Goal, Measure, Places, Side, WRITING};
+use super::rows::{Goal, Measure, Places, Side};
 use super::{Outcome, at};
 
 /// Most memory that a run of ours may take.
 const PEAK: u64 = 64 << 20;
+/// Percent of the processors' time that others may take.
+const NOISE: f64 = 10.0;
 /// Where the section of docs/peers.md begins; it goes up to the end.
 const SECTION: &str = "## Speed beside other programs";
 
@@ -49,11 +52,13 @@ fn range(figure: &Spread) -> String {
     format!("{:.2} ({:.2}–{:.2})", figure.median, figure.least, figure.most)
 }
 
-fn median(outcome: &Outcome, of: fn(&Cost) -> f64) -> f64 {
+/// Of our side.
+pub fn median(outcome: &Outcome, of: fn(&Cost) -> f64) -> f64 {
     spread(outcome.pairs.iter().map(|(ours, _)| of(ours))).median
 }
 
-fn theirs(outcome: &Outcome, of: fn(&Cost) -> f64) -> Option<f64> {
+/// Of the other side; none where there is none.
+pub fn theirs(outcome: &Outcome, of: fn(&Cost) -> f64) -> Option<f64> {
     let all: Option<Vec<f64>> = outcome.pairs.iter().map(|(_, peer)| peer.as_ref().map(of)).collect();
     all.map(|all| spread(all.into_iter()).median)
 }
@@ -128,12 +133,16 @@ impl Page<'_> {
         let rounds = self.outcomes.iter().map(|outcome| outcome.pairs.len()).max().unwrap_or(0);
         let mut page = format!(
             "# Performance\n\nMade by `cargo xtask bench`.\n\n{}\n\
-             Each row is run once without being measured, which also brings its disk into the page cache and is checked: the\n\
-             content of each result is compared with its source by qemu-img. Then {rounds} pairs are run whose order alternates\n\
-             (restic: at most 2). Times are medians, ratios are medians of the pairs' ratios with the least and the greatest in\n\
-             brackets. CPU is that of the program and of the kernel for it; peak is the resident memory. Results go to tmpfs,\n\
-             in the row `sync-raw` to a disk.\n\n{}\n",
+             {}\n\
+             Each row begins with an empty page cache and is run once without being measured, which brings its disks into the\n\
+             cache and is checked: the content of each result is compared with its source by qemu-img. Then {rounds} pairs are run\n\
+             whose order alternates (restic: at most 2). Before each run the memory that it will need is used once and given back,\n\
+             because the host of a virtual machine takes free memory away and giving it again would be measured too. Times are\n\
+             medians, ratios are medians of the pairs' ratios with the least and the greatest in brackets. CPU is that of the\n\
+             program and of the kernel for it; peak is the resident memory. Results go to tmpfs, in the row `sync-raw` to a disk.\n\n\
+             {}\n",
             self.machine.describe(),
+            self.others(),
             self.table()
         );
         let peak = self.outcomes.iter().map(Outcome::peak).max().unwrap_or(0);
@@ -152,42 +161,25 @@ impl Page<'_> {
                 misses.iter().for_each(|miss| page.push_str(&format!("- {miss}\n")));
             }
         }
-        page.push_str(&self.floor());
+        page.push_str(&limit::section(&self.outcomes));
         page.push_str(&self.commands());
         page.push_str(&self.disks());
         page
     }
 
-    /// What no program can do without: the system's part.
-    fn floor(&self) -> String {
-        let row = |name: &str| self.outcomes.iter().find(|outcome| outcome.row.name == name);
-        let (Some(dd), Some(writing), Some(raw)) = (row(FLOOR), row(WRITING), row("vhd-raw")) else {
+    /// How quiet the machine was.
+    fn others(&self) -> String {
+        let costs = self.outcomes.iter().flat_map(|outcome| &outcome.pairs);
+        let shares: Vec<f64> =
+            costs.flat_map(|(ours, peer)| std::iter::once(ours).chain(peer)).map(|cost| cost.others * 100.0).collect();
+        if shares.is_empty() {
             return String::new();
-        };
-        let (Some(disk), Some(sync)) = (row(FLUSHING), row("sync-raw")) else { return String::new() };
-        let figures = (theirs(dd, |cost| cost.cpu), theirs(writing, |cost| cost.wall));
-        let (Some(alone), Some(write)) = figures else { return String::new() };
-        let of = |outcome: &Outcome, cost: fn(&Cost) -> f64| theirs(outcome, cost).unwrap_or(f64::NAN);
-        let qemu = (of(raw, |cost| cost.wall), of(raw, |cost| cost.cpu));
+        }
+        let Spread { median, most, .. } = spread(shares.into_iter());
+        let verdict = if median > NOISE { "**too much for figures to be trusted**" } else { "a quiet machine" };
         format!(
-            "\n## The limit\n\n\
-             Reading the whole of `aged.vhd` from the page cache and writing what is not zero to tmpfs, which is all that `dd\n\
-             conv=sparse` does, takes {alone:.2} s of CPU in the system's copying and allocating of pages: {:.2} of what qemu-img\n\
-             takes for everything. hvmigrate takes {:.2} s. Reading by memory mapping would save one of the two copies, but a bad\n\
-             sector of the source would end the program instead of being named, so it is not done.\n\n\
-             The system takes one write to a file at a time: however many threads there are, writing alone (`dd` from /dev/zero)\n\
-             takes {write:.2} s of wall time, {:.2} of what qemu-img takes for everything. hvmigrate takes {:.2} s.\n\n\
-             VHD and VHDX files for Windows must not have holes, and qemu-img writes them with holes: hvmigrate allocates the\n\
-             zeros of each block of 2 MiB too, which costs what the row `vhd-vhdx` shows more than `vhd-raw`.\n\n\
-             To the disk, past the page cache, as many bytes take `dd` {:.2} s, qemu-img with all its work {:.2} s, and\n\
-             hvmigrate with `--sync` {:.2} s.\n",
-            alone / qemu.1,
-            median(raw, |cost| cost.cpu),
-            write / qemu.0,
-            median(raw, |cost| cost.wall),
-            of(disk, |cost| cost.wall),
-            of(sync, |cost| cost.wall),
-            median(sync, |cost| cost.wall),
+            "While the runs went, other programs, the kernel for nobody in particular and the host took {median:.0} % of the\n\
+             processors' time ({verdict}), {most:.0} % in the worst run.\n"
         )
     }
 
