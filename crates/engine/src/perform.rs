@@ -111,7 +111,7 @@ impl Run<'_> {
             format: disk.format,
             id: disk_id(step),
             manifest: Some(&manifest),
-            reflink: Reflink::Never,
+            reflink: Reflink::Auto,
         };
         let outcome = match hvm_transfer::copy(&job, &relay.watch()) {
             // What lies there is ours, but was copied from another state of the source or damaged since.
@@ -128,6 +128,9 @@ impl Run<'_> {
             notes.push("The copy was there already and every byte of it was checked.".to_owned());
         } else if outcome.resumed_from > 0 {
             notes.push(format!("The copy went on at offset {}.", outcome.resumed_from));
+        }
+        if outcome.way.shared > 0 {
+            notes.extend(outcome.way.told(outcome.bytes_written));
         }
         let file = outcome.manifest.file.iter();
         let artifact = |file: &hvm_transfer::FileManifest| Artifact {

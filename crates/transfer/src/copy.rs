@@ -15,7 +15,7 @@ use crate::error::TransferError;
 use crate::io::{beside, remove_if_there, sync_folder};
 use crate::manifest::{FileManifest, LayerNote, MANIFEST_VERSION, Manifest};
 use crate::progress::{Cancel, Progress, Stage};
-use crate::share::Reflink;
+use crate::share::{Reflink, Way};
 use crate::stream::{Durability, stream_log_path, write_partial};
 use crate::verify::{Check, verify};
 
@@ -62,6 +62,8 @@ pub struct CopyOutcome {
     pub seconds: f64,
     /// Virtual offset from which this run went on; 0 for a copy from the start, the size when nothing was left to do.
     pub resumed_from: u64,
+    /// What was shared with the source instead of being written.
+    pub way: Way,
 }
 
 /// The hidden name of an unfinished copy.
@@ -96,6 +98,7 @@ pub fn copy(job: &CopyJob<'_>, watch: &Watch<'_>) -> Result<CopyOutcome, Transfe
         bytes_written: written.written,
         seconds: started.elapsed().as_secs_f64(),
         resumed_from: written.resumed_from,
+        way: written.way,
     })
 }
 
@@ -153,6 +156,7 @@ fn adopt(job: &CopyJob<'_>, watch: &Watch<'_>, started: Instant) -> Result<CopyO
         bytes_written: 0,
         seconds: started.elapsed().as_secs_f64(),
         resumed_from: size,
+        way: Way::default(),
     })
 }
 

@@ -70,6 +70,9 @@ pub struct DiskConversion {
     pub seconds: f64,
     /// The free space that was left out; none when everything was copied.
     pub left_out: Option<LeftOut>,
+    /// The way as a sentence; none when copying was all that was asked for.
+    #[serde(skip)]
+    pub told: Option<String>,
 }
 
 /// Free space that was not copied.
@@ -124,7 +127,7 @@ pub fn disk_convert(
     let job = CopyJob { disk, source: &source, target: output, format: how.format, id, manifest, reflink: how.reflink };
     let done = hvm_transfer::stream(&job, how.durability, &watch);
     let done = done.map_err(|error| advice::of_copy(error, (output, how.format), &*job.disk))?;
-    let way = done.way;
+    let (told, way) = (done.way.told(done.bytes_written), done.way);
     Ok(DiskConversion {
         output: output.to_owned(),
         format: how.format,
@@ -139,6 +142,7 @@ pub fn disk_convert(
         resumed_from: done.resumed_from,
         seconds: done.seconds,
         left_out,
+        told,
     })
 }
 

@@ -26,7 +26,12 @@ pub struct Case {
 
 impl Case {
     pub fn new(kind: &'static str, variant: Variant) -> Case {
-        let folder = tempfile::tempdir().unwrap();
+        Case::within(&std::env::temp_dir(), kind, variant)
+    }
+
+    /// With everything below a folder.
+    pub fn within(folder: &Path, kind: &'static str, variant: Variant) -> Case {
+        let folder = tempfile::tempdir_in(folder).unwrap();
         let source = folder.path().join("source 源");
         let host = hvm_testkit::sample::write(&source, variant).unwrap();
         Case { folder, host, kind }

@@ -13,6 +13,7 @@ use hvm_formats::disk::SharedDisk;
 use hvm_formats::disk::Stored;
 use hvm_formats::disk::write::{DiskWriter, TargetFormat};
 use hvm_formats::io::{ReadAt, SharedFile};
+use hvm_model::names::ByteSize;
 
 use crate::content::{Content, DiskContent};
 use crate::copy::CopyJob;
@@ -49,6 +50,19 @@ pub struct Way {
     pub file_system: Option<&'static str>,
     /// Why nothing was shared, or a part of the chain was not; none when nothing speaks of it.
     pub reason: Option<String>,
+}
+
+impl Way {
+    /// A sentence for people; none when copying was all that was asked for. `copied` are the bytes that were written.
+    pub fn told(&self, copied: u64) -> Option<String> {
+        let (shared, copied) = (ByteSize(self.shared), ByteSize(copied));
+        let why = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        match self.file_system {
+            Some(by) => Some(format!("Shared {shared} with the source ({by}), copied {copied}{why}.")),
+            None if why.is_empty() => None,
+            None => Some(format!("Copied {copied}{why}.")),
+        }
+    }
 }
 
 /// Shares for one job.

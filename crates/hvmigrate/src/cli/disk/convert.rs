@@ -136,8 +136,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     match args.format {
         Format::Text => {
             output::data(&text(&done))?;
-            if let Some(way) = way_text(&done) {
-                output::note(&way);
+            if let Some(way) = &done.told {
+                output::note(way);
             }
             if let Some(left_out) = &done.left_out {
                 output::note(&left_out_text(left_out));
@@ -152,20 +152,6 @@ fn text(done: &DiskConversion) -> String {
     match &done.content {
         Some(content) => format!("{content}  {}\n", done.output.display()),
         None => format!("{}\n", done.output.display()),
-    }
-}
-
-/// Which way the bytes took; nothing when copying was all that was asked for.
-fn way_text(done: &DiskConversion) -> Option<String> {
-    let copied = ByteSize(done.bytes_written);
-    let why = done.not_shared.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    match done.shared_by {
-        Some(by) => {
-            let shared = ByteSize(done.bytes_shared);
-            Some(format!("Shared {shared} with the source ({by}), copied {copied}{why}."))
-        }
-        None if why.is_empty() => None,
-        None => Some(format!("Copied {copied}{why}.")),
     }
 }
 
