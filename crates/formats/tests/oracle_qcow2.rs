@@ -1,4 +1,5 @@
-//! qcow2 against files that the testkit lays out at random from a known content, and against QEMU on the first of them.
+//! qcow2 against files that the testkit lays out at random from a known content and reads by its own simple reader, and against
+//! QEMU on the first of them.
 //! `HVM_ORACLE_FILES` sets how many files are made (300 by default).
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -7,12 +8,12 @@ mod oracle_support;
 
 use disk_support::{content, data_bytes, extents, memory, placed, qemu_compare};
 use hvm_formats::disk::{NoParents, open};
-use hvm_testkit::qcow2::{ClusterKind, Qcow2Spec};
+use hvm_testkit::qcow2::{ClusterKind, Qcow2Spec, reference};
 use hvm_testkit::vhdx::Dice;
 use oracle_support::{Counts, run};
 
 #[test]
-fn random_qcow2_files_read_as_their_models() {
+fn random_qcow2_files_read_as_their_models_and_as_the_reference_reads_them() {
     run("qcow2", 300, one_file);
 }
 
@@ -41,6 +42,11 @@ fn one_file(seed: u64, counts: &mut Counts) -> (u64, Option<String>) {
     let image = spec.image(&bytes);
     if seed < 25 {
         by_qemu(&image, &bytes);
+    }
+    match reference::read(&image) {
+        Ok(theirs) if theirs == bytes => {}
+        Ok(_) => return (1, Some("the reference reads other bytes than the model".to_owned())),
+        Err(error) => return (1, Some(format!("the reference refuses it: {error}"))),
     }
     let disk = match open(memory("disk.qcow2", image), &NoParents) {
         Ok(disk) => disk,

@@ -2,6 +2,8 @@
 //! and 3, clusters out of order, flagged as zero or packed, tables with holes. For readers of the content; all
 //! reference counts are 0, as no reader looks at them.
 
+pub mod reference;
+
 use crate::vhdx::Dice;
 
 /// What becomes of a cluster that holds something.
