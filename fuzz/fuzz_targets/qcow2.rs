@@ -1,7 +1,6 @@
 #![no_main]
-use hvm_formats::disk::{Format, NoParents};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    hvm_fuzz::disk("input.qcow2", data, &NoParents, Format::Qcow2);
+    hvm_fuzz::qcow2(data);
 });

@@ -5,6 +5,7 @@
 mod bench;
 mod demo;
 mod edges;
+mod fuzz;
 mod install;
 mod oracle;
 mod peers;
@@ -23,11 +24,14 @@ Usage: cargo xtask test [--no-install] [--only STEP]...
        cargo xtask peers
        cargo xtask oracle [FILES]   (100000)
        cargo xtask bench [--disks DIR] [--rounds N] [--only ROW]... [--small] [--make-disks]
+       cargo xtask fuzz [--seconds N] [--only TARGET]...
   --no-install   installs no peers and no tools
   --only STEP    runs only this step; may be given again
   --disks DIR    the disks that are measured, made when they are not there   (target/bench, about 40 GB)
   --rounds N     pairs of runs for each row   (5)
   --only ROW     measures only this row and writes no page; may be given again
+  --seconds N    how long each fuzz target runs   (60)
+  --only TARGET  runs only this fuzz target and writes no page; may be given again
   --make-disks   only makes the disks
   --small        small disks, each row once, just to see that it goes
 Steps: install fmt clippy deny sizes edges words tests mutations demo bench";
@@ -77,6 +81,15 @@ fn main() -> ExitCode {
         };
         let mut task = Task::default();
         task.step("bench", |task| bench::measured(task, &options));
+        return task.close();
+    }
+    if std::env::args().nth(1).as_deref() == Some("fuzz") {
+        let Some(options) = fuzz::Options::parse(std::env::args().skip(2)) else {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        };
+        let mut task = Task::default();
+        task.step("fuzz", |task| fuzz::run(task, &root(), &options));
         return task.close();
     }
     let Some(options) = options() else {

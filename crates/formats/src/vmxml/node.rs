@@ -264,14 +264,17 @@ impl Node {
         if value.text != text {
             text.clone_into(&mut value.text);
             self.spelling.inner = None;
-            self.spell_tags_anew_when_self_closed();
+            self.open_when_self_closed();
         }
         Ok(true)
     }
 
     /// Adds a child behind all children whose name is not greater (ordinal order); a leaf is not changed.
     pub fn insert(&mut self, child: Node) {
-        self.spell_tags_anew_when_self_closed();
+        if matches!(self.content, Content::Value(_)) {
+            return;
+        }
+        self.open_when_self_closed();
         let Content::Children(children) = &mut self.content else { return };
         if children.is_empty() {
             self.spelling.before_close = None;
@@ -301,9 +304,10 @@ impl Node {
         }
     }
 
-    fn spell_tags_anew_when_self_closed(&mut self) {
+    /// A self-closed element gets an end tag of its own. Its start tag stays as it was read but for the slash: it may
+    /// declare namespaces, which are no attributes.
+    fn open_when_self_closed(&mut self) {
         if self.spelling.close.as_ref().is_some_and(Range::is_empty) {
-            self.spelling.open = None;
             self.spelling.close = None;
         }
     }

@@ -132,6 +132,26 @@ fn odd_markup_is_kept_and_remarked() {
     assert!(text.contains("<y>\n    <k type=\"integer\">1</k>\n  </y>"), "{text}");
 }
 
+/// Namespaces that an element declares are none of its attributes, and were lost when its tag was spelt anew.
+#[test]
+fn self_closed_elements_keep_their_start_tag_when_they_are_filled() {
+    let odd = "<c xmlns:n='u' n:a='1' ><n:x n:b=\"2\" xmlns:m=\"v\" m:d='3'\ttype=\"string\" /><n:y xmlns:k='w'/></c>";
+    let mut document = parse(odd);
+    document.get_mut("/c/n:x").unwrap().insert(Node::integer("k", 1).unwrap());
+    assert_eq!(document.to_bytes(), odd.as_bytes(), "a leaf takes no child");
+    document.set_text("/c/n:x", "new").unwrap();
+    document.get_mut("/c/n:y").unwrap().insert(Node::integer("k", 1).unwrap());
+    let expected = odd
+        .replace("\"string\" />", "\"string\">new</n:x>")
+        .replace("<n:y xmlns:k='w'/>", "<n:y xmlns:k='w'>\n    <k type=\"integer\">1</k>\n  </n:y>");
+    let written = String::from_utf8(document.to_bytes()).unwrap();
+    assert_eq!(written.replace("\r\n", "\n"), expected);
+    assert_eq!(parse(&written).root(), document.root());
+    let mut root = parse("<n:c xmlns:n='u' n:z='/>'/>");
+    root.root_mut().insert(Node::integer("k", 1).unwrap());
+    assert_eq!(parse(&String::from_utf8(root.to_bytes()).unwrap()).root(), root.root());
+}
+
 #[test]
 fn repeated_siblings_and_device_sections_are_found() {
     let document =

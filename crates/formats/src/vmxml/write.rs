@@ -16,7 +16,10 @@ pub(super) fn write_node(out: &mut String, node: &Node, depth: usize, line_end: 
         None => indent(out, depth, line_end),
     }
     match spelt(node, node.spelling.open.as_ref()) {
-        Some(open) => out.push_str(open),
+        Some(open) => match open.strip_suffix("/>").filter(|_| node.spelling.close.is_none()) {
+            Some(start) => out.extend([start.trim_end(), ">"]),
+            None => out.push_str(open),
+        },
         None => start_tag(out, node),
     }
     match &node.content {

@@ -19,7 +19,7 @@ use hvm_formats::guestfs::Ntfs;
 use hvm_formats::guestfs::ntfs::FileReference;
 use hvm_formats::io::{MemoryFile, ReadAt, SharedFile};
 use hvm_formats::regf::{Hive, Key};
-use hvm_formats::vmxml::Document;
+use hvm_formats::vmxml::{Document, Node, ValueKind};
 use hvm_testkit::vhdx::SparseImage;
 
 /// Disks up to this size are read whole.
@@ -177,7 +177,11 @@ pub fn options(format: Option<Format>) -> OpenOptions {
 
 /// Opens a disk, walks its extents and reads it; panics where what it says does not fit together.
 pub fn disk(file: &SharedFile, gate: &dyn ParentGate, format: Option<Format>) -> Result<Read, DiskError> {
-    let disk = open_with(file.clone(), gate, &options(format))?;
+    Ok(walk_disk(&*open_with(file.clone(), gate, &options(format))?))
+}
+
+/// The same for a disk that is open.
+pub fn walk_disk(disk: &dyn VirtualDisk) -> Read {
     let size = disk.size();
     assert!(size > 0 && matches!(disk.sector_size(), 512 | 4096));
     assert!(matches!(disk.extent(size), Err(DiskError::OutOfRange { .. })));
@@ -198,15 +202,15 @@ pub fn disk(file: &SharedFile, gate: &dyn ParentGate, format: Option<Format>) ->
         assert!(extent.start == at && extent.len > 0 && extent.len <= size - at, "{extent:?} of {size}");
         assert!(extent.kind == ExtentKind::Data || before != Some(ExtentKind::Zero), "zeros are cut at {at}");
         before = Some(extent.kind);
-        look(&*disk, (at, at + extent.len), extent.kind, &mut content, &mut read);
+        look(disk, (at, at + extent.len), extent.kind, &mut content, &mut read);
         at += extent.len;
         steps += 1;
     }
     if size <= WHOLE {
-        pieces(&*disk, &content, &read);
+        pieces(disk, &content, &read);
         read.content = Some(content);
     }
-    Ok(read)
+    read
 }
 
 /// Reads a run; of a large disk its ends.
@@ -362,8 +366,22 @@ pub fn xml(bytes: &[u8]) -> bool {
     let Ok(document) = Document::parse(bytes, "config.xml") else { return false };
     let leaves = |document: &Document| document.leaves().count();
     let written = document.to_bytes();
+    assert!(written == bytes, "an untouched file is written with other bytes");
     let again = Document::parse(&written, "again.xml").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(leaves(&document), leaves(&again));
     assert!(again.to_bytes() == written, "writing what was written gives other bytes");
+    edited(document);
     true
+}
+
+/// Changes a text and adds an element: both are read again, and everything else as it was.
+fn edited(mut document: Document) {
+    const TEXT: &str = " <a> \"b\" & 'c'\n\td\r ]]> \u{e9}\u{1F600}";
+    let path = document.leaves().find(|(_, _, value)| value.kind != ValueKind::Bytes).map(|(path, ..)| path);
+    if let Some(path) = path {
+        document.set_text(&path, TEXT).unwrap();
+    }
+    document.root_mut().insert(Node::string("middle", TEXT).unwrap());
+    let again = Document::parse(&document.to_bytes(), "edited.xml").unwrap_or_else(|error| panic!("{error}"));
+    assert!(again.root() == document.root(), "the edited file is read differently");
 }

@@ -1,0 +1,50 @@
+//! Checksums written anew over what the fuzzer changed. The formats of the offsets are those of `crates/formats`.
+
+#[path = "../../crates/formats/src/regf/marvin.rs"]
+mod marvin;
+
+/// One's complement of the sum of `bytes[range]`, big-endian at `field` of it.
+fn sum(bytes: &mut [u8], start: usize, len: usize, field: usize) {
+    let Some(part) = start.checked_add(len).and_then(|end| bytes.get_mut(start..end)) else { return };
+    part[field..field + 4].fill(0);
+    let sum = !part.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+    part[field..field + 4].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Both footers of a VHD and its header, where the footer at the end says that it lies.
+pub fn vhd(bytes: &mut [u8]) {
+    let Some(end) = bytes.len().checked_sub(512) else { return };
+    let header = bytes[end + 16..].first_chunk().map_or(0, |at| u64::from_be_bytes(*at));
+    sum(bytes, end, 512, 64);
+    if bytes.starts_with(b"conectix") {
+        sum(bytes, 0, 512, 64);
+    }
+    sum(bytes, usize::try_from(header).unwrap_or(usize::MAX), 1024, 36);
+}
+
+/// The first sector of a hive or of its log.
+pub fn hive(bytes: &mut [u8]) {
+    let Some(head) = bytes.first_chunk_mut::<512>() else { return };
+    let sum = head[..508].as_chunks::<4>().0.iter().fold(0, |sum, word| sum ^ u32::from_le_bytes(*word));
+    // As Windows does it: the two values that mean something else are stepped over.
+    let sum = match sum {
+        0 => 1,
+        u32::MAX => u32::MAX - 1,
+        sum => sum,
+    };
+    head[508..].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// The hashes of the entries of a log in the new format.
+pub fn hive_log(log: &mut [u8]) {
+    let mut at = 512;
+    while let Some(head) = log.get(at..at + 40).filter(|head| head.starts_with(b"HvLE")) {
+        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let Some(entry) = log.get_mut(at..at + size).filter(|entry| entry.len() >= 512) else { return };
+        let body = marvin::marvin32(&entry[40..]);
+        entry[24..32].copy_from_slice(&body.to_le_bytes());
+        let head = marvin::marvin32(&entry[..32]);
+        entry[32..40].copy_from_slice(&head.to_le_bytes());
+        at += size;
+    }
+}
