@@ -48,7 +48,7 @@ struct Traced {
 struct Seen {
     code: i32,
     text: String,
-    /// Line of the trace that shows a changed answer.
+    /// The call whose answer was changed, as the trace shows it.
     injected: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl Traced {
         let output =
             command.arg(program.get_program()).args(program.get_args()).current_dir(&self.scene.dir).output()?;
         let trace = fs::read_to_string(&list).unwrap_or_default();
-        let injected = trace.lines().find(|line| line.contains("(INJECTED)")).map(str::to_owned);
+        let injected = injected(&trace);
         let (code, text) = (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned());
         Ok(Seen { code, text, injected })
     }
@@ -111,6 +111,16 @@ impl Traced {
             job.judge(&what, seen.code, optional, tried);
         }
     }
+}
+
+/// The first call whose answer was changed. Its line is in two where another thread came between.
+fn injected(trace: &str) -> Option<String> {
+    let lines: Vec<&str> = trace.lines().collect();
+    let end = lines.iter().position(|line| line.contains("(INJECTED)"))?;
+    let thread = lines[end].split(' ').next()?;
+    let begun = |line: &&&str| line.split(' ').next() == Some(thread) && line.contains("<unfinished");
+    let begin = lines[end].contains(" resumed>").then(|| lines[..end].iter().rev().find(begun)).flatten();
+    Some([begin.copied().unwrap_or_default(), lines[end]].concat())
 }
 
 fn survives(formats: &[&[&str]]) {
