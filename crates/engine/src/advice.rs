@@ -18,6 +18,8 @@ const BROKEN: &str = "look for the cause in the system's log, such as 'dmesg' sh
                       unfinished copy goes on where it stopped";
 const MALFORMED: &str = "SQLite says this also of a medium that fails: look in the system's log, such as 'dmesg' shows it, then run \
                          the same command again; if the file itself is damaged, bring back a copy of the work folder";
+const READ_ONLY: &str = "see that the file and its folder may be written; SQLite says this also where the medium fails: look in the \
+                         system's log, such as 'dmesg' shows it; then run the same command again";
 const CUT: &str = "the file ended before the length that it had when it was opened; see that nothing changes it, then run \
                    the same command again";
 
@@ -27,6 +29,7 @@ pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
         return match source.sqlite_error_code()? {
             ErrorCode::DiskFull => Some(FULL),
             ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => Some(BROKEN),
+            ErrorCode::ReadOnly => Some(READ_ONLY),
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(MALFORMED),
             _ => None,
         };

@@ -83,7 +83,9 @@ impl Planned {
             assert!(ran.code == 1 && ran.stderr.contains("Error: ") && ran.stderr.contains("\nHint: "), "{what}");
             self.judge_message(&ran.stderr, fault, call.unwrap());
         } else if fault.kind != "remove" && fault.kind != "open" {
-            assert!(call.is_none(), "it was not told: {what}");
+            // SQLite lets it pass when the folder of the journal cannot be flushed.
+            let passes = |call: &Call| fault.kind == "sync" && call.path.ends_with("work");
+            assert!(call.is_none_or(passes), "it was not told: {what}");
         }
         self.scene.expect(0, &MIGRATE);
         assert_eq!(self.scene.content("to"), self.undisturbed, "{what}");
