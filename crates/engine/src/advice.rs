@@ -16,6 +16,10 @@ const FULL: &str = "the disk that it lies on is full: make room there, then run 
                     goes on where it stopped";
 const BROKEN: &str = "look for the cause in the system's log, such as 'dmesg' shows it, then run the same command again; an \
                       unfinished copy goes on where it stopped";
+const MALFORMED: &str = "SQLite says this also of a medium that fails: look in the system's log, such as 'dmesg' shows it, then run \
+                         the same command again; if the file itself is damaged, bring back a copy of the work folder";
+const READ_ONLY: &str = "see that the file and its folder may be written; SQLite says this also where the medium fails: look in the \
+                         system's log, such as 'dmesg' shows it; then run the same command again";
 const CUT: &str = "the file ended before the length that it had when it was opened; see that nothing changes it, then run \
                    the same command again";
 
@@ -25,6 +29,8 @@ pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
         return match source.sqlite_error_code()? {
             ErrorCode::DiskFull => Some(FULL),
             ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => Some(BROKEN),
+            ErrorCode::ReadOnly => Some(READ_ONLY),
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Some(MALFORMED),
             _ => None,
         };
     }
@@ -43,6 +49,14 @@ pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
     }
 }
 
+/// The same error; where the new file that was to be written has its final name already, with that.
+pub(crate) fn of_new_file(error: TransferError, path: &Path) -> EngineError {
+    if matches!(error, TransferError::Io { .. }) && path.symlink_metadata().is_ok() {
+        return EngineError::AfterRename { path: path.to_owned(), source: Box::new(error) };
+    }
+    error.into()
+}
+
 /// The same error; where a full disk is the cause, with what the copy at `target` may still need, and where the copy has its
 /// final name already, with that.
 pub(crate) fn of_copy(
@@ -50,12 +64,9 @@ pub(crate) fn of_copy(
     (target, format): (&Path, DiskFormat),
     disk: &dyn VirtualDisk,
 ) -> EngineError {
-    if matches!(error, TransferError::Io { .. }) && target.symlink_metadata().is_ok() {
-        return EngineError::AfterRename { path: target.to_owned(), source: Box::new(error) };
-    }
     let full = |cause: &io::Error| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    if !io_cause(&error).is_some_and(full) {
-        return error.into();
+    if !io_cause(&error).is_some_and(full) || target.symlink_metadata().is_ok() {
+        return of_new_file(error, target);
     }
     let stored = disk.layers().iter().fold(0u64, |sum, layer| sum.saturating_add(layer.allocated)).min(disk.size());
     let whole = if matches!(format, DiskFormat::VhdFixed | DiskFormat::VhdxFixed) { disk.size() } else { stored };

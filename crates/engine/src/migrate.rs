@@ -169,7 +169,9 @@ impl Walk<'_> {
             Ok(evidence) => evidence,
             Err(error) if error.is_cancelled() => return Err(error),
             Err(error) => {
-                self.record(Event::Failed { step: step.id.clone(), error: with_causes(&error) })?;
+                // What ended the step is told also where the journal cannot be written any more: to the next run a step
+                // without an end is one that was killed.
+                let _ = self.record(Event::Failed { step: step.id.clone(), error: with_causes(&error) });
                 return Err(error);
             }
         };

@@ -53,12 +53,13 @@ impl Records {
             Err(source) => return Err(TransferError::Io { action: "opened", path: path.to_owned(), source }),
         };
         let mut reader = BufReader::new(&file);
+        let mut fill = |bytes: &mut [u8]| fills(&mut reader, bytes).map_err(TransferError::io("read", path));
         let mut head = [0; HEADER];
-        if reader.read_exact(&mut head).is_err() || head != header(owner) {
+        if !fill(&mut head)? || head != header(owner) {
             return Ok(None);
         }
         let (mut count, mut fields, mut found) = (0, [0; FIELDS], [0; CHECK]);
-        while count < most && reader.read_exact(&mut fields).is_ok() && reader.read_exact(&mut found).is_ok() {
+        while count < most && fill(&mut fields)? && fill(&mut found)? {
             if check(&owner.key, count, &fields) != found || !take(&fields) {
                 break;
             }
@@ -108,6 +109,16 @@ impl Records {
     /// Makes what was written durable.
     pub(crate) fn sync(&mut self) -> Result<(), TransferError> {
         self.file.sync_data().map_err(TransferError::io("flushed", &self.path))
+    }
+}
+
+/// Reads so many bytes; false where the list ends before. That a medium fails is no end: all that was written would be
+/// thrown away for it.
+fn fills(reader: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
+    match reader.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -164,6 +175,19 @@ mod tests {
             bytes[flip] ^= 1;
             assert_eq!(count(&path, &bytes), flip.checked_sub(HEADER).map(|at| at / RECORD), "flipped at {flip}");
         }
+    }
+
+    #[test]
+    fn a_medium_that_fails_does_not_end_the_list() {
+        struct Fails;
+        impl Read for Fails {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                Err(std::io::Error::other("bad sector"))
+            }
+        }
+        assert_eq!(fills(&mut (&[1, 2][..]).chain(Fails), &mut [0; 4]).unwrap_err().to_string(), "bad sector");
+        assert!(!fills(&mut &[1, 2][..], &mut [0; 4]).unwrap());
+        assert!(fills(&mut &[1, 2, 3, 4][..], &mut [0; 4]).unwrap());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use hvm_transfer::{FileCheck, Manifest, MismatchKind, OperatorKey, PublicKey, ch
 use serde::Serialize;
 
 use super::plain;
+use crate::advice;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 
@@ -52,7 +53,9 @@ pub fn disk_manifest(
         manifest.sign(key)?;
     }
     if let Some(output) = output {
-        manifest.save(output)?;
+        let new = output.symlink_metadata().is_err();
+        let told = |error| if new { advice::of_new_file(error, output) } else { error.into() };
+        manifest.save(output).map_err(told)?;
     }
     let json = serde_json::to_string_pretty(&manifest)
         .map_err(|source| EngineError::Document { path: output.unwrap_or(path).to_owned(), source })?;

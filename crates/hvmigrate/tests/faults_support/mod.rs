@@ -1,6 +1,9 @@
 //! Runs the program under `shim.c`, which is compiled here: the n-th call of a kind fails or moves too little.
 
-use std::collections::BTreeMap;
+#![allow(dead_code)]
+
+pub mod job;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -93,24 +96,7 @@ pub fn calls(list: &Path) -> Vec<Call> {
     text.lines().map(call).collect()
 }
 
-/// How often each kind was called, at most `most` numbers of each: the first, the last, and some between.
-pub fn numbers(calls: &[Call], most: u64) -> Vec<(String, u64)> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for call in calls {
-        let count = counts.entry(&call.kind).or_default();
-        *count = call.number.max(*count);
-    }
-    let mut all = Vec::new();
-    for (kind, count) in counts {
-        let steps = most.min(count);
-        let mut last = 0;
-        for step in 0..steps {
-            let number = 1 + step * (count - 1) / (steps - 1).max(1);
-            if number > last {
-                all.push((kind.to_owned(), number));
-            }
-            last = number;
-        }
-    }
-    all
+/// How often a kind was called.
+pub fn count(calls: &[Call], kind: &str) -> u64 {
+    calls.iter().filter(|call| call.kind == kind).map(|call| call.number).max().unwrap_or(0)
 }

@@ -3,8 +3,8 @@
 
    HVM_FAULT_UNDER  the folder
    HVM_FAULT_LOG    gets a line for each call: kind, number of that kind, path, offset, length, what was done
-   HVM_FAULT        "KIND NUMBER HOW": HOW is "errno N", "from N" (this call and all later ones fail), "short N" (at most
-                    N bytes), "all-short N" (this call and all later ones), or "end" (nothing is moved) */
+   HVM_FAULT        "KIND NUMBER HOW": HOW is "errno N", "from N" (this call and all later ones fail), "each N" (this
+                    call and every second one after it: all that try again succeed), "short N" (at most N bytes), "all-short N" (this call and all later ones), or "end" (nothing is moved) */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,7 +44,8 @@ static long judge(enum kind kind, const char *path, long long offset, size_t len
     if (!depth || strncmp(path, under, depth)) return 0;
     long count = atomic_fetch_add(&counts[kind], 1) + 1;
     int all = !strcmp(how, "from") || !strcmp(how, "all-short");
-    if ((int)kind == wanted && (all ? count >= number : count == number)) {
+    int hit = all ? count >= number : !strcmp(how, "each") ? count >= number && (count - number) % 2 == 0 : count == number;
+    if ((int)kind == wanted && hit) {
         done = "INJECTED";
         verdict = strstr(how, "short") ? value + 1 : strcmp(how, "end") ? -1 : 1;
     }

@@ -83,7 +83,7 @@ fn many_files(job: &ChainJob<'_>, watch: &Watch<'_>) -> Result<KeptChain, Transf
     let paths = names::of_layers(job)?;
     let place = beside(job.target, ".chain");
     let key = record::key(job, &paths);
-    let mut record = Record::load(&place).filter(|record| record.key == key).unwrap_or_else(|| Record::new(key));
+    let mut record = Record::load(&place)?.filter(|record| record.key == key).unwrap_or_else(|| Record::new(key));
     // What a complete run of this very job renamed before it was killed is its own; everything else is left alone.
     if !record.complete {
         paths.iter().try_for_each(|path| refuse_existing(path))?;

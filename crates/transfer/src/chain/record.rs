@@ -1,6 +1,8 @@
 //! What an unfinished conversion of a chain has done: which layers are complete under their hidden names, and whether all of
 //! them were compared, after which they may be renamed.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -53,12 +55,17 @@ impl Record {
         Record { key, complete: false, files: Vec::new(), bytes: Vec::new() }
     }
 
-    /// The record at `path`; one that is missing or cannot be read is as good as none, as then everything is begun anew.
-    pub(super) fn load(path: &Path) -> Option<Record> {
-        if std::fs::metadata(path).ok()?.len() > MAX_BYTES {
-            return None;
-        }
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    /// The record at `path`; with none there, or one of another form, everything is begun anew. Not so where it is there and
+    /// the medium fails: what is complete would be thrown away, or taken for somebody else's.
+    pub(super) fn load(path: &Path) -> Result<Option<Record>, TransferError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(TransferError::io("opened", path)(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(TransferError::io("read", path))?;
+        Ok(serde_json::from_slice(&bytes).ok())
     }
 
     /// True when the layer (0 is the leaf) is complete and still there.

@@ -20,7 +20,8 @@ fn ran(program: &str, args: &[&str]) -> Result<String, String> {
 impl Volume {
     /// Makes and mounts one; `None` after saying why where that is not possible: it takes root, the program and the kernel's driver.
     pub fn new(mkfs: &str, args: &[&str]) -> Option<Volume> {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory where the system has a folder for that: it is flushed often.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let (image, mount) = (folder.path().join("image"), folder.path().join("mount"));
         let file = std::fs::File::create(&image).unwrap();
         file.set_len(1 << 30).unwrap();
