@@ -11,6 +11,7 @@ use hvm_transfer::{TransferError, partial_path};
 use rusqlite::ErrorCode;
 
 use crate::error::EngineError;
+use crate::hints;
 
 const FULL: &str = "the disk that it lies on is full: make room there, then run the same command again; an unfinished copy \
                     goes on where it stopped";
@@ -34,12 +35,15 @@ pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
             _ => None,
         };
     }
+    if let Some(hint) = hints::of(error) {
+        return Some(hint);
+    }
     let cause = io_cause(error)?;
     match cause.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(FULL),
         ErrorKind::UnexpectedEof => Some(CUT),
         ErrorKind::WriteZero => Some(BROKEN),
-        // Wrong names and rights are told by the message; waiting or repeating does not change them.
+        // Waiting or repeating does not change wrong names and rights.
         ErrorKind::NotFound
         | ErrorKind::PermissionDenied
         | ErrorKind::AlreadyExists

@@ -1,5 +1,6 @@
 //! Work on a single disk file and its chain, without a host around it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hvm_formats::disk::OpenOptions;
@@ -14,6 +15,10 @@ use serde::Serialize;
 use crate::disks::plain;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
+use crate::hints;
+
+/// 2000-01-01 00:00:00 UTC, from which VHD counts, in seconds since 1970.
+const VHD_EPOCH: i64 = 946_684_800;
 
 /// Whether only the headers of a disk are read, or what is in it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,8 @@ pub struct DiskInfo {
     pub layers: Vec<DiskLayer>,
     /// Why the disk cannot be read with its parents; none when it can.
     pub unreadable: Option<String>,
+    /// What to do about that.
+    pub hint: Option<String>,
     /// What is in it; none when only the headers were wanted or the disk cannot be read.
     pub contents: Option<DiskContents>,
 }
@@ -66,6 +73,8 @@ pub struct DiskLayer {
     pub creator: String,
     /// Time stamp of the VHD footer, seconds since 2000-01-01 UTC.
     pub timestamp: u32,
+    /// That time as ISO 8601; none where there is none.
+    pub time: Option<String>,
     /// Size by the footer's geometry where it differs, bytes.
     pub geometry_size: Option<ByteSize>,
     /// Name of the parent as recorded.
@@ -76,6 +85,10 @@ pub struct DiskLayer {
     pub parent_other_id: Option<String>,
     /// Time stamp that the child recorded for the parent, seconds since 2000-01-01 UTC; 0 when there is none.
     pub parent_timestamp: u32,
+    /// That time as ISO 8601; none where there is none.
+    pub parent_time: Option<String>,
+    /// The other fields of the headers.
+    pub headers: BTreeMap<&'static str, String>,
     /// Recorded paths to the parent: platform code and path.
     pub parent_paths: Vec<(String, String)>,
     /// Oddities that do not endanger the content.
@@ -90,7 +103,7 @@ pub fn disk_info(path: &Path, options: &ChainOptions, depth: Depth) -> Result<Di
             let (virtual_size, sector_size) = (ByteSize(disk.size()), disk.sector_size());
             let layers = disk.layers().iter().map(layer).collect();
             let contents = (depth == Depth::Contents).then(|| inspect(disk));
-            return Ok(DiskInfo { virtual_size, sector_size, layers, unreadable: None, contents });
+            return Ok(DiskInfo { virtual_size, sector_size, layers, unreadable: None, hint: None, contents });
         }
         Err(SourceError::Disk(error)) => error,
         Err(error) => return Err(error.into()),
@@ -104,6 +117,7 @@ pub fn disk_info(path: &Path, options: &ChainOptions, depth: Depth) -> Result<Di
         sector_size: leaf.sector_size,
         layers: vec![layer(&leaf)],
         unreadable: Some(error.to_string()),
+        hint: hints::of_disk(&error).map(str::to_owned),
         contents: None,
     })
 }
@@ -137,14 +151,23 @@ fn layer(layer: &hvm_formats::disk::Layer) -> DiskLayer {
         disk_id: layer.disk_id.clone(),
         creator: layer.creator.clone(),
         timestamp: layer.timestamp,
+        time: time(layer.timestamp),
         geometry_size: layer.geometry_size.map(ByteSize),
         parent: parent.map(|parent| parent.name.clone()),
         parent_id: parent.map(|parent| parent.unique_id.clone()),
         parent_other_id: parent.map(|parent| parent.other_id.clone()).filter(|id| !id.is_empty()),
         parent_timestamp: parent.map_or(0, |parent| parent.timestamp),
+        parent_time: parent.and_then(|parent| time(parent.timestamp)),
+        headers: layer.headers.iter().cloned().collect(),
         parent_paths: paths.iter().map(|locator| (locator.platform.clone(), locator.path.clone())).collect(),
         remarks: layer.remarks.clone(),
     }
+}
+
+/// A time stamp of a VHD; 0 means that there is none.
+fn time(stamp: u32) -> Option<String> {
+    let time = jiff::Timestamp::from_second(VHD_EPOCH + i64::from(stamp)).ok()?;
+    (stamp > 0).then(|| time.to_string())
 }
 
 /// Which value of a content is wanted.

@@ -20,8 +20,8 @@ pub enum EngineError {
     /// The destination could not be opened, written or read back.
     #[error("The destination could not be used.")]
     Destination(#[from] DestinationError),
-    /// Data could not be moved or compared.
-    #[error("Data could not be moved.")]
+    /// Data could not be moved, compared, proved or served.
+    #[error("{}", work(.0))]
     Transfer(#[from] TransferError),
     /// A disk could not be read.
     #[error("A virtual disk could not be read.")]
@@ -35,6 +35,16 @@ pub enum EngineError {
         needed: ByteSize,
         /// Where it was noticed.
         source: Box<TransferError>,
+    },
+    /// Two new files would have one name, and the second would replace the first.
+    #[error("The {one} and the {other} would both be '{path}'; nothing was written.")]
+    SameFile {
+        /// What the first one is.
+        one: &'static str,
+        /// What the second one is.
+        other: &'static str,
+        /// The name.
+        path: PathBuf,
     },
     /// A new file is complete, but what comes after it failed.
     #[error("'{path}' is complete and has its final name, but the last step after that failed.")]
@@ -183,6 +193,17 @@ pub enum EngineError {
     Cancelled,
 }
 
+/// Which work could not be done, by what was in the way.
+fn work(error: &TransferError) -> &'static str {
+    match error {
+        TransferError::Disk(_) | TransferError::Read { .. } => "The disk could not be read.",
+        TransferError::Manifest { .. } => "The manifest could not be used.",
+        TransferError::Signing(_) => "The signature could not be made or checked.",
+        TransferError::Nbd(_) => "The disk could not be served.",
+        _ => "Data could not be moved.",
+    }
+}
+
 impl EngineError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> EngineError {
         let path = path.to_owned();
@@ -198,6 +219,7 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             EngineError::FreeSpace(error) => error.hint().to_owned(),
+            EngineError::SameFile { .. } => "give each new file a name of its own".to_owned(),
             EngineError::Locked { .. } => "wait until the other run has ended, or end it".to_owned(),
             EngineError::AfterRename { .. } => {
                 "look for the cause in the system's log, such as 'dmesg' shows it, and flush the \

@@ -12,6 +12,7 @@ mod error;
 mod estimate;
 mod events;
 mod finish;
+mod hints;
 mod journal;
 mod migrate;
 mod owned;

@@ -170,6 +170,8 @@ pub struct Layer {
     pub creator: String,
     /// The size that the VHD footer's cylinder/head/sector geometry gives, in bytes, where it differs from the current size.
     pub geometry_size: Option<u64>,
+    /// The other fields of the headers, name and value, in the order in which the file has them.
+    pub headers: Vec<(&'static str, String)>,
     /// What this layer says of its parent.
     pub parent: Option<ParentRequest>,
     /// Things that are not as the specification wants them but do not endanger the content, as whole sentences.

@@ -2,7 +2,7 @@
 //! A reach (folder, image, network share) implements [`ReadAt`]; no format ever sees a path or a writable handle.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _, SeekFrom};
 use std::sync::Arc;
 
 /// Read-only bytes with a length and a name for messages.
@@ -34,12 +34,15 @@ pub trait ReadAt: Send + Sync {
 /// A shared, read-only file of the source.
 pub type SharedFile = Arc<dyn ReadAt>;
 
-/// A local file, opened for reading only.
+/// A local file or block device, opened for reading only.
 #[derive(Debug)]
 pub struct LocalFile {
     file: File,
     name: String,
     len: u64,
+    /// False for a device, which shares no extents.
+    #[cfg(unix)]
+    plain: bool,
 }
 
 impl LocalFile {
@@ -50,7 +53,16 @@ impl LocalFile {
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "this is a folder, a file was expected"));
         }
-        Ok(LocalFile { len: metadata.len(), file, name: name.into() })
+        // Of a device the metadata tell no length.
+        let plain = metadata.is_file();
+        let len = if plain { metadata.len() } else { (&file).seek(SeekFrom::End(0))? };
+        Ok(LocalFile {
+            len,
+            file,
+            name: name.into(),
+            #[cfg(unix)]
+            plain,
+        })
     }
 }
 
@@ -80,7 +92,7 @@ impl ReadAt for LocalFile {
 
     #[cfg(unix)]
     fn handle(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
-        Some(std::os::fd::AsFd::as_fd(&self.file))
+        self.plain.then(|| std::os::fd::AsFd::as_fd(&self.file))
     }
 
     #[cfg(unix)]
@@ -110,7 +122,10 @@ impl ReadAt for LocalFile {
                 Ok(hole) if hole > offset => (true, hole.min(self.len)),
                 _ => (true, self.len),
             },
-            Err(rustix::io::Errno::NXIO) => (false, self.len),
+            // Nothing but a hole follows, unless the file was cut since it was opened: then reading has to fail.
+            Err(rustix::io::Errno::NXIO) => {
+                (self.plain && self.file.metadata().is_ok_and(|now| now.len() < self.len), self.len)
+            }
             Err(_) => (true, self.len),
         }
     }

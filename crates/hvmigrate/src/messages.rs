@@ -66,9 +66,9 @@ impl Failure {
     }
 
     fn to_text(&self) -> String {
-        let mut text = format!("Error: {}", self.message);
+        let mut text = format!("Error: {}", output::one_line(&self.message));
         for cause in &self.causes {
-            text.push_str(&format!("\nCaused by: {cause}"));
+            text.push_str(&format!("\nCaused by: {}", output::one_line(cause)));
         }
         for hint in &self.hints {
             text.push_str(&format!("\nHint: {hint}"));

@@ -104,7 +104,7 @@ impl Observer for Progress {
     }
 
     fn bytes_started(&self, subject: &str, stage: Stage, total: u64) {
-        let message = format!("{} {subject}", doing(stage));
+        let message = format!("{} {}", doing(stage), output::one_line(subject));
         let bar = self.bar(total, BYTES, &message);
         let now = Instant::now();
         let bytes = Bytes { subject: message, bar, total, done: 0, started: now, said: now };

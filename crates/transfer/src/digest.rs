@@ -7,8 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// Reads 64 hex digits.
+    /// Reads 64 lower-case hex digits: a value has one spelling, so that no changed byte goes unnoticed.
     pub fn from_hex(text: &str) -> Option<Digest> {
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
         blake3::Hash::from_hex(text).ok().map(|hash| Digest(*hash.as_bytes()))
     }
 }

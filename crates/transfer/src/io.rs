@@ -1,10 +1,16 @@
 //! Writing files so that a reader sees the old or the new content and never a part, also after a loss of power.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::TransferError;
+
+/// Most bytes of a file name on the usual file systems.
+const MAX_NAME: usize = 255;
+/// Length of `.partial.written`, so that all hidden names of a file are formed alike.
+const LONGEST_SUFFIX: usize = 16;
 
 /// Writes `bytes` beside `path`, flushes them to the medium, and renames them over `path`.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), TransferError> {
@@ -39,10 +45,15 @@ pub fn remove_if_there(path: &Path) -> Result<bool, TransferError> {
     }
 }
 
-/// The hidden name `.NAME<suffix>` in the same folder.
+/// The hidden name `.NAME<suffix>` in the same folder; of a name that leaves no room for that, its hash takes the place.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(suffix);
-    path.with_file_name(name)
+    let name = path.file_name().unwrap_or_default();
+    let mut hidden = OsString::from(".");
+    if name.len() + LONGEST_SUFFIX < MAX_NAME {
+        hidden.push(name);
+    } else {
+        hidden.push(blake3::hash(name.as_encoded_bytes()).to_hex().as_str());
+    }
+    hidden.push(suffix);
+    path.with_file_name(hidden)
 }

@@ -104,8 +104,12 @@ impl PublicKey {
         Ok(key.ok_or_else(|| SigningError::NotAKey { path: path.to_owned(), wanted: "public" })?)
     }
 
-    /// Whether `signature`, 128 hex digits, fits `bytes`.
+    /// Whether `signature`, 128 lower-case hex digits, fits `bytes`.
     pub(crate) fn fits(&self, bytes: &[u8], signature: &str) -> bool {
+        // One spelling only, so that no changed byte goes unnoticed.
+        if signature.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return false;
+        }
         let (Ok(key), Some(signature)) = (VerifyingKey::from_bytes(&self.0), unhex(signature)) else { return false };
         key.verify_strict(bytes, &Signature::from_bytes(&signature)).is_ok()
     }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hvm_formats::disk::write::DiskWriter;
+use hvm_formats::disk::write::{DiskWriteError, DiskWriter};
 
 use crate::blocks::{Blocks, Builder};
 use crate::copy::{CopyJob, Watch, key, partial_path, publish, written_manifest};
@@ -161,9 +161,13 @@ fn begin<'a>(
     };
     if partial.exists()
         && let Some(log) = StreamLog::open(&path, key, block_count(size), &mut take)?
-        && let Ok(writer) = target::writer(partial, &disk, log.again(&path)?)
     {
-        return Ok(Sink { next, ..sink(writer, log, hash.then_some(hashes)) });
+        match target::writer(partial, &disk, log.again(&path)?) {
+            Ok(writer) => return Ok(Sink { next, ..sink(writer, log, hash.then_some(hashes)) }),
+            // Only a file that is not what the list says is begun anew: what the system refuses now may go well later.
+            Err(TransferError::Target { source, .. }) if !matches!(source, DiskWriteError::Io { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     remove_if_there(partial)?;
     let log = StreamLog::create(&path, key)?;

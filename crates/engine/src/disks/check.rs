@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use super::plain;
 use crate::error::EngineError;
+use crate::hints;
 
 /// What a check of a disk and its parents found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DiskCheck {
     /// The files that were checked, the leaf first.
     pub files: Vec<String>,
@@ -24,6 +25,8 @@ pub struct DiskCheck {
     pub unreferenced_bytes: u64,
     /// Why the disk cannot be read with its parents; none when it can.
     pub unreadable: Option<String>,
+    /// What to do about that.
+    pub hint: Option<String>,
 }
 
 /// One thing that was found.
@@ -61,8 +64,7 @@ impl DiskCheck {
 
 /// Checks a disk file and, as far as the chain can be opened, its parents.
 pub fn disk_check(path: &Path, options: &ChainOptions) -> Result<DiskCheck, EngineError> {
-    let mut found =
-        DiskCheck { files: Vec::new(), findings: Vec::new(), unlisted: 0, unreferenced_bytes: 0, unreadable: None };
+    let mut found = DiskCheck::default();
     match open_disk_file(path, options) {
         Ok(disk) => {
             found.add(path)?;
@@ -74,6 +76,7 @@ pub fn disk_check(path: &Path, options: &ChainOptions) -> Result<DiskCheck, Engi
         Err(SourceError::Disk(error)) if !matches!(error, DiskError::Read { .. }) => {
             found.add(path)?;
             found.unreadable = Some(error.to_string());
+            found.hint = hints::of_checked(&error).map(str::to_owned);
         }
         Err(error) => return Err(error.into()),
     }

@@ -7,10 +7,11 @@ use hvm_formats::disk::SharedDisk;
 use hvm_formats::guestfs::{UsedDisk, UsedVolume};
 use hvm_model::capabilities::DiskFormat;
 use hvm_sources::single::{ChainOptions, open_disk_file};
-use hvm_transfer::{CopyJob, Durability, Reflink, Watch};
+use hvm_transfer::{CopyJob, Durability, Manifest, Reflink, TransferError, Watch};
 use serde::Serialize;
 
 use crate::advice;
+use crate::disks::apart;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 
@@ -119,10 +120,8 @@ pub fn disk_convert(
     let watch = Watch { rate: how.rate, ..relay.watch() };
     let virtual_size = disk.size();
     let manifest = how.manifest.as_deref();
-    // An unfinished conversion may have left its own.
-    if let Some(path) = manifest.filter(|path| path.exists() && !hvm_transfer::partial_path(output).exists()) {
-        let reason = "a manifest is never replaced".to_owned();
-        return Err(hvm_transfer::TransferError::Exists { path: path.to_owned(), reason }.into());
+    if let Some(path) = manifest {
+        free_for_manifest(path, output, &source)?;
     }
     let job = CopyJob { disk, source: &source, target: output, format: how.format, id, manifest, reflink: how.reflink };
     let done = hvm_transfer::stream(&job, how.durability, &watch);
@@ -146,10 +145,33 @@ pub fn disk_convert(
     })
 }
 
-/// Names, lengths and times of the files of a chain, so that a cut conversion of a changed disk is begun anew.
+/// Whether the manifest of a conversion may be written at `path`: it is no part of the conversion itself, and what is there
+/// already is the manifest that an unfinished run of this very conversion left.
+fn free_for_manifest(path: &Path, output: &Path, source: &str) -> Result<(), EngineError> {
+    for (what, file) in [
+        ("new disk", output.to_owned()),
+        ("unfinished new disk", hvm_transfer::partial_path(output)),
+        ("list of what was written", hvm_transfer::stream_log_path(output)),
+    ] {
+        apart(("manifest", path), (what, &file))?;
+    }
+    let there = path.symlink_metadata().is_ok();
+    let own = || Manifest::load(path).is_ok_and(|manifest| manifest.source == source);
+    if there && !(hvm_transfer::partial_path(output).exists() && own()) {
+        let reason = "a manifest never replaces a file".to_owned();
+        return Err(TransferError::Exists { path: path.to_owned(), reason }.into());
+    }
+    Ok(())
+}
+
+/// Names, lengths and times of the files of a chain, so that a cut conversion of a changed disk is begun anew. A device tells
+/// no time of its last change, so that a cut conversion of one is always begun anew.
 fn modified(disk: &SharedDisk) -> String {
     let describe = |layer: &hvm_formats::disk::Layer| {
-        let time = std::fs::metadata(&layer.name).and_then(|metadata| metadata.modified()).ok();
+        let time = match std::fs::metadata(&layer.name) {
+            Ok(metadata) if metadata.is_file() => metadata.modified().ok(),
+            _ => Some(std::time::SystemTime::now()),
+        };
         let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
         format!("{} {} {} {}\n", layer.name, layer.unique_id, layer.file_size, since.as_nanos())
     };

@@ -7,7 +7,7 @@ use hvm_sources::single::{ChainOptions, open_disk_file};
 use hvm_transfer::{FileCheck, Manifest, MismatchKind, OperatorKey, PublicKey, check_against, describe};
 use serde::Serialize;
 
-use super::plain;
+use super::{apart, plain};
 use crate::advice;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
@@ -40,6 +40,9 @@ pub fn disk_manifest(
     key: Option<(&Path, NewKey)>,
     observer: &dyn Observer,
 ) -> Result<ManifestInfo, EngineError> {
+    if let (Some(output), Some((key, _))) = (output, key) {
+        apart(("manifest", output), ("key", key))?;
+    }
     // The key first: hashing a disk takes long.
     let key = match key {
         Some((path, NewKey::Make)) => Some(OperatorKey::create(path)?),

@@ -19,7 +19,7 @@ pub use hvm_transfer::{Durability, Reflink, Until};
 pub use manifest::{DiskDifference, DiskProof, ManifestInfo, NewKey, disk_manifest, disk_verify};
 pub use serve::{DiskServer, disk_serve};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hvm_formats::io::{LocalFile, SharedFile};
@@ -30,4 +30,22 @@ use crate::error::EngineError;
 pub(crate) fn plain(path: &Path) -> Result<SharedFile, EngineError> {
     let file = LocalFile::open(path, path.display().to_string()).map_err(EngineError::io("opened", path))?;
     Ok(Arc::new(file))
+}
+
+/// Refuses two new files that would have one name: `(what, path)` each.
+pub(crate) fn apart(
+    (one, first): (&'static str, &Path),
+    (other, second): (&'static str, &Path),
+) -> Result<(), EngineError> {
+    if place(first) == place(second) {
+        return Err(EngineError::SameFile { one, other, path: first.to_owned() });
+    }
+    Ok(())
+}
+
+/// The path of a file that may not be there yet, its folder without links.
+fn place(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder.join(path.file_name().unwrap_or_default())
 }

@@ -157,6 +157,16 @@ impl Header {
         self.cluster_size() / 8 * self.cluster_size()
     }
 
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let compression = if self.method == Method::Deflate { "zlib" } else { "zstd" };
+        vec![
+            ("version", self.version.to_string()),
+            ("first_level_table", format!("{} entries at {}", self.l1_size, self.l1_offset)),
+            ("snapshots", self.snapshots.to_string()),
+            ("compression", compression.to_owned()),
+        ]
+    }
+
     /// What the header says, for the list of layers.
     pub(super) fn layer(&self, file: &dyn ReadAt) -> Layer {
         Layer {
@@ -174,6 +184,7 @@ impl Header {
             timestamp: 0,
             creator: String::new(),
             geometry_size: None,
+            headers: self.fields(),
             parent: None,
             remarks: self.remarks.clone(),
         }

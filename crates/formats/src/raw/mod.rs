@@ -46,6 +46,7 @@ pub fn layer(file: &dyn ReadAt) -> Layer {
         timestamp: 0,
         creator: String::new(),
         geometry_size: None,
+        headers: Vec::new(),
         parent: None,
         remarks,
     }

@@ -1,12 +1,12 @@
 //! One VHD file without its parents: which bytes of the disk it stores, and where.
 
 use crate::disk::chain::{ChainLayer, Fit, Place, Presence};
-use crate::disk::fields::guid;
-use crate::disk::{DiskError, Layer, LayerFormat, OpenOptions, ParentRequest, read};
+use crate::disk::{DiskError, Layer, OpenOptions, ParentRequest, read};
 use crate::io::{ReadAt, SharedFile};
 
 use super::VhdError;
 use super::bitmap::{self, Bitmap, BitmapCache};
+use super::describe::describe;
 use super::footer::{self, Found, Kind};
 use super::header::read_header;
 use super::table::BlockTable;
@@ -30,20 +30,20 @@ impl ChainLayer for VhdLayer {
     fn open(file: SharedFile, options: &OpenOptions) -> Result<Self, DiskError> {
         let mut found = footer::find(&*file, options.checksums)?;
         let mut remarks = std::mem::take(&mut found.remarks);
-        let (body, block_size, parent) = match found.kind {
+        let (body, header, allocated) = match found.kind {
             Kind::Fixed => {
                 check_fixed(&*file, &found, &mut remarks)?;
-                (Body::Fixed, 0, None)
+                (Body::Fixed, None, 0)
             }
             Kind::Dynamic | Kind::Differencing => {
                 let header = read_header(&*file, &found, options.checksums, &mut remarks)?;
                 let table = BlockTable::read(&*file, &found, &header)?;
                 remarks.extend(table.remarks(file.name()));
-                let bitmaps = BitmapCache::new(table.len());
-                (Body::Sparse { table, bitmaps }, header.block_size, header.parent)
+                let (bitmaps, allocated) = (BitmapCache::new(table.len()), table.allocated());
+                (Body::Sparse { table, bitmaps }, Some(header), allocated)
             }
         };
-        let info = describe(&*file, &found, &body, (block_size, parent, remarks));
+        let info = describe(&*file, &found, header, (allocated, remarks));
         Ok(VhdLayer { file, info, body })
     }
 
@@ -152,39 +152,4 @@ fn check_fixed(file: &dyn ReadAt, found: &Found, remarks: &mut Vec<String>) -> R
         remarks.push(format!("{} bytes lie between the end of the disk and the footer.", have - expected));
     }
     Ok(())
-}
-
-fn describe(
-    file: &dyn ReadAt,
-    found: &Found,
-    body: &Body,
-    (block_size, parent, remarks): (u32, Option<ParentRequest>, Vec<String>),
-) -> Layer {
-    let footer = &found.footer;
-    let creator: String = footer.creator.iter().map(|&byte| char::from(byte)).collect();
-    let geometry = footer.geometry.size();
-    Layer {
-        name: file.name().to_owned(),
-        format: match found.kind {
-            Kind::Fixed => LayerFormat::VhdFixed,
-            Kind::Dynamic => LayerFormat::VhdDynamic,
-            Kind::Differencing => LayerFormat::VhdDifferencing,
-        },
-        file_size: file.len(),
-        virtual_size: footer.current_size,
-        allocated: match body {
-            Body::Fixed => footer.current_size,
-            Body::Sparse { table, .. } => table.allocated() * u64::from(block_size),
-        },
-        block_size,
-        sector_size: 512,
-        physical_sector_size: 512,
-        unique_id: guid(&footer.unique_id),
-        disk_id: String::new(),
-        timestamp: footer.timestamp,
-        creator: creator.trim_end_matches(['\0', ' ']).to_owned(),
-        geometry_size: (geometry != footer.current_size).then_some(geometry),
-        parent,
-        remarks,
-    }
 }

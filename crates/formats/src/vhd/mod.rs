@@ -4,6 +4,7 @@
 
 mod bitmap;
 mod check;
+mod describe;
 mod error;
 mod footer;
 mod header;

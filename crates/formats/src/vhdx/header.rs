@@ -20,6 +20,8 @@ pub(super) struct Header {
     pub offset: u64,
     /// Offset 8.
     pub sequence: u64,
+    /// Offset 16: changes when the file is written to.
+    pub file_write: [u8; 16],
     /// Offset 32: changes when the content of the disk does; children know their parent by it.
     pub data_write: [u8; 16],
     /// Offset 48: zero when the log is empty.
@@ -44,6 +46,7 @@ impl Header {
         Header {
             offset,
             sequence: le64(bytes, 8),
+            file_write: bytes_at(bytes, 16),
             data_write: bytes_at(bytes, 32),
             log_guid: bytes_at(bytes, 48),
             log_version: le16(bytes, 64),

@@ -11,6 +11,7 @@ use super::header::{self, Header};
 use super::log::{self, Replayed};
 use super::metadata::{self, Metadata};
 use super::pages::{PAGE, Pages};
+use super::region::{Region, Regions};
 use super::view::View;
 use super::{bitmap, region};
 
@@ -36,7 +37,8 @@ impl ChainLayer for VhdxLayer {
         let table = BlockTable::read(&view, &regions, &metadata)?;
         remarks.extend(table.faults().remarks());
         let sector = u64::from(metadata.logical_sector);
-        let info = describe(&view, (header, metadata), &table, (creator, remarks));
+        let headers = fields(&header, &regions, metadata.leave_allocated);
+        let info = Layer { headers, ..describe(&view, (header, metadata), &table, (creator, remarks)) };
         Ok(VhdxLayer { view, table, pages: Pages::default(), info, sector })
     }
 
@@ -173,7 +175,22 @@ fn describe(
         timestamp: 0,
         creator,
         geometry_size: None,
+        headers: Vec::new(),
         parent: metadata.parent,
         remarks,
     }
+}
+
+fn fields(header: &Header, regions: &Regions, leave_allocated: bool) -> Vec<(&'static str, String)> {
+    let place = |region: &Region| format!("{} bytes at {}", region.len, region.start);
+    vec![
+        ("header_offset", header.offset.to_string()),
+        ("sequence_number", header.sequence.to_string()),
+        ("file_write_id", guid_le(&header.file_write)),
+        ("log_id", guid_le(&header.log_guid)),
+        ("log", format!("{} bytes at {}", header.log_len, header.log_start)),
+        ("block_table", place(&regions.bat)),
+        ("metadata", place(&regions.metadata)),
+        ("leave_blocks_allocated", if leave_allocated { "yes" } else { "no" }.to_owned()),
+    ]
 }

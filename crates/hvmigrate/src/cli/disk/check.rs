@@ -22,6 +22,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Format::Text => output::data(&text(&found))?,
         Format::Json => output::json(&found)?,
     }
+    if let Some(hint) = &found.hint {
+        output::note(&format!("Hint: {hint}"));
+    }
     Ok(match &found.unreadable {
         Some(_) => Exit::Failed,
         None if found.is_clean() => Exit::Done,
@@ -33,7 +36,8 @@ fn text(found: &DiskCheck) -> String {
     let mut out = String::new();
     for finding in &found.findings {
         let weight = if finding.fault { "FAULT" } else { "note " };
-        out.push_str(&format!("{weight} {}, offset {}: {}\n", finding.file, finding.offset, finding.text));
+        let (file, text) = (output::one_line(&finding.file), output::one_line(&finding.text));
+        out.push_str(&format!("{weight} {file}, offset {}: {text}\n", finding.offset));
     }
     if found.unlisted > 0 {
         out.push_str(&format!("{} further faults are not listed.\n", found.unlisted));
@@ -43,7 +47,9 @@ fn text(found: &DiskCheck) -> String {
     }
     let files = if found.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", found.files.len()) };
     match &found.unreadable {
-        Some(reason) => out.push_str(&format!("Checked {files}. The disk cannot be read: {reason}\n")),
+        Some(reason) => {
+            out.push_str(&format!("Checked {files}. The disk cannot be read: {}\n", output::one_line(reason)))
+        }
         None if found.is_clean() => out.push_str(&format!("Checked {files}: nothing is wrong.\n")),
         None => {
             let faults = found.findings.iter().filter(|finding| finding.fault).count() as u64 + found.unlisted;

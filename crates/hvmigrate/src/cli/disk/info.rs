@@ -30,7 +30,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Format::Json => output::json(&info)?,
     }
     match &info.unreadable {
-        Some(reason) => Err(Failure::failed(format!("The disk cannot be read with its parents. {reason}"))),
+        Some(reason) => {
+            let failure = Failure::failed(format!("The disk cannot be read with its parents. {reason}"));
+            Err(info.hint.iter().fold(failure, |failure, hint| failure.hint(hint)))
+        }
         None => Ok(Exit::Done),
     }
 }
@@ -40,7 +43,7 @@ fn text(info: &DiskInfo) -> String {
     let _ = writeln!(out, "sector size    {} B", info.sector_size);
     for (index, layer) in info.layers.iter().enumerate() {
         let place = if index == 0 { "disk" } else { "its parent" };
-        let _ = writeln!(out, "\n{place}: {}", layer.name);
+        let _ = writeln!(out, "\n{place}: {}", output::one_line(&layer.name));
         layer_lines(&mut out, layer);
     }
     if let Some(contents) = &info.contents {
@@ -56,7 +59,7 @@ fn exact(size: ByteSize) -> String {
 /// Writes one line, unless there is nothing to say.
 fn line(out: &mut String, name: &str, value: &str) {
     if !value.is_empty() {
-        let _ = writeln!(out, "  {name:<13}{value}");
+        let _ = writeln!(out, "  {name:<13}{}", output::one_line(value));
     }
 }
 
@@ -74,8 +77,8 @@ fn layer_lines(out: &mut String, layer: &DiskLayer) {
     line(out, "unique id", &layer.unique_id);
     line(out, "disk id", &layer.disk_id);
     line(out, "written by", &layer.creator);
-    if layer.timestamp > 0 {
-        line(out, "time stamp", &format!("{} s after 2000-01-01 UTC", layer.timestamp));
+    if let Some(time) = &layer.time {
+        line(out, "time stamp", &format!("{time} ({} s after 2000-01-01)", layer.timestamp));
     }
     if let Some(size) = layer.geometry_size {
         line(out, "geometry", &format!("{}, differs from the size", exact(size)));
@@ -83,11 +86,14 @@ fn layer_lines(out: &mut String, layer: &DiskLayer) {
     line(out, "parent", layer.parent.as_deref().unwrap_or_default());
     line(out, "parent id", layer.parent_id.as_deref().unwrap_or_default());
     line(out, "or the id", layer.parent_other_id.as_deref().unwrap_or_default());
-    if layer.parent_timestamp > 0 {
-        line(out, "parent time", &format!("{} s after 2000-01-01 UTC", layer.parent_timestamp));
+    if let Some(time) = &layer.parent_time {
+        line(out, "parent time", &format!("{time} ({} s after 2000-01-01)", layer.parent_timestamp));
     }
     for (platform, path) in &layer.parent_paths {
         line(out, "recorded at", &format!("{path} ({platform})"));
+    }
+    for (name, value) in &layer.headers {
+        line(out, "header", &format!("{} {value}", name.replace('_', " ")));
     }
     for remark in &layer.remarks {
         line(out, "remark", remark);
@@ -196,7 +202,7 @@ fn guest_lines(out: &mut String, guest: &GuestSystem) {
         number => format!(" on partition {number}"),
     };
     let name = if guest.name.is_empty() { "its name could not be read" } else { &guest.name };
-    let _ = writeln!(out, "\nguest system{place}: {name}");
+    let _ = writeln!(out, "\nguest system{place}: {}", output::one_line(name));
     let fields = [
         ("version", &guest.version),
         ("build", &guest.build),

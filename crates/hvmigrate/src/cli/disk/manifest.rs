@@ -41,7 +41,7 @@ pub(super) fn make(args: &MakeArgs) -> Result<Exit, Failure> {
     let made = made?;
     match &args.output {
         Some(output) => output::data(&format!("{}  {}\n", made.content, output.display()))?,
-        None => output::data(&(made.json + "\n"))?,
+        None => output::data(&(output::json_visible(&made.json) + "\n"))?,
     }
     if let Some(public) = &made.public_key {
         output::note(&format!("Signed; the public key is {public}"));

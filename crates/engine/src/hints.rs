@@ -1,0 +1,132 @@
+//! What to do about a disk, a path, a manifest or a key that cannot be used. The message says what is wrong with it; the hint
+//! is the next thing to try.
+
+use std::io::ErrorKind;
+
+use hvm_formats::disk::DiskError;
+use hvm_formats::disk::write::DiskWriteError;
+use hvm_formats::qcow2::Qcow2Error;
+use hvm_sources::error::{ReachError, SourceError};
+use hvm_transfer::nbd::NbdError;
+use hvm_transfer::{SigningError, TransferError};
+
+use crate::error::EngineError;
+
+const SPELLING: &str = "look for a slip in the name; a path that does not begin with '/' counts from the folder in which the \
+                        command is run";
+const RIGHTS: &str = "run the command as a user who may do that, for example with sudo";
+const DAMAGED: &str = "list all that is wrong with 'hvmigrate disk check FILE', and copy the file again from where it came or \
+                       restore it from a backup";
+/// The same where the check is what was run.
+const CHECKED: &str = "copy the file again from where it came, or restore it from a backup";
+const ALONE: &str = "let QEMU write it as a file that stands alone: qemu-img convert -O qcow2 FILE NEW";
+const PARENT: &str = "name the folder that holds the parent with '--parent-dir DIR'";
+
+/// The hint for an error that is no matter of the system's.
+pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
+    match error {
+        EngineError::Source(SourceError::Disk(error)) | EngineError::Disk(error) => of_disk(error),
+        EngineError::Source(SourceError::Reach(error)) => of_reach(error),
+        EngineError::Transfer(error) => of_transfer(error),
+        _ => None,
+    }
+}
+
+/// The hint for a disk that cannot be opened or read.
+pub(crate) fn of_disk(error: &DiskError) -> Option<&'static str> {
+    Some(match error {
+        DiskError::MissingParent { .. } => PARENT,
+        DiskError::WrongParent { .. } => {
+            "the right parent may lie elsewhere: name its folder with '--parent-dir DIR', or restore it from a backup"
+        }
+        DiskError::ParentChanged { .. } => {
+            "when it is known that nothing wrote to the parent since, run the same command with '--accept-parent-time'"
+        }
+        DiskError::Cycle { .. } => "a file took the name of another one: restore the parent from a backup",
+        DiskError::TooDeep { .. } => "merge checkpoints on the old host until the chain is shorter",
+        DiskError::NotRecognised { .. } => {
+            "compare the length of the file with that of the original; if it holds plain sectors, give it, or a link to it, a \
+             name that ends in '.raw'"
+        }
+        DiskError::Ambiguous { .. } => {
+            "give the file, or a link to it, a name that ends as its format does, such as '.vhd' or '.qcow2'"
+        }
+        DiskError::EmptyDisk { .. } => "see that the file was copied whole",
+        DiskError::Gate(error) => error.reason.downcast_ref().and_then(of_reach).unwrap_or(PARENT),
+        DiskError::Qcow2(Qcow2Error::Encrypted { .. }) => {
+            "let QEMU decrypt it into a new file with 'qemu-img convert', which wants the key"
+        }
+        DiskError::Qcow2(Qcow2Error::Backing { .. } | Qcow2Error::Features { .. }) => ALONE,
+        DiskError::Vhd(_) | DiskError::Vhdx(_) | DiskError::Qcow2(_) => DAMAGED,
+        DiskError::Read { .. } | DiskError::OutOfRange { .. } | DiskError::NoLayer { .. } => return None,
+    })
+}
+
+/// The hint for a disk that a check could not read.
+pub(crate) fn of_checked(error: &DiskError) -> Option<&'static str> {
+    of_disk(error).map(|hint| if hint == DAMAGED { CHECKED } else { hint })
+}
+
+fn of_reach(error: &ReachError) -> Option<&'static str> {
+    match error {
+        ReachError::Io { source, .. } => of_kind(source.kind()),
+        ReachError::WrongKind { expected: "a file", .. } => {
+            Some("name a disk file or, to read a whole drive, its block device; of a chain, the newest file")
+        }
+        _ => None,
+    }
+}
+
+fn of_transfer(error: &TransferError) -> Option<&'static str> {
+    match error {
+        TransferError::Disk(error) => of_disk(error),
+        TransferError::Io { action: "created", source, .. } if source.kind() == ErrorKind::NotFound => {
+            Some("make the folder first, with 'mkdir -p'")
+        }
+        TransferError::Io { action: "created", source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+            Some("give another name, or move the file away")
+        }
+        TransferError::Io { source, .. } => of_kind(source.kind()),
+        TransferError::Exists { .. } => Some("give another name, or move the file away"),
+        TransferError::Target { source: DiskWriteError::SizeTooLarge { .. }, .. } => {
+            Some("convert with '--to vhdx', which holds disks of up to 64 TiB, or with '--to qcow2' or '--to raw'")
+        }
+        TransferError::Target { source: DiskWriteError::Io { source, .. }, .. } => of_kind(source.kind()),
+        TransferError::Chain { .. } => Some("leave '--keep-chain' away to write the chain as one disk"),
+        TransferError::Manifest { .. } => Some("name the file that 'hvmigrate disk manifest' wrote for this disk"),
+        TransferError::Signing(error) => of_signing(error),
+        TransferError::Nbd(NbdError::InTheWay { .. }) => {
+            Some("give another path; if another 'hvmigrate disk serve' uses this one, end that first")
+        }
+        TransferError::Nbd(NbdError::Bind { source, .. }) if source.kind() == ErrorKind::AddrInUse => {
+            Some("give another port; 0 takes a free one")
+        }
+        TransferError::Nbd(NbdError::Bind { source, .. }) => of_kind(source.kind()),
+        _ => None,
+    }
+}
+
+fn of_signing(error: &SigningError) -> Option<&'static str> {
+    match error {
+        SigningError::NotAKey { .. } => Some("a new key is made with 'hvmigrate disk manifest --new-key FILE'"),
+        SigningError::Exposed { .. } => {
+            Some("if nobody else had it until now, run 'chmod 600 FILE'; else make a new key")
+        }
+        SigningError::Unsigned { .. } | SigningError::OtherKey { .. } | SigningError::Wrong { .. } => {
+            Some("get the manifest again from whoever signed it; the disk was not compared")
+        }
+        SigningError::NoRandom { .. } => None,
+    }
+}
+
+fn of_kind(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Some(SPELLING),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some(RIGHTS),
+        ErrorKind::FileTooLarge => Some(
+            "the file system there holds no file of this size: choose another folder, or a format that leaves zeros out",
+        ),
+        ErrorKind::InvalidFilename => Some("choose a shorter name"),
+        _ => None,
+    }
+}
