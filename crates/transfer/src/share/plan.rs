@@ -25,7 +25,8 @@ impl Part {
         let (from, to) = (self.start.max(start), (self.start + self.len).min(end));
         let skip = from - self.start;
         let stored = self.from.map(|stored| Stored { at: stored.at + skip, ..stored });
-        (from < to).then_some(Part { start: from, len: to - from, from: stored })
+        // Made only where there is something of it: before that, `to` may lie before `from`.
+        (from < to).then(|| Part { start: from, len: to - from, from: stored })
     }
 }
 
@@ -110,5 +111,21 @@ fn push(parts: &mut Vec<Part>, part: Part) {
         _ if part.len == 0 => {}
         Some(last) if last.from.is_none() && part.from.is_none() => last.len += part.len,
         _ => parts.push(part),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_outside_a_range_has_nothing_in_it() {
+        let part = Part { start: 4096, len: 4096, from: Some(Stored { layer: 0, at: 100 }) };
+        assert_eq!(part.within(0, 4096), None);
+        assert_eq!(part.within(0, 1024), None);
+        assert_eq!(part.within(8192, 12288), None);
+        assert_eq!(part.within(16384, 20480), None);
+        let half = Part { start: 6144, len: 2048, from: Some(Stored { layer: 0, at: 2148 }) };
+        assert_eq!(part.within(6144, 9000), Some(half));
     }
 }
