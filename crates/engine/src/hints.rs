@@ -87,6 +87,9 @@ fn of_transfer(error: &TransferError) -> Option<&'static str> {
             Some("give another name, or move the file away")
         }
         TransferError::Io { source, .. } => of_kind(source.kind()),
+        TransferError::SourceChanged { .. } => {
+            Some("shut the virtual machine down, or copy from a snapshot of the volume, and run the same command again")
+        }
         TransferError::Exists { .. } => Some("give another name, or move the file away"),
         TransferError::Target { source: DiskWriteError::SizeTooLarge { .. }, .. } => {
             Some("convert with '--to vhdx', which holds disks of up to 64 TiB, or with '--to qcow2' or '--to raw'")

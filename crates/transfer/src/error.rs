@@ -52,6 +52,15 @@ pub enum TransferError {
         /// Why it is not taken for the copy.
         reason: String,
     },
+    /// Somebody wrote to the source while it was copied.
+    #[error(
+        "'{file}' was written to while it was copied: the copy would hold old and new content side by side, and is not taken for \
+         finished."
+    )]
+    SourceChanged {
+        /// Name of the file.
+        file: String,
+    },
     /// Nothing can be shared with the source, and copying was not wanted.
     #[error(
         "'{path}' cannot share what the source holds: {reason}. Nothing was copied; without `--reflink always` it would be."

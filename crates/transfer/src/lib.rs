@@ -22,6 +22,7 @@ mod progress;
 mod records;
 mod share;
 mod signing;
+mod stamps;
 mod stream;
 mod streamlog;
 mod target;

@@ -15,6 +15,7 @@ use crate::io::{beside, remove_if_there, sync_folder};
 use crate::pipeline::{self, BLOCK, Block, Fill, Piece, Sink as _, block_count};
 use crate::progress::Stage;
 use crate::share::{Sharing, Way};
+use crate::stamps::Stamps;
 use crate::streamlog::{Entry, StreamLog, boot_id};
 use crate::target;
 use crate::tree::Tree;
@@ -104,6 +105,7 @@ pub(crate) fn write_partial(
 ) -> Result<Written, TransferError> {
     let partial = partial_path(job.target);
     let durability = if boot_id().is_none() { Durability::PowerLoss } else { durability };
+    let stamps = Stamps::of(&job.disk);
     let candidate = Sharing::find(job, hash)?;
     let sink = begin(job, (durability, hash), &partial)?;
     let sharing = candidate.with(&partial)?;
@@ -120,6 +122,11 @@ pub(crate) fn write_partial(
     // Keeps what was written for the next run; the error that ended this one is the one to tell.
     let noted = if run.lost { Ok(()) } else { run.settle() };
     moved.and(noted)?;
+    if let Err(changed) = stamps.hold(&job.disk) {
+        // What is old and what is new in the file cannot be told apart: it is never gone on with.
+        remove_if_there(&stream_log_path(job.target))?;
+        return Err(changed);
+    }
     let sink = run.sink;
     drop(content);
     sink.writer.finish().map_err(target::failed(&partial))?;

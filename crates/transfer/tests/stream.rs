@@ -221,3 +221,57 @@ fn a_stopped_run_says_so_and_zeros_are_never_read() {
     let digest = hash(read_back.unwrap(), &silent(&cancel)).unwrap();
     assert_eq!(digest.to_string(), blake3::hash(&disk.bytes).to_hex().to_string());
 }
+
+/// A disk to whose file somebody writes during the first read.
+struct Changing {
+    disk: SharedDisk,
+    path: PathBuf,
+    reads: AtomicU64,
+}
+
+impl VirtualDisk for Changing {
+    fn size(&self) -> u64 {
+        self.disk.size()
+    }
+    fn sector_size(&self) -> u32 {
+        512
+    }
+    fn extent(&self, offset: u64) -> Result<Extent, DiskError> {
+        self.disk.extent(offset)
+    }
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), DiskError> {
+        if self.reads.fetch_add(1, Ordering::Relaxed) == 0 {
+            let file = std::fs::File::options().write(true).open(&self.path).unwrap();
+            let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+            file.set_modified(later).unwrap();
+        }
+        self.disk.read_at(offset, buf)
+    }
+    fn layers(&self) -> &[Layer] {
+        self.disk.layers()
+    }
+    fn file(&self, layer: usize) -> Option<hvm_formats::io::SharedFile> {
+        self.disk.file(layer)
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_source_that_is_written_to_meanwhile_gives_no_copy() {
+    let place = Place::new();
+    let path = place.0.path().join("running.raw");
+    std::fs::write(&path, Sample::new(u64::MAX).bytes).unwrap();
+    let open = || {
+        let file = Arc::new(LocalFile::open(&path, "running.raw").unwrap());
+        disk::open_as(file, &NoParents, disk::Format::Raw).unwrap()
+    };
+    let (cancel, target) = (Cancel::new(), place.target());
+    for durability in [Durability::Kill, Durability::PowerLoss] {
+        let disk = Arc::new(Changing { disk: open(), path: path.clone(), reads: AtomicU64::new(0) });
+        let error = stream(&job(disk, DiskFormat::Vhdx, &target), durability, &silent(&cancel)).unwrap_err();
+        assert!(error.to_string().contains("'running.raw' was written to while it was copied"), "{error}");
+        assert!(!target.exists());
+    }
+    let outcome = stream(&job(open(), DiskFormat::Vhdx, &target), Durability::Kill, &silent(&cancel)).unwrap();
+    assert_eq!((outcome.resumed_from, place.names()), (0, 2));
+}
