@@ -7,7 +7,7 @@ use crate::libvirt::LibvirtFiles;
 use crate::uri::Uri;
 
 /// Forms of the URIs, for messages and help.
-pub const FORMS: [&str; 2] = ["kit:DIR?os=2012", "libvirt-files:DIR"];
+pub const FORMS: [&str; 2] = ["kit:DIR?os=2012|2012R2|2016|2019|2022|2025", "libvirt-files:DIR"];
 
 /// Opens the destination that a URI names; nothing is written yet.
 pub fn open(uri: &str) -> Result<Box<dyn Destination>, DestinationError> {
@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(has.logical_processors, Some(8));
         assert_eq!(has.memory, Some(ByteSize(32 << 30)));
         assert_eq!(has.adapters, Some(vec!["Ethernet".to_owned(), "Ethernet 2".to_owned(), "a,b".to_owned()]));
-        assert_eq!(has.max_disk_size, ByteSize(2040 << 30));
+        assert_eq!(has.max_disk_size, ByteSize(64 << 40));
         let raw = open("libvirt-files:/x?format=raw").unwrap().capabilities().unwrap();
         assert_eq!((raw.disk_format, raw.logical_processors, raw.adapters), (DiskFormat::Raw, None, None));
     }
@@ -51,7 +51,7 @@ mod tests {
         assert!(message("hyperv:/x").contains("kit:DIR"));
         assert!(message("x").contains("libvirt-files:DIR"));
         assert!(message("kit:/x?procesors=8").contains("processors, memory"));
-        assert!(message("kit:/x?os=2019").contains("2012"));
+        assert!(message("kit:/x?os=2008").contains("2012, 2012R2, 2016"));
         assert!(message("kit:/x?memory=lots").contains("'lots'"));
         assert!(message("kit:/x?language=german").contains("0409"));
         assert!(message("libvirt-files:/x?format=vhd").contains("qcow2, raw"));

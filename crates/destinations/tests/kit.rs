@@ -1,4 +1,4 @@
-//! The kit for Windows Server 2012 as a whole.
+//! The kits as a whole, for Windows Server 2012 and later.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -13,11 +13,30 @@ fn kit(root: &std::path::Path) -> Box<dyn hvm_destinations::destination::Destina
 }
 
 #[test]
-fn a_kit_conforms() {
+fn a_kit_for_each_release_conforms() {
+    for release in ["2012", "2012R2", "2016", "2019", "2022", "2025"] {
+        let folder = tempfile::tempdir().unwrap();
+        let kit = select::open(&format!("kit:{}/new host?os={release}", folder.path().display())).unwrap();
+        std::fs::create_dir(kit.root()).unwrap();
+        conforms(kit.as_ref(), &plan(if release == "2012" { role() } else { with_generation_2(role()) }));
+    }
+}
+
+#[test]
+fn releases_differ_in_what_they_carry() {
     let folder = tempfile::tempdir().unwrap();
-    let kit = kit(&folder.path().join("new host"));
-    std::fs::create_dir(kit.root()).unwrap();
-    conforms(kit.as_ref(), &plan(role()));
+    let lost = |release: &str| -> Vec<String> {
+        let kit = select::open(&format!("kit:{}?os={release}", folder.path().display())).unwrap();
+        let all = hvm_model::setting::settings_of(&with_generation_2(role())).into_iter();
+        let lost = all.filter(|setting| kit.carries(setting) != hvm_model::setting::Carry::Carried);
+        lost.map(|setting| setting.item).filter(|item| item != "memory.weight").collect()
+    };
+    let administrator = "hyper-v-administrator.S-1-5-21-1-2-3-1105";
+    let guest = "integration-service.GuestServices";
+    assert_eq!(lost("2012"), [administrator, guest, "generation", guest]);
+    for release in ["2012R2", "2016", "2019", "2022", "2025"] {
+        assert_eq!(lost(release), ["authorization-store"], "{release}");
+    }
 }
 
 #[test]
@@ -73,7 +92,13 @@ fn what_cannot_be_put_back_is_named() {
         .filter(|setting| kit.carries(setting) != hvm_model::setting::Carry::Carried)
         .map(|setting| setting.item)
         .collect();
-    let wanted = ["firmware.boot-order", "firmware.boot-order", "integration-service.GuestServices", "memory.weight"];
+    let wanted = [
+        "hyper-v-administrator.S-1-5-21-1-2-3-1105",
+        "firmware.boot-order",
+        "firmware.boot-order",
+        "integration-service.GuestServices",
+        "memory.weight",
+    ];
     assert_eq!(lost, wanted);
     role.machines[0].generation = 2;
     let plan = plan(role);

@@ -1,4 +1,4 @@
-//! Every script of a kit is parsed, and every call in it compared with what Windows Server 2012 knows.
+//! Every script of a kit for each release is parsed, and every call in it compared with what that release knows.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod cmdlets;
@@ -11,10 +11,12 @@ use cmdlets::Known;
 use common::*;
 use hvm_destinations::select;
 
-fn table() -> Option<serde_json::Value> {
+const RELEASES: [&str; 6] = ["2012", "2012R2", "2016", "2019", "2022", "2025"];
+
+fn table(release: &str) -> Option<serde_json::Value> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
     let samples = std::env::var_os("HVM_SAMPLES").map_or(beside, PathBuf::from);
-    let path = samples.join("cmdlets/2012.compact.json");
+    let path = samples.join(format!("cmdlets/{release}.compact.json"));
     match std::fs::read(&path) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
         Err(error) => {
@@ -24,11 +26,11 @@ fn table() -> Option<serde_json::Value> {
     }
 }
 
-fn scripts() -> BTreeMap<String, String> {
+fn scripts(release: &str) -> BTreeMap<String, String> {
     let folder = tempfile::tempdir().unwrap();
-    let plan = plan(role());
+    let plan = plan(if release == "2012" { role() } else { with_generation_2(role()) });
     copy(folder.path(), &plan);
-    let kit = select::open(&format!("kit:{}", folder.path().display())).unwrap();
+    let kit = select::open(&format!("kit:{}?os={release}", folder.path().display())).unwrap();
     perform_all(kit.as_ref(), &plan);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim_start_matches('\u{feff}').to_owned();
     let scripts = tree(folder.path()).into_iter().filter(|(name, _)| name.ends_with(".ps1"));
@@ -37,23 +39,25 @@ fn scripts() -> BTreeMap<String, String> {
 
 #[test]
 fn every_script_parses_and_calls_only_what_there_is() {
-    let scripts = scripts();
-    for (name, text) in &scripts {
-        assert!(!cmdlets::parse(text).root_node().has_error(), "{name} does not parse");
+    for release in RELEASES {
+        let scripts = scripts(release);
+        for (name, text) in &scripts {
+            assert!(!cmdlets::parse(text).root_node().has_error(), "{release}: {name} does not parse");
+        }
+        let Some(table) = table(release) else { return };
+        let all: Vec<&str> = scripts.values().map(String::as_str).collect();
+        let known = Known::new(&table, &all);
+        let mut faults = Vec::new();
+        for (name, text) in &scripts {
+            faults.extend(known.faults(text).into_iter().map(|fault| format!("{release}, {name}: {fault}")));
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
-    let Some(table) = table() else { return };
-    let all: Vec<&str> = scripts.values().map(String::as_str).collect();
-    let known = Known::new(&table, &all);
-    let faults: Vec<String> = scripts
-        .iter()
-        .flat_map(|(name, text)| known.faults(text).into_iter().map(move |fault| format!("{name}: {fault}")))
-        .collect();
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
 fn the_check_finds_faults() {
-    let Some(table) = table() else { return };
+    let Some(table) = table("2012") else { return };
     let known = Known::new(&table, &[]);
     let faulty = [
         "New-VM -Name 'x' -Generation 2",
@@ -81,7 +85,7 @@ fn the_check_finds_faults() {
 #[test]
 fn nothing_of_a_newer_powershell_is_used() {
     let newer = ["??", "?.", "&&", "::new(", "-Generation", "Get-FileHash", ".Where(", ".ForEach("];
-    for (name, text) in scripts() {
+    for (name, text) in scripts("2012") {
         let mut kinds = Vec::new();
         let tree = cmdlets::parse(&text);
         for kind in ["class_statement", "enum_statement"] {

@@ -180,6 +180,14 @@ pub enum EngineError {
         /// Its title.
         title: String,
     },
+    /// What was seen on the destination cannot be used.
+    #[error("The settings that were seen on the destination cannot be taken from '{}': {reason}.", path.display())]
+    Observed {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A step names something that the inventory or the plan lacks.
     #[error("Step '{step}' cannot be performed: {reason}.")]
     Step {
@@ -247,6 +255,10 @@ impl EngineError {
             }
             EngineError::NothingToConfirm { known, .. } => {
                 format!("these wait for a confirmation: {}", known.join(", "))
+            }
+            EngineError::Observed { .. } => {
+                "copy the file state\\observed.json that Test-HyperVRole.ps1 wrote in the kit on the destination"
+                    .to_owned()
             }
             EngineError::NotMigrated { .. } => "go on with 'hvmigrate migrate' first".to_owned(),
             EngineError::Cancelled | EngineError::Transfer(TransferError::Cancelled) => {

@@ -15,6 +15,7 @@ mod finish;
 mod hints;
 mod journal;
 mod migrate;
+mod observed;
 mod owned;
 mod perform;
 mod placing;

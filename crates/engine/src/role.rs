@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hvm_destinations::destination::Destination;
-use hvm_formats::disk::SharedDisk;
+use hvm_formats::disk::{Layer, LayerFormat, SharedDisk};
 use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
 use hvm_model::finding::{Finding, Subject};
 use hvm_model::found::Found;
@@ -259,7 +259,8 @@ fn place_disks(
             }
             Err(error) => return Err(error.into()),
         };
-        let placed = placed_disk(input, &disk, &drive, path, checkpoint);
+        let format = format(input.capabilities, machine.generation, &disk);
+        let placed = placed_disk(format, &disk, &drive, path, checkpoint);
         let stem = root_stem(input.inventory, path);
         let extension = placed.format.extension();
         let target = match checkpoint {
@@ -272,7 +273,7 @@ fn place_disks(
 }
 
 fn placed_disk(
-    input: &RoleInput<'_>,
+    format: DiskFormat,
     disk: &SharedDisk,
     drive: &Drive,
     path: &WindowsPath,
@@ -285,7 +286,7 @@ fn placed_disk(
         slot: drive.slot,
         source: path.clone(),
         target: String::new(),
-        format: format(input.capabilities, disk),
+        format,
         size: ByteSize(disk.size()),
         stored: ByteSize(stored.min(disk.size())),
         checkpoint: checkpoint.map(|checkpoint| checkpoint.id.clone()),
@@ -293,15 +294,26 @@ fn placed_disk(
     }
 }
 
-/// A fixed disk stays fixed on Hyper-V; elsewhere the destination says what it wants.
-fn format(capabilities: &Capabilities, disk: &SharedDisk) -> DiskFormat {
-    let fixed = |layer: &hvm_formats::disk::Layer| layer.format == hvm_formats::disk::LayerFormat::VhdFixed;
-    match capabilities.kind {
-        DestinationKind::Libvirt => capabilities.disk_format,
-        DestinationKind::HyperV { .. } if disk.layers().len() == 1 && disk.layers().iter().all(fixed) => {
-            DiskFormat::VhdFixed
-        }
-        DestinationKind::HyperV { .. } => DiskFormat::Vhd,
+/// What a VHD can hold at most: 2040 GiB (Virtual Hard Disk Image Format Specification; Hyper-V's own limit).
+const LARGEST_VHD: u64 = 2040 << 30;
+
+/// On Hyper-V a disk stays VHD or VHDX, fixed or not, as it is; it becomes VHDX where a VHD cannot hold it, and for
+/// machines of generation 2, which start from nothing else. Elsewhere the destination says what it wants.
+fn format(capabilities: &Capabilities, generation: u8, disk: &SharedDisk) -> DiskFormat {
+    if capabilities.kind == DestinationKind::Libvirt {
+        return capabilities.disk_format;
+    }
+    let layers = disk.layers();
+    let is_vhdx = |layer: &Layer| {
+        matches!(layer.format, LayerFormat::VhdxFixed | LayerFormat::VhdxDynamic | LayerFormat::VhdxDifferencing)
+    };
+    let is_fixed = |layer: &Layer| matches!(layer.format, LayerFormat::VhdFixed | LayerFormat::VhdxFixed);
+    let vhdx = generation == 2 || disk.size() > LARGEST_VHD || layers.iter().any(is_vhdx);
+    match (vhdx, layers.len() == 1 && layers.iter().all(is_fixed)) {
+        (false, false) => DiskFormat::Vhd,
+        (false, true) => DiskFormat::VhdFixed,
+        (true, false) => DiskFormat::Vhdx,
+        (true, true) => DiskFormat::VhdxFixed,
     }
 }
 

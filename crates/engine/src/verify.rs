@@ -2,7 +2,7 @@
 //! its hash, every setting read back, the machines and their checkpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hvm_destinations::destination::Destination;
 use hvm_formats::disk::SharedDisk;
@@ -19,20 +19,23 @@ use crate::clock::now;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 use crate::migrate::check_root;
+use crate::observed;
 use crate::owned::locate;
 use crate::state::State;
 use crate::workdir::WorkDir;
 
 /// How to verify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyOptions {
     /// Looks into the source to name the first differing byte; the hashes of the manifest are compared either way.
     pub against_source: bool,
+    /// What the kit's scripts saw on the destination host: its settings are compared instead of the kit's.
+    pub observed: Option<PathBuf>,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        VerifyOptions { against_source: true }
+        VerifyOptions { against_source: true, observed: None }
     }
 }
 
@@ -49,14 +52,18 @@ pub fn verify(work: &Path, options: VerifyOptions, observer: &dyn Observer) -> R
         }
         None => None,
     };
-    verify_opened(&work, source.as_deref(), &*destination, observer)
+    let observed = match &options.observed {
+        Some(path) => Some(observed::read(path, &plan)?),
+        None => None,
+    };
+    verify_opened(&work, source.as_deref(), (&*destination, observed), observer)
 }
 
-/// The same for a source and a destination that are open already.
+/// The same for a source and a destination that are open already, the latter with what was seen of it, if anybody looked.
 pub(crate) fn verify_opened(
     work: &WorkDir,
     source: Option<&dyn Source>,
-    destination: &dyn Destination,
+    (destination, observed): (&dyn Destination, Option<Vec<Setting>>),
     observer: &dyn Observer,
 ) -> Result<Verification, EngineError> {
     let journal = work.journal()?;
@@ -75,6 +82,7 @@ pub(crate) fn verify_opened(
         state: &state,
         source,
         destination,
+        observed,
         observer,
         found: Verification { at: now(), disks: 0, bytes: 0, settings: 0, files: 0, differences: Vec::new() },
     };
@@ -97,6 +105,7 @@ struct Checking<'a> {
     state: &'a State,
     source: Option<&'a dyn Source>,
     destination: &'a dyn Destination,
+    observed: Option<Vec<Setting>>,
     observer: &'a dyn Observer,
     found: Verification,
 }
@@ -197,7 +206,7 @@ impl Checking<'_> {
 
     fn settings(&mut self) -> Result<(), EngineError> {
         let planned = settings_of(&self.plan.role);
-        let observed = match self.destination.observe() {
+        let observed = match self.observed.take().map_or_else(|| self.destination.observe(), Ok) {
             Ok(observed) => observed,
             Err(error) => {
                 self.found.settings += planned.len() as u64;

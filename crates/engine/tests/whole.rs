@@ -316,7 +316,9 @@ fn a_flipped_byte_of_content_is_named_with_machine_disk_and_offset() {
         .find(|one| one.place.starts_with(&format!("virtual offset {at} ")))
         .unwrap_or_else(|| panic!("{found:?}"));
     assert!(one.subject.contains(ids::BOOT.1) && one.subject.contains(target.as_str()), "{one:?}");
-    let without = hvm_engine::verify(&case.work(), VerifyOptions { against_source: false }, &Quiet).unwrap();
+    let without =
+        hvm_engine::verify(&case.work(), VerifyOptions { against_source: false, ..VerifyOptions::default() }, &Quiet)
+            .unwrap();
     assert!(without.differences.iter().any(|one| one.subject.contains(target.as_str())));
 }
 

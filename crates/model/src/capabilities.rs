@@ -35,12 +35,35 @@ pub struct Capabilities {
     pub edition: Option<String>,
     /// Names of physical network adapters; `None` when nobody said.
     pub adapters: Option<Vec<String>>,
+    /// What is known of those adapters beside their names.
+    #[serde(default)]
+    pub adapter_details: Vec<DestinationAdapter>,
     /// Names of machines that are there already.
     pub machines: Vec<String>,
     /// Names of virtual networks that are there already.
     pub switches: Vec<String>,
     /// MAC addresses that are in use there.
     pub mac_addresses: Vec<MacAddress>,
+}
+
+/// A physical network adapter of the destination.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DestinationAdapter {
+    /// Name of its connection, e.g. `Ethernet 2`.
+    pub name: String,
+    /// Description of the device.
+    #[serde(default)]
+    pub description: String,
+    /// Where it sits, e.g. `PCI bus 2, device 1, function 0`.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// MAC address.
+    #[serde(default)]
+    pub mac: Option<MacAddress>,
+    /// Addresses with prefix length, e.g. `192.0.2.10/24`.
+    #[serde(default)]
+    pub addresses: Vec<String>,
 }
 
 /// Kind of a destination.

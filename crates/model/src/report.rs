@@ -80,6 +80,21 @@ pub struct Verification {
     pub differences: Vec<Difference>,
 }
 
+/// What the scripts of a kit saw on the host that they ran on (`state\\observed.json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Observed {
+    /// Version of this document: 1.
+    pub schema: u32,
+    /// The host that was looked at.
+    pub host: String,
+    /// The host that the kit was made from.
+    pub source_host: String,
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// The settings as they are there.
+    pub settings: Vec<Setting>,
+}
+
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {

@@ -1,10 +1,12 @@
 //! A role as a flat list of settings, so that what was planned and what is there can be compared item by item.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::network::Vlan;
-use crate::role::{Role, RoleMachine};
+use crate::role::{Role, RoleMachine, RoleSettings};
 use crate::vm::{BootDevice, Connection, Media};
 
 /// One setting: `machine <id>` / `processors.count` = `2`.
@@ -85,7 +87,18 @@ fn host_settings(role: &Role) -> Vec<Setting> {
     add("vmq.ten-gigabit", settings.vmq_ten_gigabit.map(|value| value.to_string()));
     add("vmq.below-ten-gigabit", settings.vmq_below_ten_gigabit.map(|value| value.to_string()));
     add("authorization-store", settings.authorization_store.as_ref().map(|file| file.target.clone()));
+    for sid in administrators(settings) {
+        add(&format!("hyper-v-administrator.{sid}"), Some("member".to_owned()));
+    }
     all
+}
+
+/// Who has the role Administrator for the whole host by the authorization store, beside the group Administrators: security
+/// identifiers, each once.
+pub fn administrators(settings: &RoleSettings) -> BTreeSet<&str> {
+    let whole = settings.role_assignments.iter().filter(|found| found.scope.is_none() && found.role == "Administrator");
+    let members = whole.flat_map(|assignment| assignment.members.iter().map(String::as_str));
+    members.filter(|sid| !sid.eq_ignore_ascii_case("S-1-5-32-544")).collect()
 }
 
 /// VLAN as text: `untagged`, `access 12`, `trunk native 1 allowed 2,3`.
@@ -123,6 +136,17 @@ fn machine_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     add("processors.weight", processors.weight.to_string());
     add("processors.compatibility-for-migration", processors.compatibility_for_migration.to_string());
     add("processors.compatibility-for-older-systems", processors.compatibility_for_older_systems.to_string());
+    let numa = &configuration.numa;
+    let limits = [
+        ("numa.processors-per-node", numa.processors_per_node.map(u64::from)),
+        ("numa.nodes-per-socket", numa.nodes_per_socket.map(u64::from)),
+        ("numa.mib-per-node", numa.mib_per_node),
+    ];
+    for (item, limit) in limits {
+        if let Some(limit) = limit {
+            add(item, limit.to_string());
+        }
+    }
     firmware_settings(machine, &mut add);
     drive_settings(machine, &mut add);
     adapter_settings(machine, &mut add);
@@ -165,6 +189,9 @@ fn firmware_settings(machine: &RoleMachine, add: &mut dyn FnMut(&str, String)) {
         if let Some(text) = text {
             add(item, text.clone());
         }
+    }
+    if let Some(on) = firmware.secure_boot.filter(|_| machine.generation == 2) {
+        add("firmware.secure-boot", on.to_string());
     }
     let order: Vec<&str> = firmware.boot_order.iter().map(boot_word).collect();
     if !order.is_empty() {

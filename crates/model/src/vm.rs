@@ -85,7 +85,10 @@ pub struct MachineConfiguration {
     pub memory: Memory,
     /// Processors.
     pub processors: Processors,
-    /// BIOS.
+    /// Limits of the virtual NUMA topology.
+    #[serde(default)]
+    pub numa: Numa,
+    /// BIOS or UEFI.
     pub firmware: Firmware,
     /// Drives in the order controller, slot.
     pub drives: Vec<Drive>,
@@ -135,7 +138,18 @@ pub struct Processors {
     pub compatibility_for_older_systems: bool,
 }
 
-/// BIOS of a machine (generation 1).
+/// Limits of the virtual NUMA topology (2012 and later); what is not written follows the hardware of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Numa {
+    /// Most virtual processors of one node.
+    pub processors_per_node: Option<u32>,
+    /// Most nodes of one socket.
+    pub nodes_per_socket: Option<u32>,
+    /// Most memory of one node, MiB.
+    pub mib_per_node: Option<u64>,
+}
+
+/// BIOS (generation 1) or UEFI (generation 2) of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Firmware {
     /// BIOS GUID as seen by the guest, upper case without braces.
@@ -152,6 +166,9 @@ pub struct Firmware {
     pub boot_order: Vec<BootDevice>,
     /// Num lock on at start.
     pub num_lock: Option<bool>,
+    /// Secure Boot (generation 2).
+    #[serde(default)]
+    pub secure_boot: Option<bool>,
 }
 
 /// A kind of device to boot from.

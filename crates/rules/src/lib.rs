@@ -13,6 +13,7 @@ mod case;
 mod coverage;
 mod language;
 mod objection;
+mod proposal;
 mod rule;
 mod rules;
 mod space;

@@ -1,24 +1,41 @@
-//! Which settings a kit for Windows Server 2012 can put back.
+//! Which settings a kit can put back, by release.
 
 use hvm_model::setting::{Carry, Setting};
 
+use crate::hyperv::release::Release;
+
 /// The answer for one setting.
-pub(crate) fn carries(setting: &Setting) -> Carry {
+pub(crate) fn carries(release: &Release, setting: &Setting) -> Carry {
     let steps_of = |unit: u32| setting.value.parse::<u32>().is_ok_and(|value| value % unit == 0);
     let reason = match setting.item.as_str() {
-        "memory.weight" if !steps_of(100) => "the cmdlet sets the weight in steps of 100; the next lower step is set",
+        "memory.weight" if !steps_of(100) => {
+            "the cmdlet sets the weight in steps of 100; the next lower step is set".to_owned()
+        }
         "processors.limit" | "processors.reserve" if !steps_of(1000) => {
-            "the cmdlet sets whole percents; the next lower one is set"
+            "the cmdlet sets whole percents; the next lower one is set".to_owned()
         }
         "firmware.boot-order" if !is_whole_order(&setting.value) => {
-            "Windows Server 2012 wants each of the four kinds of devices exactly once; unknown words are left out and missing \
-             devices follow at the end"
+            "Hyper-V wants each of the four kinds of devices exactly once; unknown words are left out and missing devices \
+             follow at the end"
+                .to_owned()
         }
-        "generation" if setting.value != "1" => "Windows Server 2012 knows only generation 1",
-        "integration-service.GuestServices" => "Windows Server 2012 has no guest services",
+        "generation" if setting.value != "1" && !release.has_generation_2() => {
+            format!("{} knows only generation 1", release.windows)
+        }
+        "integration-service.GuestServices" if !release.has_guest_services() => {
+            format!("{} has no guest services", release.windows)
+        }
+        "authorization-store" if !release.honours_authorization_store() => format!(
+            "{} does not honour authorization stores; members of the role Administrator for the whole host become members \
+             of the local group Hyper-V Administrators",
+            release.windows
+        ),
+        item if item.starts_with("hyper-v-administrator.") && release.honours_authorization_store() => {
+            format!("on {} the authorization store itself says it", release.windows)
+        }
         _ => return Carry::Carried,
     };
-    Carry::NotCarried { reason: reason.to_owned() }
+    Carry::NotCarried { reason }
 }
 
 fn is_whole_order(order: &str) -> bool {

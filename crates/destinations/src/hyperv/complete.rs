@@ -28,6 +28,8 @@ struct Index<'a> {
     tool: &'a str,
     source_host: &'a str,
     release: &'static str,
+    system: String,
+    version: &'static str,
     steps: Vec<IndexStep<'a>>,
     machines: Vec<IndexMachine<'a>>,
     switches: Vec<IndexSwitch<'a>>,
@@ -81,7 +83,7 @@ pub(crate) fn perform(kit: &Kit, plan: &Plan) -> Result<(), DestinationError> {
     for (name, text) in SCRIPTS {
         files::write(root, name, &cmdlet::fixed(text))?;
     }
-    files::write(root, "README.txt", &cmdlet::fixed(&readme::text(plan)))?;
+    files::write(root, "README.txt", &cmdlet::fixed(&readme::text(kit.release, plan)))?;
     files::write(root, "role.json", &json(&index(kit, plan)?))
 }
 
@@ -101,7 +103,9 @@ fn index<'a>(kit: &Kit, plan: &'a Plan) -> Result<Index<'a>, DestinationError> {
         schema: 1,
         tool: &plan.tool,
         source_host: &plan.host,
-        release: "2012",
+        release: kit.release.word,
+        system: kit.release.windows.to_string(),
+        version: kit.release.version,
         steps: plan.steps.iter().filter_map(|step| index_step(kit, plan, step)).collect(),
         machines: role.machines.iter().map(index_machine).collect(),
         switches: role.switches.iter().map(|found| IndexSwitch { id: found.id.as_str(), name: &found.name }).collect(),

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use hvm_model::capabilities::DestinationAdapter;
 use hvm_model::names::{ByteSize, MacAddress};
 use serde::Deserialize;
 
@@ -21,7 +22,7 @@ const EDITIONS: [&str; 3] = ["standard", "datacenter", "hyper-v-server"];
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Facts {
-    /// Release, `2012`.
+    /// Release: `2012`, `2012R2`, `2016`, `2019`, `2022`, `2025`.
     pub os: Option<String>,
     /// Logical processors.
     pub processors: Option<u32>,
@@ -35,6 +36,9 @@ pub(crate) struct Facts {
     pub edition: Option<String>,
     /// Physical network adapters.
     pub adapters: Option<Vec<String>>,
+    /// What the file says of them beside their names.
+    #[serde(default)]
+    pub adapter_details: Vec<DestinationAdapter>,
     /// Machines that are there.
     pub machines: Option<Vec<String>>,
     /// Virtual networks that are there.
@@ -59,6 +63,7 @@ impl Facts {
             language: uri.text("language")?.or(file.language),
             edition: uri.text("edition")?.or(file.edition),
             adapters: uri.list("adapters")?.or(file.adapters),
+            adapter_details: file.adapter_details,
             machines: uri.list("machines")?.or(file.machines),
             switches: uri.list("switches")?.or(file.switches),
             macs: macs(uri)?.or(file.macs),

@@ -12,20 +12,24 @@ use hvm_model::vm::{
 use crate::error::DestinationError;
 use crate::hyperv::adapters::with_vlan;
 use crate::hyperv::cmdlet::{Arg, Call, StepScript};
+use crate::hyperv::release::Release;
 
 /// The calls for one machine.
-pub(crate) fn script(role: &Role, machine: &RoleMachine) -> Result<StepScript, DestinationError> {
-    check(machine)?;
+pub(crate) fn script(release: &Release, role: &Role, machine: &RoleMachine) -> Result<StepScript, DestinationError> {
+    check(release, machine)?;
     let folder = machine.folder.as_str();
     let mut perform = vec![Call::new("Remove-KitHalfMachine").text("Folder", folder)];
     create(machine, &mut perform);
     memory_and_processors(machine, &mut perform);
     firmware(machine, &mut perform);
     drives(machine, &mut perform);
+    if machine.generation == 2 {
+        boot_disk(machine, &mut perform);
+    }
     for adapter in &machine.configuration.adapters {
         network_adapter(role, adapter, &mut perform);
     }
-    ports_and_services(machine, &mut perform);
+    ports_and_services(release, machine, &mut perform);
     Ok(StepScript {
         test: vec![Call::new("Test-KitMachine").text("Folder", folder)],
         perform,
@@ -33,14 +37,14 @@ pub(crate) fn script(role: &Role, machine: &RoleMachine) -> Result<StepScript, D
     })
 }
 
-fn check(machine: &RoleMachine) -> Result<(), DestinationError> {
-    if machine.generation == 1 {
+fn check(release: &Release, machine: &RoleMachine) -> Result<(), DestinationError> {
+    if machine.generation == 1 || (machine.generation == 2 && release.has_generation_2()) {
         return Ok(());
     }
     Err(DestinationError::Impossible {
         what: format!("The virtual machine '{}'", machine.name),
-        destination: "Windows Server 2012".to_owned(),
-        reason: format!("it is of generation {}, and Windows Server 2012 knows only generation 1", machine.generation),
+        destination: release.windows.to_string(),
+        reason: format!("it is of generation {}, which that release does not know", machine.generation),
     })
 }
 
@@ -52,6 +56,8 @@ fn create(machine: &RoleMachine, calls: &mut Vec<Call>) {
     let configuration = &machine.configuration;
     let startup = ByteSize::from_mib(configuration.memory.startup_mib).0;
     let new = Call::new("New-VM").text("Name", &machine.folder).number("MemoryStartupBytes", startup);
+    // Machines of generation 1 are what New-VM makes of itself; on 2012 it has no parameter for it.
+    let new = if machine.generation == 1 { new } else { new.number("Generation", machine.generation) };
     calls.push(new.switch("NoVHD").variable("Path", "KitMachines").into_variable("machine"));
     let scsi = machine.disks.iter().filter(|disk| disk.controller == Controller::Scsi).map(|disk| disk.number + 1);
     let controllers = scsi.max().unwrap_or(0).max(configuration.scsi_controllers);
@@ -94,13 +100,24 @@ fn memory_and_processors(machine: &RoleMachine, calls: &mut Vec<Call>) {
     if memory.dynamic {
         set = set.number("MaximumBytes", bytes(memory.maximum_mib)).number("Buffer", memory.buffer_percent);
     }
+    let numa = &machine.configuration.numa;
+    if let Some(mib) = numa.mib_per_node {
+        set = set.number("MaximumAmountPerNumaNodeBytes", bytes(mib));
+    }
     // The cmdlet counts the weight from 0 to 100, the configuration from 0 to 10000.
     calls.push(set.number("Priority", memory.weight / 100));
     let processors = &machine.configuration.processors;
     let set = on_machine("Set-VMProcessor").number("Count", processors.count);
     // Percent in the cmdlet, thousandths of a percent in the configuration.
     let set = set.number("Maximum", processors.limit / 1000).number("Reserve", processors.reserve / 1000);
-    let set = set.number("RelativeWeight", processors.weight);
+    let mut set = set.number("RelativeWeight", processors.weight);
+    let limits =
+        [("MaximumCountPerNumaNode", numa.processors_per_node), ("MaximumCountPerNumaSocket", numa.nodes_per_socket)];
+    for (parameter, limit) in limits {
+        if let Some(limit) = limit {
+            set = set.number(parameter, limit);
+        }
+    }
     let set = set.boolean("CompatibilityForMigrationEnabled", processors.compatibility_for_migration);
     let older = processors.compatibility_for_older_systems;
     calls.push(set.boolean("CompatibilityForOlderOperatingSystemsEnabled", older));
@@ -130,7 +147,7 @@ fn startup_order(order: &[BootDevice]) -> Vec<String> {
 
 fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
     let firmware = &machine.configuration.firmware;
-    if !firmware.boot_order.is_empty() || firmware.num_lock.is_some() {
+    if machine.generation == 1 && (!firmware.boot_order.is_empty() || firmware.num_lock.is_some()) {
         let mut set = on_machine("Set-VMBios");
         if !firmware.boot_order.is_empty() {
             set = set.with("StartupOrder", Arg::Words(startup_order(&firmware.boot_order)));
@@ -139,6 +156,9 @@ fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
             set = set.switch(if on { "EnableNumLock" } else { "DisableNumLock" });
         }
         calls.push(set);
+    }
+    if let Some(on) = firmware.secure_boot.filter(|_| machine.generation == 2) {
+        calls.push(on_machine("Set-VMFirmware").word("EnableSecureBoot", if on { "On" } else { "Off" }));
     }
     let texts = [
         ("BiosGuid", &firmware.bios_guid),
@@ -156,6 +176,14 @@ fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
     if identity.parameters.len() > 1 {
         calls.push(identity);
     }
+}
+
+/// The firmware of generation 2 starts what it was told; a new machine was told of the network only.
+fn boot_disk(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let present = machine.disks.iter().filter(|disk| disk.checkpoint.is_none());
+    let Some(first) = present.min_by_key(|disk| (disk.number, disk.slot)) else { return };
+    calls.push(at(on_machine("Get-VMHardDiskDrive"), first.number, first.slot).into_variable("disk"));
+    calls.push(on_machine("Set-VMFirmware").variable("FirstBootDevice", "disk"));
 }
 
 fn at(call: Call, number: u8, slot: u8) -> Call {
@@ -232,7 +260,8 @@ fn network_adapter(role: &Role, adapter: &VmAdapter, calls: &mut Vec<Call>) {
 }
 
 /// Class GUIDs of the integration services: their names are translated with Windows, these are not.
-pub(crate) const SERVICES: [(IntegrationService, &str); 5] = [
+pub(crate) const SERVICES: [(IntegrationService, &str); 6] = [
+    (IntegrationService::GuestServices, "6C09BB55-D683-4DA0-8931-C9BF705F6480"),
     (IntegrationService::Heartbeat, "84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47"),
     (IntegrationService::KeyValuePairExchange, "2A34B1C2-FD73-4043-8A5B-DD2159BC743F"),
     (IntegrationService::Shutdown, "9F8233AC-BE49-4C79-8EE3-E7E1985B2077"),
@@ -240,14 +269,14 @@ pub(crate) const SERVICES: [(IntegrationService, &str); 5] = [
     (IntegrationService::Vss, "5CED1297-4598-4915-A5FC-AD21BB4D02A4"),
 ];
 
-fn ports_and_services(machine: &RoleMachine, calls: &mut Vec<Call>) {
+fn ports_and_services(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
     for (number, pipe) in (1u8..).zip(&machine.configuration.com_ports) {
         if let Some(pipe) = pipe {
             calls.push(on_machine("Set-VMComPort").number("Number", number).text("Path", pipe));
         }
     }
-    // Windows Server 2012 has no guest services to switch off.
-    let known = |service: &&IntegrationService| **service != IntegrationService::GuestServices;
+    let known =
+        |service: &&IntegrationService| **service != IntegrationService::GuestServices || release.has_guest_services();
     for service in machine.configuration.disabled_integration_services.iter().filter(known) {
         for (_, class) in SERVICES.iter().filter(|(known, _)| known == service) {
             calls.push(Call::new("Disable-KitService").variable("Machine", "machine").text("ClassId", class));

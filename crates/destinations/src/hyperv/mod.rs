@@ -1,4 +1,4 @@
-//! The kit for Windows Server 2012: a folder with disks, definitions as data, one script a step, and the scripts that run,
+//! The kit for Windows Server 2012 and later: a folder with disks, definitions as data, one script a step, and the scripts that run,
 //! test and undo them on the destination.
 //!
 //! Layout: `steps/NNNN-*.ps1` (one a step), `settings.json`, `switches/ID.json`, `management-adapters/N.json`,
@@ -17,6 +17,7 @@ mod observe_machine;
 mod quote;
 mod read;
 mod readme;
+mod release;
 mod settings;
 mod switches;
 #[cfg(test)]
@@ -25,7 +26,6 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
-use hvm_model::host::WindowsRelease;
 use hvm_model::names::{ByteSize, SwitchId, VmId};
 use hvm_model::plan::{Action, Plan, Step};
 use hvm_model::report::NotCarried;
@@ -37,6 +37,7 @@ use crate::destination::Destination;
 use crate::error::DestinationError;
 use crate::hyperv::cmdlet::StepScript;
 use crate::hyperv::facts::Facts;
+use crate::hyperv::release::{RELEASES, Release};
 use crate::uri::{Uri, bad};
 use crate::{files, names};
 
@@ -45,6 +46,7 @@ use crate::{files, names};
 pub struct Kit {
     uri: String,
     root: PathBuf,
+    release: &'static Release,
     facts: Facts,
 }
 
@@ -70,10 +72,10 @@ impl Kit {
         known.extend(facts::NAMES);
         uri.check(&known)?;
         let facts = Facts::of(uri)?;
-        if let Some(os) = facts.os.as_deref().filter(|os| *os != "2012") {
-            return Err(bad("os", os, "a kit can be written for '2012' only (Windows Server 2012)"));
-        }
-        Ok(Kit { uri: uri.text.clone(), root: uri.folder.clone(), facts })
+        let os = facts.os.as_deref().unwrap_or(RELEASES[0].word);
+        let release =
+            Release::of_word(os).ok_or_else(|| bad("os", os, &format!("one of {} is wanted", Release::words())))?;
+        Ok(Kit { uri: uri.text.clone(), root: uri.folder.clone(), release, facts })
     }
 
     /// Path of the script of a step: its place in the plan keeps the scripts in order.
@@ -94,7 +96,7 @@ impl Kit {
     fn perform_part(&self, plan: &Plan, step: &Step) -> Result<(), DestinationError> {
         let role = &plan.role;
         let (script, definition, subject) = match &step.action {
-            Action::ApplySettings => (settings::script(role), value(&role.settings), "host".to_owned()),
+            Action::ApplySettings => (settings::script(self.release, role), value(&role.settings), "host".to_owned()),
             Action::CreateSwitch { switch } => {
                 let switch = find_switch(plan, step, switch)?;
                 (switches::script(role, switch), value(switch), format!("switch {}", switch.name))
@@ -108,7 +110,7 @@ impl Kit {
             }
             Action::RegisterMachine { machine } => {
                 let machine = find_machine(plan, step, machine)?;
-                (machines::script(role, machine)?, value(machine), format!("machine {}", machine.id))
+                (machines::script(self.release, role, machine)?, value(machine), format!("machine {}", machine.id))
             }
             _ => return Err(DestinationError::NotMine { step: step.id.clone() }),
         };
@@ -165,9 +167,10 @@ impl Destination for Kit {
         let facts = self.facts.clone();
         Ok(Capabilities {
             uri: self.uri.clone(),
-            kind: DestinationKind::HyperV { release: WindowsRelease::Server2012 },
+            kind: DestinationKind::HyperV { release: self.release.windows },
             disk_format: DiskFormat::Vhd,
-            max_disk_size: ByteSize(2040 << 30),
+            // What a VHDX can hold; where a VHD is too small, the disk becomes one.
+            max_disk_size: ByteSize(64 << 40),
             max_processors: 64,
             max_memory: ByteSize(1 << 40),
             keeps_checkpoints: false,
@@ -177,6 +180,7 @@ impl Destination for Kit {
             ui_language: facts.language,
             edition: facts.edition,
             adapters: facts.adapters,
+            adapter_details: facts.adapter_details,
             machines: facts.machines.unwrap_or_default(),
             switches: facts.switches.unwrap_or_default(),
             mac_addresses: facts.macs.unwrap_or_default(),
@@ -224,6 +228,6 @@ impl Destination for Kit {
     }
 
     fn carries(&self, setting: &Setting) -> Carry {
-        carries::carries(setting)
+        carries::carries(self.release, setting)
     }
 }

@@ -235,6 +235,9 @@ fn host(calls: &[Call]) -> Found {
                 let item = if ten { "vmq.ten-gigabit" } else { "vmq.below-ten-gigabit" };
                 add(item, number(call, "Value")?.to_string());
             }
+            "Add-KitHyperVAdministrator" => {
+                add(&format!("hyper-v-administrator.{}", text(call, "Sid")?), "member".to_owned())
+            }
             "Set-KitAuthorizationStore" => add("authorization-store", kit_path(call, "Path")?.to_owned()),
             _ => {}
         }

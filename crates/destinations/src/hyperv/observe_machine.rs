@@ -11,6 +11,8 @@ use crate::hyperv::observe::{Found, boolean, kit_path, mac, number, text, vlan, 
 struct Items {
     all: Vec<(String, String)>,
     adapters: usize,
+    /// Controller of DVD drives: IDE, and SCSI in generation 2, which has no IDE.
+    optical: &'static str,
 }
 
 impl Items {
@@ -29,16 +31,18 @@ impl Items {
 pub(super) fn settings(calls: &[Call]) -> Found {
     let mut items = Items::default();
     let mut id = None;
-    // New-VM of Windows Server 2012 makes generation 1 and nothing else.
-    items.add("generation", 1);
     for call in calls {
         match call.name.as_str() {
+            "New-VM" => created(call, &mut items)?,
             "Initialize-KitMachine" => id = Some(text(call, "SourceId")?),
             "Set-VM" => machine(call, &mut items)?,
             "Set-VMMemory" => memory(call, &mut items)?,
             "Set-VMProcessor" => processors(call, &mut items)?,
             "Set-VMBios" if call.arg("StartupOrder").is_some() => {
                 items.add("firmware.boot-order", boot_order(&words(call, "StartupOrder")?)?);
+            }
+            "Set-VMFirmware" if call.arg("EnableSecureBoot").is_some() => {
+                items.add("firmware.secure-boot", words(call, "EnableSecureBoot")? == ["On"]);
             }
             "Set-KitFirmware" => firmware(call, &mut items)?,
             "Add-VMHardDiskDrive" | "Add-VMDvdDrive" | "Set-VMFloppyDiskDrive" => drive(call, &mut items)?,
@@ -55,6 +59,13 @@ pub(super) fn settings(calls: &[Call]) -> Found {
     }
     let subject = format!("machine {}", id.ok_or("it does not say which machine it makes")?);
     Ok(items.all.into_iter().map(|(item, value)| Setting::new(&subject, item, value)).collect())
+}
+
+fn created(call: &Call, items: &mut Items) -> Result<(), String> {
+    let generation = if call.arg("Generation").is_some() { number(call, "Generation")? } else { 1 };
+    items.optical = if generation == 1 { "ide" } else { "scsi" };
+    items.add("generation", generation);
+    Ok(())
 }
 
 fn machine(call: &Call, items: &mut Items) -> Result<(), String> {
@@ -78,6 +89,9 @@ fn memory(call: &Call, items: &mut Items) -> Result<(), String> {
         items.add("memory.maximum-mib", mib("MaximumBytes")?);
         items.add("memory.buffer-percent", number(call, "Buffer")?);
     }
+    if call.arg("MaximumAmountPerNumaNodeBytes").is_some() {
+        items.add("numa.mib-per-node", mib("MaximumAmountPerNumaNodeBytes")?);
+    }
     items.add("memory.weight", number(call, "Priority")?.saturating_mul(100));
     Ok(())
 }
@@ -87,6 +101,15 @@ fn processors(call: &Call, items: &mut Items) -> Result<(), String> {
     items.add("processors.limit", number(call, "Maximum")?.saturating_mul(1000));
     items.add("processors.reserve", number(call, "Reserve")?.saturating_mul(1000));
     items.add("processors.weight", number(call, "RelativeWeight")?);
+    let limits = [
+        ("MaximumCountPerNumaNode", "numa.processors-per-node"),
+        ("MaximumCountPerNumaSocket", "numa.nodes-per-socket"),
+    ];
+    for (parameter, item) in limits {
+        if call.arg(parameter).is_some() {
+            items.add(item, number(call, parameter)?);
+        }
+    }
     items.add("processors.compatibility-for-migration", boolean(call, "CompatibilityForMigrationEnabled")?);
     let older = boolean(call, "CompatibilityForOlderOperatingSystemsEnabled")?;
     items.add("processors.compatibility-for-older-systems", older);
@@ -131,9 +154,9 @@ fn drive(call: &Call, items: &mut Items) -> Result<(), String> {
         }
         "Set-VMFloppyDiskDrive" => items.add("drive.floppy0-0", format!("image {}", kit_path(call, "Path")?)),
         _ if call.arg("Path").is_some() => {
-            items.add(format!("drive.ide{}", place()?), format!("image {}", kit_path(call, "Path")?));
+            items.add(format!("drive.{}{}", items.optical, place()?), format!("image {}", kit_path(call, "Path")?));
         }
-        _ => items.add(format!("drive.ide{}", place()?), "empty dvd"),
+        _ => items.add(format!("drive.{}{}", items.optical, place()?), "empty dvd"),
     }
     Ok(())
 }

@@ -2,15 +2,17 @@
 
 use std::fmt::Write as _;
 
+use hvm_model::host::WindowsRelease;
 use hvm_model::plan::{Action, Plan};
 use hvm_model::setting::{Carry, settings_of};
 
 use crate::hyperv::carries::carries;
 use crate::hyperv::machines;
+use crate::hyperv::release::Release;
 
 const START: &str = "
 1. Before
-   - Windows Server 2012 in the same system UI language, with the Hyper-V role:
+   - {system} in the same system UI language, with the Hyper-V role:
        Install-WindowsFeature -Name Hyper-V -IncludeManagementTools -Restart
    - Copy this whole folder to a local NTFS volume of the new host, into a folder that is not compressed or encrypted:
        robocopy <this folder> <new folder> /E
@@ -37,7 +39,8 @@ const END: &str = "
        .\\Undo-HyperVRole.ps1                             the copied disks stay
 
 What the kit does and does not keep
-   - Virtual machines are made anew around their disks. They get new ids; the old id of each one is in
+   - Virtual machines are made anew around their disks, because
+     {anew}. They get new ids; the old id of each one is in
      machines\\*\\machine.json, and state\\log.jsonl notes which new id belongs to it. Backup or monitoring software that
      knows them by id has to be told.
    - Network adapters of virtual machines are new devices with the same MAC address where it was static. A guest with a
@@ -47,17 +50,17 @@ What the kit does and does not keep
 ";
 
 /// The text, with plain line breaks.
-pub(crate) fn text(plan: &Plan) -> String {
-    let title = format!("Hyper-V role of {}, for Windows Server 2012", one_line(&plan.host));
+pub(crate) fn text(release: &Release, plan: &Plan) -> String {
+    let title = format!("Hyper-V role of {}, for {}", one_line(&plan.host), release.windows);
     let mut text = format!("{title}\n{}\nWritten by {}.\n", "=".repeat(title.chars().count()), one_line(&plan.tool));
-    text.push_str(START);
+    text.push_str(&START.replace("{system}", &release.windows.to_string()));
     for line in manual(plan) {
         let _ = writeln!(text, "   - {}", one_line(&line));
     }
-    text.push_str(END);
+    text.push_str(&END.replace("{anew}", &anew(release)));
     let mut lost = Vec::new();
     for setting in settings_of(&plan.role) {
-        if let Carry::NotCarried { reason } = carries(&setting) {
+        if let Carry::NotCarried { reason } = carries(release, &setting) {
             lost.push(format!("   - {}, {} = {}: {reason}", setting.subject, setting.item, one_line(&setting.value)));
         }
     }
@@ -65,6 +68,15 @@ pub(crate) fn text(plan: &Plan) -> String {
         let _ = write!(text, "\nSettings that are not put back\n{}\n", lost.join("\n"));
     }
     text
+}
+
+/// Why machines are not registered from their own configuration.
+fn anew(release: &Release) -> String {
+    if release.windows == WindowsRelease::Server2012 {
+        return "no documentation says that Windows Server 2012 registers a configuration of an older release in place"
+            .to_owned();
+    }
+    format!("{} imports no configuration of Windows Server 2008 or 2008 R2", release.windows)
 }
 
 fn one_line(text: &str) -> String {

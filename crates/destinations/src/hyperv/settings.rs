@@ -1,11 +1,13 @@
 //! The step that sets what Hyper-V keeps for the host as a whole.
 
 use hvm_model::role::Role;
+use hvm_model::setting::administrators;
 
 use crate::hyperv::cmdlet::{Arg, Call, StepScript};
+use crate::hyperv::release::Release;
 
 /// The calls for the settings of the host.
-pub(crate) fn script(role: &Role) -> StepScript {
+pub(crate) fn script(release: &Release, role: &Role) -> StepScript {
     let settings = &role.settings;
     let mut values: Vec<(&str, Arg)> = Vec::new();
     if let Some(path) = &settings.virtual_hard_disk_path {
@@ -33,13 +35,30 @@ pub(crate) fn script(role: &Role) -> StepScript {
         script.perform.push(Call::new("Set-VMHost").with(name, value));
     }
     queue_calls(role, &mut script);
-    if let Some(store) = &settings.authorization_store {
+    if release.honours_authorization_store() {
+        store_calls(role, &mut script);
+    } else {
+        administrator_calls(role, &mut script);
+    }
+    script.undo.push(Call::new("Restore-KitHostSettings"));
+    script
+}
+
+fn store_calls(role: &Role, script: &mut StepScript) {
+    if let Some(store) = &role.settings.authorization_store {
         let path = Arg::KitPath(store.target.clone());
         script.test.push(Call::new("Test-KitAuthorizationStore"));
         script.perform.push(Call::new("Set-KitAuthorizationStore").with("Path", path));
     }
-    script.undo.push(Call::new("Restore-KitHostSettings"));
-    script
+}
+
+/// Who administers Hyper-V by the authorization store becomes a member of the local group that replaced it.
+fn administrator_calls(role: &Role, script: &mut StepScript) {
+    for sid in administrators(&role.settings) {
+        let call = |cmdlet: &str| Call::new(cmdlet).text("Sid", sid);
+        script.test.push(call("Test-KitHyperVAdministrator"));
+        script.perform.push(call("Add-KitHyperVAdministrator"));
+    }
 }
 
 fn test(property: &str, value: Arg) -> Call {

@@ -32,6 +32,9 @@ fn host(item: &str) -> &'static str {
         "authorization-store" => {
             "libvirt does not read Authorization Manager stores; use its access driver polkit instead"
         }
+        item if item.starts_with("hyper-v-administrator.") => {
+            "who may manage machines is given by libvirt's access driver polkit"
+        }
         "numa-spanning" => "KVM places memory by the rules of the Linux kernel",
         "virtual-hard-disk-path" | "virtual-machine-path" => {
             "libvirt keeps disks in pools; the files lie in the folder of this migration"
@@ -48,6 +51,7 @@ fn machine(setting: &Setting) -> Option<&'static str> {
         "memory.dynamic" if value == "true" => {
             Some("the guest would need a balloon driver that it does not have; the machine gets its startup memory")
         }
+        item if item.starts_with("numa.") => Some("KVM places processors and memory by the rules of the Linux kernel"),
         "memory.minimum-mib" | "memory.maximum-mib" | "memory.buffer-percent" => Some("it belongs to dynamic memory"),
         "memory.weight" => Some("KVM does not weigh machines against each other for memory"),
         "processors.limit" if !value.parse::<u32>().is_ok_and(|limit| (1000..=100_000).contains(&limit)) => {

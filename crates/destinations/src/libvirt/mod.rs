@@ -81,6 +81,7 @@ impl LibvirtFiles {
             ui_language: None,
             edition: None,
             adapters: uri.list("adapters")?,
+            adapter_details: Vec::new(),
             machines: uri.list("machines")?.unwrap_or_default(),
             switches: uri.list("switches")?.unwrap_or_default(),
             mac_addresses: Vec::new(),

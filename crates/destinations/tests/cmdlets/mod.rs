@@ -1,4 +1,4 @@
-//! What PowerShell 3 on Windows Server 2012 knows: the cmdlet tables of the documentation, a short list of core cmdlets, and
+//! What PowerShell knows on a release of Windows Server: the cmdlet tables of the documentation, a short list of core cmdlets, and
 //! the functions of the kit itself.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ pub const CORE: [(&str, &str); 25] = [
     ("Write-Output", "InputObject"),
     ("Write-Warning", "Message"),
     ("ConvertFrom-Json", "InputObject"),
-    ("ConvertTo-Json", "InputObject Compress"),
+    ("ConvertTo-Json", "InputObject Compress Depth"),
     ("New-Object", "TypeName ArgumentList Property"),
     ("Where-Object", "*"),
     ("ForEach-Object", "*"),
@@ -58,6 +58,14 @@ const WORDS: [(&str, &[&str]); 15] = [
 pub struct Parameter {
     pub mandatory: bool,
     pub kind: String,
+    /// The words that the documentation accepts, where it lists them.
+    pub accepted: Vec<String>,
+}
+
+/// A parameter with the words that it accepts.
+fn accepting(parameter: Parameter, words: &Value) -> Parameter {
+    let words = words.as_array().into_iter().flatten();
+    Parameter { accepted: words.map(|word| word.as_str().unwrap().to_owned()).collect(), ..parameter }
 }
 
 type Set = BTreeMap<String, Parameter>;
@@ -91,7 +99,7 @@ fn entry(text: &str) -> (String, Parameter) {
     let (mandatory, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
     let (name, kind) = text.split_once(':').unwrap_or((text, "Switch"));
     let name = name.split('@').next().unwrap();
-    (name.to_owned(), Parameter { mandatory, kind: kind.to_owned() })
+    (name.to_owned(), Parameter { mandatory, kind: kind.to_owned(), accepted: Vec::new() })
 }
 
 impl Known {
@@ -100,7 +108,10 @@ impl Known {
         let mut cmdlets = BTreeMap::new();
         for (name, cmdlet) in table.as_object().unwrap() {
             let sets = cmdlet["s"].as_object().unwrap().values();
-            let set = |set: &Value| set.as_array().unwrap().iter().map(|text| entry(text.as_str().unwrap())).collect();
+            let set = |set: &Value| {
+                let entries = set.as_array().unwrap().iter().map(|text| entry(text.as_str().unwrap()));
+                entries.map(|(name, parameter)| (name.clone(), accepting(parameter, &cmdlet["v"][&name]))).collect()
+            };
             cmdlets.insert(name.clone(), sets.map(set).collect());
         }
         for script in scripts {
@@ -148,7 +159,7 @@ impl Known {
                 .find(|(parameter, _)| !core.contains(parameter) && core.first().is_none_or(|any| any != "*"));
             return unknown.map_or(Ok(()), |(parameter, _)| Err(format!("{name} -{parameter} is not on the list")));
         }
-        let sets = self.cmdlets.get(name).ok_or_else(|| format!("{name} is not known on Windows Server 2012"))?;
+        let sets = self.cmdlets.get(name).ok_or_else(|| format!("{name} is not known on this release"))?;
         if positional > 0 {
             return Err(format!("{name} has an argument without a parameter"));
         }
@@ -179,7 +190,10 @@ fn function_set(function: Node, script: &str) -> (String, Set) {
             ("[bool]", "Boolean"),
         ];
         let kind = kind.iter().find(|(literal, _)| text.contains(literal)).map_or("Object", |(_, kind)| kind);
-        (variable, Parameter { mandatory: text.contains("Mandatory = $true"), kind: kind.to_owned() })
+        (
+            variable,
+            Parameter { mandatory: text.contains("Mandatory = $true"), kind: kind.to_owned(), accepted: Vec::new() },
+        )
     });
     (script[name.byte_range()].to_owned(), set.collect())
 }
@@ -236,6 +250,10 @@ fn fits_type(parameter: &Parameter, value: Option<&str>) -> Result<(), String> {
         return if kind == "Switch" { Ok(()) } else { Err(format!("has no value of type {kind}")) };
     };
     let expression = value.starts_with(['$', '(']);
+    let accepts = |word: &str| parameter.accepted.iter().any(|found| found.eq_ignore_ascii_case(word));
+    if !expression && !parameter.accepted.is_empty() && !value.split(',').all(accepts) {
+        return Err(format!("takes {}, not {value}", parameter.accepted.join(", ")));
+    }
     let number = value.bytes().all(|byte| byte.is_ascii_digit());
     let quoted = value.starts_with('\'');
     let listed = value.starts_with('\'') && value.contains("','");
@@ -244,7 +262,7 @@ fn fits_type(parameter: &Parameter, value: Option<&str>) -> Result<(), String> {
         "Boolean" => matches!(value, "$true" | "$false") || expression,
         "String" if listed => parameter.kind.ends_with("[]"),
         "String" => quoted || expression || value.starts_with('"'),
-        "Int32" | "Int64" | "UInt32" | "UInt64" | "UInt16" | "Byte" => number || expression,
+        "Int16" | "Int32" | "Int64" | "UInt32" | "UInt64" | "UInt16" | "Byte" => number || expression,
         other => match WORDS.iter().find(|(found, _)| *found == other) {
             Some((_, words)) if !expression => value.split(',').all(|word| words.contains(&word)),
             Some(_) => true,

@@ -10,7 +10,7 @@ use hvm_model::capabilities::DiskFormat;
 use hvm_model::choices::Policy;
 use hvm_model::finding::Subject;
 use hvm_model::found::{Found, Place};
-use hvm_model::host::{AccessEntry, DcomRestriction, FirewallChange, MacRange};
+use hvm_model::host::{AccessEntry, DcomRestriction, FirewallChange, MacRange, RoleAssignment};
 use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
 use hvm_model::network::{IpSettings, SwitchKind, Vlan};
 use hvm_model::plan::{Action, Estimate, Phase, Plan, Step};
@@ -26,6 +26,7 @@ pub const SWITCHES: [&str; 4] = [
 ];
 pub const WEB: &str = "AAAAAAAA-0000-4000-8000-000000000001";
 pub const SQL: &str = "AAAAAAAA-0000-4000-8000-000000000002";
+pub const MODERN: &str = "AAAAAAAA-0000-4000-8000-000000000003";
 
 pub fn mac(text: &str) -> MacAddress {
     text.parse().unwrap()
@@ -107,6 +108,7 @@ fn configuration() -> MachineConfiguration {
             compatibility_for_migration: false,
             compatibility_for_older_systems: false,
         },
+        numa: Numa::default(),
         firmware: Firmware {
             bios_guid: Some("D19A1B2C-0000-4000-8000-00000000ABCD".to_owned()),
             bios_serial_number: Some("1111-2222-3333".to_owned()),
@@ -115,6 +117,7 @@ fn configuration() -> MachineConfiguration {
             chassis_asset_tag: Some("O'Brien & Söhne <7>".to_owned()),
             boot_order: vec![BootDevice::Optical, BootDevice::HardDrive, BootDevice::Network, BootDevice::Floppy],
             num_lock: Some(true),
+            secure_boot: None,
         },
         drives: Vec::new(),
         scsi_controllers: 0,
@@ -268,6 +271,28 @@ fn firewall() -> Vec<FirewallChange> {
     ]
 }
 
+/// The role with a third machine, of generation 2.
+pub fn with_generation_2(mut role: Role) -> Role {
+    let mut modern = machine(MODERN, "Modern ’2’", "Modern 2");
+    modern.generation = 2;
+    modern.configuration.firmware.boot_order.clear();
+    modern.configuration.firmware.num_lock = None;
+    modern.configuration.firmware.secure_boot = Some(false);
+    modern.configuration.numa =
+        Numa { processors_per_node: Some(4), nodes_per_socket: Some(1), mib_per_node: Some(8192) };
+    modern.configuration.scsi_controllers = 1;
+    modern.disks = vec![
+        disk(Controller::Scsi, 0, 1, "machines/Modern 2/data.vhdx"),
+        disk(Controller::Scsi, 0, 0, "machines/Modern 2/system.vhdx"),
+    ];
+    modern.configuration.drives = vec![drive(Controller::Scsi, 0, 2, Media::EmptyDvd)];
+    modern.configuration.disabled_integration_services = vec![IntegrationService::GuestServices];
+    modern.configuration.adapters =
+        vec![adapter("Network Adapter", AdapterKind::Synthetic, None, Some((1, "internal")))];
+    role.machines.push(modern);
+    role
+}
+
 fn settings() -> RoleSettings {
     let keywords = BTreeMap::from([("*VMQ".to_owned(), "1".to_owned()), ("*RSS".to_owned(), "0".to_owned())]);
     RoleSettings {
@@ -276,7 +301,13 @@ fn settings() -> RoleSettings {
         virtual_machine_path: Some(WindowsPath::new(r"D:\VMs")),
         numa_spanning: Some(false),
         authorization_store: Some(file(r"C:\s.xml", "authorization/InitialStore.xml")),
-        role_assignments: Vec::new(),
+        role_assignments: vec![RoleAssignment {
+            scope: None,
+            role: "Administrator".to_owned(),
+            members: vec!["S-1-5-32-544".to_owned(), "S-1-5-21-1-2-3-1105".to_owned()],
+            is_default: false,
+            place: Place::default(),
+        }],
         vmq_ten_gigabit: Some(2),
         vmq_below_ten_gigabit: Some(1),
         vmq_keywords: BTreeMap::from([("Ethernet 2".to_owned(), keywords)]),

@@ -1,5 +1,7 @@
 //! `hvmigrate verify`: compares what is on the destination with the source and the plan.
 
+use std::path::PathBuf;
+
 use hvm_engine::VerifyOptions;
 
 use super::Format;
@@ -12,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   hvmigrate verify --work ./work
   hvmigrate verify --work ./work --without-source
+  hvmigrate verify --work ./work --observed observed.json
 
 The exit code is 4 when something differs; each difference names machine, disk and offset.";
 
@@ -24,6 +27,9 @@ pub struct Args {
     /// Compares with the hashes that were taken while copying, when the source is no longer there
     #[arg(long)]
     without_source: bool,
+    /// Compares the settings that Test-HyperVRole.ps1 saw on the destination (state\\observed.json of the kit there)
+    #[arg(long, value_name = "FILE")]
+    observed: Option<PathBuf>,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -31,7 +37,7 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let options = VerifyOptions { against_source: !args.without_source };
+    let options = VerifyOptions { against_source: !args.without_source, observed: args.observed.clone() };
     let progress = Progress::new();
     let verification = hvm_engine::verify(&args.work.work, options, &progress);
     progress.end();

@@ -51,11 +51,7 @@ fn carried(case: &Case<'_>, assignment: &RoleAssignment) -> (Level, &'static str
     let accounts = assignment.members.iter().any(|member| member.to_uppercase().starts_with("S-1-5-21-"));
     match case.destination.map(|destination| destination.kind) {
         Some(DestinationKind::Libvirt) => (Level::Manual, "KVM knows no such roles: give the rights there by hand."),
-        Some(DestinationKind::HyperV { release }) if release > WindowsRelease::Server2012 => (
-            Level::Manual,
-            "From Windows Server 2012 R2 on the store is not honoured: add the members to the local group Hyper-V \
-             Administrators (S-1-5-32-578) where they shall have all rights.",
-        ),
+        Some(DestinationKind::HyperV { release }) if release > WindowsRelease::Server2012 => as_members(assignment, accounts),
         _ if accounts => (
             Level::Manual,
             "The store is migrated. Check that each of these accounts belongs to a domain: an account of the source \
@@ -63,6 +59,30 @@ fn carried(case: &Case<'_>, assignment: &RoleAssignment) -> (Level, &'static str
         ),
         _ => (Level::Notes, "The store is migrated, and these identifiers are the same on every computer."),
     }
+}
+
+/// Later releases have a local group instead of the store, and nothing that is less than all rights.
+fn as_members(assignment: &RoleAssignment, accounts: bool) -> (Level, &'static str) {
+    if assignment.role != "Administrator" || assignment.scope.is_some() {
+        return (
+            Level::Manual,
+            "From Windows Server 2012 R2 on the store is not honoured, and this assignment has no counterpart: who shall \
+             have all rights is added to the local group Hyper-V Administrators (S-1-5-32-578) by hand.",
+        );
+    }
+    if accounts {
+        return (
+            Level::Manual,
+            "They become members of the local group Hyper-V Administrators, which takes the place of the store from Windows \
+             Server 2012 R2 on. Check that each of these accounts belongs to a domain: an account of the source computer \
+             itself means nothing on the destination.",
+        );
+    }
+    (
+        Level::Notes,
+        "They become members of the local group Hyper-V Administrators, which takes the place of the store from Windows \
+         Server 2012 R2 on.",
+    )
 }
 
 fn scopes(case: &Case<'_>) -> Vec<Seen> {
@@ -119,5 +139,21 @@ mod tests {
             sample.destination().kind = DestinationKind::HyperV { release: WindowsRelease::Server2012R2 };
         };
         assert_eq!(level("S-1-5-11", newer), Level::Manual);
+    }
+
+    #[test]
+    fn administrators_become_members_of_the_group_where_the_store_is_not_honoured() {
+        let told = |member: &str, scope: Option<&str>| {
+            let mut sample = Sample::new();
+            let mut given = assignment("Administrator", &[member]);
+            given.scope = scope.map(str::to_owned);
+            sample.inventory.host.settings.authorization.assignments.push(given);
+            sample.destination().kind = DestinationKind::HyperV { release: WindowsRelease::Server2019 };
+            let found = sample.one("settings.authorization-extra");
+            (found.level, found.message.contains("They become members"))
+        };
+        assert_eq!(told("S-1-5-11", None), (Level::Notes, true));
+        assert_eq!(told("S-1-5-21-1-2-3-1105", None), (Level::Manual, true));
+        assert_eq!(told("S-1-5-11", Some("Test machines")), (Level::Manual, false));
     }
 }

@@ -52,8 +52,8 @@ fn too_large(case: &Case<'_>) -> Vec<Seen> {
     let seen = leaves(case).filter_map(|(machine, path)| {
         let disk = case.inventory.disk(path)?;
         let message = format!(
-            "The disk '{path}' of the virtual machine '{}' has {}; {} holds at most {}.",
-            machine.name, disk.virtual_size, destination.disk_format, destination.max_disk_size
+            "The disk '{path}' of the virtual machine '{}' has {}; the destination's disks hold at most {}.",
+            machine.name, disk.virtual_size, destination.max_disk_size
         );
         let seen = Seen::new(of_disk(machine, path), message).at(&disk.place);
         (disk.virtual_size > destination.max_disk_size).then_some(seen)

@@ -1,10 +1,11 @@
 //! External virtual networks: created as internal ones and reconnected by a person, or on an adapter that was named.
 
 use hvm_model::finding::{Level, Subject};
-use hvm_model::network::{SwitchKind, VirtualSwitch};
+use hvm_model::network::{PhysicalAdapter, SwitchKind, VirtualSwitch};
 
 use crate::case::{Case, of_switch};
 use crate::decision::Decision;
+use crate::proposal::{Proposal, propose};
 use crate::rule::{Offer, Rule, Seen};
 #[cfg(test)]
 use crate::tests_support::{Example, read};
@@ -38,6 +39,7 @@ fn externals<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a VirtualSwitch> {
 }
 
 fn external(case: &Case<'_>) -> Vec<Seen> {
+    let mut taken = Vec::new();
     let seen = externals(case).map(|switch| {
         let mut adapters = case.inventory.adapters.iter();
         let uplink = switch.uplink.value().and_then(|id| adapters.find(|adapter| adapter.id == *id));
@@ -47,12 +49,30 @@ fn external(case: &Case<'_>) -> Vec<Seen> {
         let message = format!(
             "The virtual network '{}' is external: on the source it uses {was}. It is created as an internal \
              network; connect it to an adapter of the destination afterwards, or name the adapter in the answer. A \
-             virtual adapter of the management operating system on it works again only then.",
-            switch.name
+             virtual adapter of the management operating system on it works again only then.{}",
+            switch.name,
+            uplink.map_or(String::new(), |adapter| proposed(case, adapter, &mut taken))
         );
         Seen::new(of_switch(switch), message).at(&switch.place)
     });
     seen.collect()
+}
+
+/// What is proposed for an adapter of the source, as a sentence to add; each adapter of the destination once.
+fn proposed(case: &Case<'_>, old: &PhysicalAdapter, taken: &mut Vec<String>) -> String {
+    let Some(destination) = case.destination else { return String::new() };
+    match propose(old, &destination.adapter_details, taken) {
+        Proposal::Adapter { name, reason } => {
+            let sentence = format!(" '{name}' is proposed: {reason}.");
+            taken.push(name);
+            sentence
+        }
+        Proposal::Ambiguous { names, reason } => format!(
+            " No adapter is proposed, because of each of '{}' it is true that {reason}.",
+            names.join("', '")
+        ),
+        Proposal::None => String::new(),
+    }
 }
 
 fn too_few(case: &Case<'_>) -> Vec<Seen> {

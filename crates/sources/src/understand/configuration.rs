@@ -1,7 +1,7 @@
 //! What a machine or a checkpoint consists of, apart from its devices: memory, processors, firmware, actions.
 
 use hvm_model::vm::{
-    AutomaticActions, BootDevice, Firmware, MachineConfiguration, Memory, Processors, StartAction, StopAction,
+    AutomaticActions, BootDevice, Firmware, MachineConfiguration, Memory, Numa, Processors, StartAction, StopAction,
 };
 
 use super::devices;
@@ -23,6 +23,7 @@ pub(super) fn read(file: &VmFile, variables: &Variables, networks: &Networks) ->
     MachineConfiguration {
         memory: memory(file),
         processors: processors(file),
+        numa: numa(file),
         firmware: firmware(file),
         drives: devices.drives,
         scsi_controllers: devices.scsi_controllers,
@@ -68,6 +69,14 @@ fn processors(file: &VmFile) -> Processors {
     }
 }
 
+fn numa(file: &VmFile) -> Numa {
+    Numa {
+        processors_per_node: file.sized("settings/processors/vnuma/count_per_node/max"),
+        nodes_per_socket: file.sized("settings/processors/vnuma/node_per_socket/max"),
+        mib_per_node: file.sized("settings/memory/vnuma/max_size_per_node"),
+    }
+}
+
 fn firmware(file: &VmFile) -> Firmware {
     let text = |name: &str| file.text(&format!("{BIOS}/{name}")).filter(|text| !text.is_empty());
     let mut boot_order = Vec::new();
@@ -89,6 +98,7 @@ fn firmware(file: &VmFile) -> Firmware {
         chassis_asset_tag: text("chassis/asset_tag"),
         boot_order,
         num_lock: file.flag(&format!("{BIOS}/num_lock")),
+        secure_boot: file.flag(&format!("{BIOS}/secure_boot_enabled")),
     }
 }
 

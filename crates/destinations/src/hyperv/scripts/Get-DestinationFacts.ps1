@@ -19,8 +19,11 @@ $ErrorActionPreference = 'Stop'
 $system = Get-WmiObject -Class 'Win32_OperatingSystem'
 $computer = Get-WmiObject -Class 'Win32_ComputerSystem'
 $os = [string]$system.Version
-if ($os.StartsWith('6.2.')) {
-    $os = '2012'
+$releases = @{ '6.2.' = '2012'; '6.3.' = '2012R2'; '10.0.14393' = '2016'; '10.0.17763' = '2019'; '10.0.20348' = '2022'; '10.0.26100' = '2025' }
+foreach ($version in @($releases.Keys)) {
+    if (([string]$system.Version).StartsWith($version)) {
+        $os = $releases[$version]
+    }
 }
 $facts = @{
     os = $os
@@ -29,9 +32,29 @@ $facts = @{
     free = [long](New-Object -TypeName System.IO.DriveInfo -ArgumentList $Drive).AvailableFreeSpace
     language = '{0:x4}' -f [int]$system.OSLanguage
     adapters = @(Get-NetAdapter -Physical | ForEach-Object { [string]$_.Name })
+    adapter_details = @()
     machines = @()
     switches = @()
     macs = @()
+}
+foreach ($adapter in @(Get-NetAdapter -Physical)) {
+    $detail = @{ name = [string]$adapter.Name; description = [string]$adapter.InterfaceDescription; addresses = @() }
+    $mac = [string]$adapter.MacAddress
+    if ($mac.Length -eq 17) {
+        $detail['mac'] = $mac
+    }
+    # Adapters that are no PCI devices have no such place, and the cmdlet fails for them.
+    try {
+        $hardware = Get-NetAdapterHardwareInfo -Name $adapter.Name
+        $detail['location'] = 'PCI bus {0}, device {1}, function {2}' -f $hardware.Bus, $hardware.Device, $hardware.Function
+    }
+    catch {
+        Write-Verbose -Message ("The place of '{0}' is not known." -f $adapter.Name)
+    }
+    foreach ($address in @(Get-NetIPAddress | Where-Object { $_.InterfaceIndex -eq $adapter.InterfaceIndex })) {
+        $detail['addresses'] += @('{0}/{1}' -f ([string]$address.IPAddress).Split('%')[0], $address.PrefixLength)
+    }
+    $facts['adapter_details'] += @($detail)
 }
 $editions = @{ 7 = 'standard'; 13 = 'standard'; 8 = 'datacenter'; 12 = 'datacenter'; 42 = 'hyper-v-server' }
 $sku = [int]$system.OperatingSystemSKU
@@ -46,5 +69,5 @@ if ($null -ne (Get-Module -ListAvailable -Name 'Hyper-V')) {
     $facts['macs'] = @($macs | Where-Object { ($_.Length -eq 12) -and ($_ -ne '000000000000') })
 }
 $target = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($Path)
-[System.IO.File]::WriteAllText($target, (ConvertTo-Json -InputObject $facts))
+[System.IO.File]::WriteAllText($target, (ConvertTo-Json -InputObject $facts -Depth 4))
 Write-Output -InputObject ("Written: {0}" -f $target)

@@ -21,13 +21,13 @@ param(
 
 function Test-KitSystem {
     [CmdletBinding()]
-    param()
+    param([Parameter(Mandatory = $true)]$Role)
     if (-not (Test-KitAdministrator)) {
         'Run this script in a PowerShell that was started as administrator.'
     }
     $system = Get-WmiObject -Class 'Win32_OperatingSystem'
-    if (-not ([string]$system.Version).StartsWith('6.2.')) {
-        "This kit is for Windows Server 2012 (6.2); this is '{0}' ({1}). Write another kit for it." -f $system.Caption, $system.Version
+    if (-not ([string]$system.Version).StartsWith([string]$Role.version)) {
+        "This kit is for {0} ({1}); this is '{2}' ({3}). Write another kit for it." -f $Role.system, $Role.version, $system.Caption, $system.Version
     }
     $feature = Get-WindowsFeature -Name 'Hyper-V'
     if (($null -eq $feature) -or (-not $feature.Installed)) {
@@ -133,7 +133,7 @@ if (-not $SourceIsOff) {
     throw 'Turn the old host off or remove it from the network first: its virtual machines and these must never run at the same time. Then run this script with -SourceIsOff.'
 }
 $role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
-$problems = @(Test-KitSystem)
+$problems = @(Test-KitSystem -Role $role)
 if ($problems.Count -eq 0) {
     $problems += @(Test-KitResources -Role $role)
     $problems += @(Test-KitFiles -Role $role)

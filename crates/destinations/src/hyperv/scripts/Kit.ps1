@@ -7,6 +7,7 @@ $KitMachines = [System.IO.Path]::Combine($Kit, 'machines')
 $KitState = [System.IO.Path]::Combine($Kit, 'state')
 $KitLog = [System.IO.Path]::Combine($KitState, 'log.jsonl')
 $KitBefore = [System.IO.Path]::Combine($KitState, 'host-settings-before.json')
+$KitAdministrators = [System.IO.Path]::Combine($KitState, 'administrators-added.txt')
 $KitHyperVKey = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Virtualization'
 $KitSwitchKey = 'HKLM:\SYSTEM\CurrentControlSet\Services\VMSMP\Parameters'
 
@@ -297,6 +298,9 @@ function Restore-KitHostSettings {
         Restore-KitRegistryValue -Path $KitSwitchKey -Name $name -Type 'DWord' -Value $before.$name
     }
     Restore-KitRegistryValue -Path $KitHyperVKey -Name 'StoreLocation' -Type 'String' -Value $before.StoreLocation
+    foreach ($sid in @(Read-KitAddedAdministrators)) {
+        Remove-KitHyperVAdministrator -Sid $sid
+    }
     Restart-Service -Name 'vmms' -Force
 }
 
@@ -378,4 +382,54 @@ function Set-KitAuthorizationStore {
     [System.IO.File]::Copy($Path, $target, $true)
     [void](New-ItemProperty -LiteralPath $KitHyperVKey -Name 'StoreLocation' -PropertyType 'String' -Value ('msxml://' + $target) -Force)
     Restart-Service -Name 'vmms' -Force
+}
+
+# ---- Who administers Hyper-V: the local group Hyper-V Administrators, whose name is translated with Windows.
+
+function Get-KitAdministratorGroup {
+    [CmdletBinding()]
+    param()
+    $group = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList 'S-1-5-32-578'
+    $name = $group.Translate([System.Security.Principal.NTAccount]).Value
+    [ADSI]('WinNT://./' + $name.Substring($name.IndexOf('\') + 1) + ',group')
+}
+
+function Test-KitHyperVAdministrator {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Sid)
+    [bool](Get-KitAdministratorGroup).PSBase.Invoke('IsMember', ('WinNT://' + $Sid))
+}
+
+# The ones that the kit made members, so that Undo-HyperVRole.ps1 takes away no other.
+function Read-KitAddedAdministrators {
+    [CmdletBinding()]
+    param()
+    if ([System.IO.File]::Exists($KitAdministrators)) {
+        [System.IO.File]::ReadAllLines($KitAdministrators)
+    }
+}
+
+function Add-KitHyperVAdministrator {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Sid)
+    if (Test-KitHyperVAdministrator -Sid $Sid) {
+        return
+    }
+    $account = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $Sid
+    try {
+        [void]$account.Translate([System.Security.Principal.NTAccount])
+    }
+    catch {
+        throw ("The account {0} administered Hyper-V on the old host, but this host does not know it. Join the domain that it belongs to, or leave the account out, and run the script again." -f $Sid)
+    }
+    [System.IO.File]::AppendAllText($KitAdministrators, ($Sid + "`r`n"))
+    (Get-KitAdministratorGroup).PSBase.Invoke('Add', ('WinNT://' + $Sid))
+}
+
+function Remove-KitHyperVAdministrator {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Sid)
+    if (Test-KitHyperVAdministrator -Sid $Sid) {
+        (Get-KitAdministratorGroup).PSBase.Invoke('Remove', ('WinNT://' + $Sid))
+    }
 }

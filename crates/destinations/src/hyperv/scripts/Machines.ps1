@@ -160,3 +160,13 @@ function Disable-KitService {
         Disable-VMIntegrationService -VMIntegrationService $service
     }
 }
+
+# Windows Server 2012 knows one generation, and its machines have no such property.
+function Get-KitGeneration {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Machine)
+    if ($null -eq $Machine.PSObject.Properties['Generation']) {
+        return 1
+    }
+    [int]$Machine.Generation
+}

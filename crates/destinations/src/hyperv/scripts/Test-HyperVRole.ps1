@@ -1,7 +1,8 @@
 #requires -Version 3.0
 <#
 .SYNOPSIS
-Compares this host with what the kit wanted, setting by setting. Changes nothing. Ends with code 4 when something differs.
+Compares this host with what the kit wanted, setting by setting. Changes nothing on the host. Ends with code 4 when
+something differs. What was seen is written to state\observed.json, for: hvmigrate verify --work ... --observed observed.json
 #>
 [CmdletBinding()]
 param()
@@ -107,7 +108,7 @@ function Add-KitDriveSettings {
         $Found['drive.' + $slot] = 'disk ' + (ConvertTo-KitTarget -Path $drive.Path)
     }
     foreach ($drive in @(Get-VMDvdDrive -VM $Machine)) {
-        $slot = 'ide{0}-{1}' -f $drive.ControllerNumber, $drive.ControllerLocation
+        $slot = '{0}{1}-{2}' -f ([string]$drive.ControllerType).ToLowerInvariant(), $drive.ControllerNumber, $drive.ControllerLocation
         $value = 'empty dvd'
         if (([string]$drive.Path).Length -gt 0) {
             $value = 'image ' + (ConvertTo-KitTarget -Path $drive.Path)
@@ -172,6 +173,9 @@ function Add-KitFirmwareSettings {
     $Found['firmware.chassis-serial-number'] = [string]$settings.ChassisSerialNumber
     $Found['firmware.chassis-asset-tag'] = [string]$settings.ChassisAssetTag
     $words = @{ 'Floppy' = 'floppy'; 'CD' = 'optical'; 'IDE' = 'hard-drive'; 'LegacyNetworkAdapter' = 'network' }
+    if ((Get-KitGeneration -Machine $Machine) -eq 2) {
+        return
+    }
     $bios = Get-VMBios -VM $Machine
     $Found['firmware.boot-order'] = @($bios.StartupOrder | ForEach-Object { $words[[string]$_] }) -join ' '
 }
@@ -187,7 +191,7 @@ function Read-KitMachineSettings {
     $mib = 1048576
     $found['name'] = [string]$machine.Name
     $found['notes'] = [string]$machine.Notes
-    $found['generation'] = '1'
+    $found['generation'] = [string](Get-KitGeneration -Machine $machine)
     $memory = Get-VMMemory -VM $machine
     $found['memory.startup-mib'] = [string]($memory.Startup / $mib)
     $found['memory.dynamic'] = ([string]$memory.DynamicMemoryEnabled).ToLowerInvariant()
@@ -200,6 +204,9 @@ function Read-KitMachineSettings {
     $found['processors.limit'] = [string]($processor.Maximum * 1000)
     $found['processors.reserve'] = [string]($processor.Reserve * 1000)
     $found['processors.weight'] = [string]$processor.RelativeWeight
+    $found['numa.processors-per-node'] = [string]$processor.MaximumCountPerNumaNode
+    $found['numa.nodes-per-socket'] = [string]$processor.MaximumCountPerNumaSocket
+    $found['numa.mib-per-node'] = [string]$memory.MaximumPerNumaNode
     $found['processors.compatibility-for-migration'] = ([string]$processor.CompatibilityForMigrationEnabled).ToLowerInvariant()
     $found['processors.compatibility-for-older-systems'] = ([string]$processor.CompatibilityForOlderOperatingSystemsEnabled).ToLowerInvariant()
     Add-KitFirmwareSettings -Machine $machine -Found $found
@@ -229,6 +236,7 @@ function Add-KitServiceSettings {
         '9F8233AC-BE49-4C79-8EE3-E7E1985B2077' = 'Shutdown'
         '2497F4DE-E9FA-4204-80E4-4B75C46419C0' = 'TimeSynchronization'
         '5CED1297-4598-4915-A5FC-AD21BB4D02A4' = 'Vss'
+        '6C09BB55-D683-4DA0-8931-C9BF705F6480' = 'GuestServices'
     }
     foreach ($service in @(Get-VMIntegrationService -VM $Machine)) {
         $class = ([string]$service.Id).Substring([System.Math]::Max(0, ([string]$service.Id).Length - 36)).ToUpperInvariant()
@@ -240,6 +248,7 @@ function Add-KitServiceSettings {
 
 $checked = 0
 $different = 0
+$observed = New-Object -TypeName System.Collections.ArrayList
 $role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
 foreach ($step in @($role.steps)) {
     $document = Read-KitJson -Path (Get-KitPath -Relative $step.definition)
@@ -257,6 +266,13 @@ foreach ($step in @($role.steps)) {
             $found = Read-KitMachineSettings -Definition $document.definition
         }
     }
+    if ($step.kind -eq 'settings') {
+        foreach ($setting in @($document.settings | Where-Object { ([string]$_.item).StartsWith('hyper-v-administrator.') })) {
+            if (Test-KitHyperVAdministrator -Sid ([string]$setting.item).Substring('hyper-v-administrator.'.Length)) {
+                $found[$setting.item] = 'member'
+            }
+        }
+    }
     if (($step.kind -eq 'settings') -and (Test-KitAuthorizationStore)) {
         $wanted = @($document.settings | Where-Object { $_.item -eq 'authorization-store' }) | Select-Object -First 1
         if ($null -ne $wanted) {
@@ -268,6 +284,7 @@ foreach ($step in @($role.steps)) {
         $value = 'nothing'
         if ($found.ContainsKey($setting.item)) {
             $value = [string]$found[$setting.item]
+            [void]$observed.Add(@{ subject = [string]$setting.subject; item = [string]$setting.item; value = $value })
         }
         if ($value -cne [string]$setting.value) {
             $different++
@@ -275,6 +292,15 @@ foreach ($step in @($role.steps)) {
         }
     }
 }
+$document = @{
+    schema = 1
+    host = [string]$env:COMPUTERNAME
+    source_host = [string]$role.source_host
+    at = [System.DateTime]::UtcNow.ToString('o')
+    settings = @($observed)
+}
+[void][System.IO.Directory]::CreateDirectory($KitState)
+[System.IO.File]::WriteAllText([System.IO.Path]::Combine($KitState, 'observed.json'), (ConvertTo-Json -InputObject $document -Depth 4))
 Write-Output -InputObject ('{0} settings were compared, {1} differ.' -f $checked, $different)
 if ($different -gt 0) {
     exit 4

@@ -1,8 +1,9 @@
-//! `hvmigrate demo`: a whole migration of a sample host, twice, to look at.
+//! `hvmigrate demo`: a whole migration of a sample host to every kind of destination, to look at.
 
 mod folder;
 mod guest;
 mod operator;
+mod releases;
 mod source;
 mod stage;
 mod tree;
@@ -25,7 +26,7 @@ Examples:
 
 The folder is replaced when the demo runs again; a folder that no demo made is left alone.";
 
-/// Writes a sample host, migrates it to Windows Server 2012 and to KVM, and proves the result
+/// Writes a sample host, migrates it to Windows Server 2012 … 2025 and to KVM, and proves the result
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -47,10 +48,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let host = sample(&folder)?;
     let before = look(&folder.join("source"))?;
-    let mut all_good = true;
-    for target in [Target::kit(&folder), Target::kvm(&folder)] {
-        all_good &= Stage { folder: &folder, host: &host, target }.run()?;
-    }
+    let kit = Stage { folder: &folder, host: &host, target: Target::kit(&folder) };
+    let mut all_good = kit.run()?;
+    all_good &= releases::run(&folder, &host, &kit.document()?)?;
+    all_good &= Stage { folder: &folder, host: &host, target: Target::kvm(&folder) }.run()?;
     heading("The source, before and after")?;
     let after = look(&folder.join("source"))?;
     if before == after {
@@ -88,6 +89,7 @@ fn closing(folder: &Path, start: Instant) -> Result<(), Failure> {
         ("report-kit/report.html", "the migration to Windows Server 2012"),
         ("report-kvm/report.html", "the migration to KVM"),
         ("kit", "disks, machines and scripts for Windows Server 2012"),
+        ("kit-2025", "the same for Windows Server 2025; kit-2012R2, kit-2016, kit-2019 and kit-2022 beside it"),
         ("kvm", "disks and libvirt XML"),
         ("source", "the sample host"),
     ] {

@@ -23,28 +23,43 @@ pub struct Target {
     qemu_format: &'static str,
     /// Adapter of the destination that takes the first external network.
     adapter: &'static str,
-    report: Report,
+    report: Voice,
 }
 
-/// How much of the assessment is printed: the second says nearly the same as the first.
-enum Report {
+/// How much is printed: the second migration says nearly the same as the first, those for later releases nothing new.
+enum Voice {
+    /// Everything.
     Whole,
+    /// Everything, but of the assessment the counts.
     Counts,
+    /// Nothing.
+    Silent,
 }
 
 impl Target {
     /// A kit for Windows Server 2012.
     pub fn kit(folder: &Path) -> Target {
-        let has = "os=2012&processors=2&memory=32GiB&free=500GiB&language=0407&edition=datacenter&adapters=Ethernet,Ethernet 2";
-        let uri = format!("kit:{}?{has}", encoded(&folder.join("kit")));
-        Target {
-            key: "kit",
-            title: "Windows Server 2012",
-            uri,
+        Target { key: "kit", report: Voice::Whole, ..Target::release(folder, "2012", "Windows Server 2012") }
+            .at(&folder.join("kit"), "2012")
+    }
+
+    /// A kit for a release, in a folder that is called after it; nothing is printed.
+    pub fn release(folder: &Path, word: &'static str, title: &'static str) -> Target {
+        let target = Target {
+            key: word,
+            title,
+            uri: String::new(),
             qemu_format: "vpc",
             adapter: "Ethernet 2",
-            report: Report::Whole,
-        }
+            report: Voice::Silent,
+        };
+        target.at(&folder.join(format!("kit-{word}")), word)
+    }
+
+    fn at(mut self, kit: &Path, os: &str) -> Target {
+        let has = "processors=2&memory=32GiB&free=500GiB&language=0407&edition=datacenter&adapters=Ethernet,Ethernet 2";
+        self.uri = format!("kit:{}?os={os}&{has}", encoded(kit));
+        self
     }
 
     /// Files for KVM under libvirt.
@@ -57,7 +72,7 @@ impl Target {
             uri,
             qemu_format: "qcow2",
             adapter: "br0",
-            report: Report::Counts,
+            report: Voice::Counts,
         }
     }
 }
@@ -99,6 +114,19 @@ impl Stage<'_> {
         Ok(verified && booted)
     }
 
+    /// Plans, migrates and verifies without a word; the report, and true when all was proved.
+    pub fn run_silently(&self) -> Result<(hvm_model::report::Report, bool), Failure> {
+        self.plan()?;
+        self.migrate()?;
+        let verified = self.verify()?;
+        Ok((self.document()?, verified))
+    }
+
+    /// The report as it is now.
+    pub fn document(&self) -> Result<hvm_model::report::Report, Failure> {
+        Ok(hvm_engine::report(&self.work())?)
+    }
+
     fn source(&self) -> String {
         format!("folder:{}", encoded(&self.folder.join("source")))
     }
@@ -108,15 +136,25 @@ impl Stage<'_> {
     }
 
     fn title(&self, what: &str) -> Result<(), Failure> {
-        heading(&format!("{}: {what}", self.target.title))
+        match self.target.report {
+            Voice::Silent => Ok(()),
+            Voice::Whole | Voice::Counts => heading(&format!("{}: {what}", self.target.title)),
+        }
+    }
+
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        match self.target.report {
+            Voice::Silent => Ok(()),
+            Voice::Whole | Voice::Counts => output::data(text),
+        }
     }
 
     fn assess(&self) -> Result<(), Failure> {
         self.title("what the guide says")?;
         let assessment = hvm_engine::assess(&self.source(), Some(&self.target.uri), Choices::default())?;
-        output::data(&match self.target.report {
-            Report::Whole => render::assessment::text(&assessment),
-            Report::Counts => render::assessment::summary_line(&assessment),
+        self.say(&match self.target.report {
+            Voice::Whole => render::assessment::text(&assessment),
+            Voice::Counts | Voice::Silent => render::assessment::summary_line(&assessment),
         })
     }
 
@@ -137,7 +175,7 @@ impl Stage<'_> {
                 text.push_str(&format!("  {} stays until this is answered: {}\n", machine.name, findings.join(", ")));
             }
         }
-        output::data(&format!("{text}'hvmigrate plan' ends with exit code 3 here.\n"))
+        self.say(&format!("{text}'hvmigrate plan' ends with exit code 3 here.\n"))
     }
 
     fn plan(&self) -> Result<Plan, Failure> {
@@ -145,10 +183,10 @@ impl Stage<'_> {
         let choices = operator::answers(self.target.adapter);
         for answer in &choices.answers {
             let text = shell_quote(&format!("{}@{}={}", answer.rule, answer.subject, answer.value));
-            output::data(&format!("  --answer {text}\n"))?;
+            self.say(&format!("  --answer {text}\n"))?;
         }
         let plan = self.plan_with(choices)?;
-        output::data(&format!("\n{}", render::text::plan(&plan)))?;
+        self.say(&format!("\n{}", render::text::plan(&plan)))?;
         Ok(plan)
     }
 
@@ -161,7 +199,7 @@ impl Stage<'_> {
             let outcome = hvm_engine::migrate(&self.work(), options, &progress);
             progress.end();
             match outcome?.state {
-                MigrateState::Done => return output::data("All steps of 'migrate' are done.\n"),
+                MigrateState::Done => return self.say("All steps of 'migrate' are done.\n"),
                 MigrateState::Blocked(reasons) => {
                     return Err(Failure::failed(format!("The demo is blocked: {}", reasons.join(", "))));
                 }
@@ -170,8 +208,8 @@ impl Stage<'_> {
                     if ids.iter().all(|id| confirm.contains(id)) {
                         return Err(Failure::failed(format!("{} stayed unconfirmed.", ids.join(", "))));
                     }
-                    output::data(&render::text::waiting(&steps, "migrate", &self.work().to_string_lossy()))?;
-                    output::data(&format!("Confirmed by {}.\n", operator::NAME))?;
+                    self.say(&render::text::waiting(&steps, "migrate", &self.work().to_string_lossy()))?;
+                    self.say(&format!("Confirmed by {}.\n", operator::NAME))?;
                     confirm.extend(ids);
                 }
             }
@@ -181,10 +219,10 @@ impl Stage<'_> {
     fn verify(&self) -> Result<bool, Failure> {
         self.title("verifying every disk and every setting")?;
         let progress = Progress::new();
-        let verification = hvm_engine::verify(&self.work(), VerifyOptions { against_source: true }, &progress);
+        let verification = hvm_engine::verify(&self.work(), VerifyOptions::default(), &progress);
         progress.end();
         let verification = verification?;
-        output::data(&render::text::verification(&verification))?;
+        self.say(&render::text::verification(&verification))?;
         Ok(verification.differences.is_empty())
     }
 
@@ -205,17 +243,17 @@ impl Stage<'_> {
             Boot::Skipped(why) => (true, format!("skipped: {why}\n")),
             Boot::Failed(why) => (false, format!("FAILED: {why}\n")),
         };
-        output::data(&text.replace('\r', ""))?;
+        self.say(&text.replace('\r', ""))?;
         Ok(good)
     }
 
     fn report(&self) -> Result<(), Failure> {
         self.title("the report")?;
-        let document = hvm_engine::report(&self.work())?;
+        let document = self.document()?;
         let written = report::write(&document, &self.folder.join(format!("report-{}", self.target.key)))?;
-        output::data(&render::text::report(&document))?;
+        self.say(&render::text::report(&document))?;
         for path in written {
-            output::data(&format!("Written: {}\n", path.display()))?;
+            self.say(&format!("Written: {}\n", path.display()))?;
         }
         Ok(())
     }
