@@ -1,5 +1,7 @@
 //! Conversations with a server made of independent parts: shells, queries, methods, PowerShell, and what goes wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by it")]
+
 mod support;
 
 use std::time::Duration;

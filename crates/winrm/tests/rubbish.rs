@@ -1,5 +1,7 @@
 //! Servers that are none: rubbish, huge lengths, silence, answers in clear. Each is an error that says so, and soon.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by it")]
+
 mod support;
 
 use std::io::{Read, Write};

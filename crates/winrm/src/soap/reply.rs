@@ -63,15 +63,15 @@ mod tests {
     const GOOD: &str = "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope' \
                         xmlns:a='http://schemas.xmlsoap.org/ws/2004/08/addressing'><s:Header>\
                         <a:RelatesTo>uuid:00112233-4455-6677-8899-AABBCCDDEEFF</a:RelatesTo></s:Header>\
-                        <s:Body><x/></s:Body></s:Envelope>";
+                        <s:Body><s:x/></s:Body></s:Envelope>";
 
     #[test]
     fn an_answer_belongs_to_its_request() {
         let guid = Guid::parse("00112233-4455-6677-8899-aabbccddeeff");
         assert!(Reply::read(GOOD, guid).is_ok() && Reply::read(GOOD, Some(Guid::NONE)).is_err());
         let reply = Reply::read(GOOD, guid).unwrap();
-        assert_eq!(reply.element("", "y").unwrap_err(), "its body should hold y and holds x");
-        assert!(reply.element("", "x").is_ok() && reply.fault().is_none());
+        assert_eq!(reply.element(SOAP, "y").unwrap_err(), "its body should hold y and holds x");
+        assert!(reply.element(SOAP, "x").is_ok() && reply.fault().is_none());
     }
 
     proptest! {

@@ -3,10 +3,11 @@
 import uuid
 
 import psrpcore
-from psrpcore.types import ErrorRecord, HostMethodIdentifier, NETException, PSInvocationState, ProgressRecordType
+from psrpcore.types import ErrorCategoryInfo, ErrorRecord, HostMethodIdentifier, NETException, PSInvocationState, ProgressRecordType
 
 # Bytes of fragments in one answer, so that a large output needs many.
 ANSWER = 96_000
+FRAGMENT = 32_768
 
 
 def error(text):
@@ -36,7 +37,7 @@ class Pool:
         self.collect()
 
     def collect(self):
-        while (payload := self.pool.data_to_send()) is not None:
+        while (payload := self.pool.data_to_send(FRAGMENT)) is not None:
             key = str(payload.pipeline_id).upper() if payload.pipeline_id else None
             self.waiting.setdefault(key, []).append(bytes(payload.data))
 
@@ -72,7 +73,7 @@ class Pool:
         pipeline.start()
         script = pipeline.metadata.commands[0]
         word = script.command_text.split()[0]
-        getattr(self, "do_" + word)(command, pipeline, script)
+        getattr(self, "do_" + word, self.do_echo)(command, pipeline, script)
 
     def do_echo(self, command, pipeline, script):
         for name, value in script.parameters:
@@ -97,7 +98,9 @@ class Pool:
         pipeline.complete()
 
     def do_fail(self, command, pipeline, script):
-        record = ErrorRecord(Exception=error("It is broken"), FullyQualifiedErrorId="Broken")
+        record = ErrorRecord(
+            Exception=error("It is broken"), CategoryInfo=ErrorCategoryInfo(), FullyQualifiedErrorId="Broken"
+        )
         pipeline._change_state(PSInvocationState.Failed, error=record)
 
     def do_forever(self, command, pipeline, script):

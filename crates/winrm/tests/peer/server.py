@@ -14,6 +14,7 @@ import json
 import ssl
 import struct
 import threading
+import traceback
 
 import spnego
 from spnego.channel_bindings import GssChannelBindings
@@ -85,6 +86,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.close_connection = True
                 self.connection.close()
                 return
+            except Exception:
+                traceback.print_exc()
+                raise
         if is_sealed:
             kind = f'multipart/encrypted;protocol="{SEALED}";boundary="Encrypted Boundary"'
             self.reply(status, self.seal(answer), [("Content-Type", kind)])
