@@ -90,7 +90,7 @@ impl Client {
         let asking = Asking { action, time: self.options.operation + self.options.patience };
         // A server may forget a login with the connection still open; it then has not looked at the request.
         for _ in 0..2 {
-            if !self.connection.as_ref().is_some_and(Connection::is_usable) {
+            if !self.connection.as_mut().is_some_and(Connection::is_usable) {
                 self.connection = None;
                 let made = Connection::open(&self.endpoint, &self.login, &self.options);
                 self.connection = Some(made.map_err(|error| error.knowing(Progress::NotSent))?);

@@ -232,20 +232,29 @@ impl Connection {
 
     /// Whether it can take another request. A server may close an idle connection at any time; that is seen here, before a
     /// request is lost with it.
-    pub fn is_usable(&self) -> bool {
-        let tcp = self.wire.stream.tcp();
-        if self.is_closing || tcp.set_nonblocking(true).is_err() {
+    pub fn is_usable(&mut self) -> bool {
+        let stream = &mut self.wire.stream;
+        if self.is_closing || stream.tcp().set_nonblocking(true).is_err() {
             return false;
         }
-        let state = tcp.peek(&mut [0]);
-        let is_back = tcp.set_nonblocking(false).is_ok();
-        // TLS may have something of its own to say; in clear nobody speaks before they are asked.
-        let is_quiet = match (&self.wire.stream, state) {
-            (_, Err(error)) => error.kind() == io::ErrorKind::WouldBlock,
-            (Wire::Tls(_), Ok(count)) => count > 0,
-            (Wire::Plain(_), Ok(_)) => false,
+        let is_quiet = match stream {
+            // In clear nobody speaks before they are asked.
+            Wire::Plain(tcp) => tcp.peek(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock),
+            Wire::Tls(stream) => is_quiet(stream),
         };
-        is_back && is_quiet
+        self.wire.stream.tcp().set_nonblocking(false).is_ok() && is_quiet
+    }
+}
+
+/// TLS may have something of its own to say, such as tickets or its end; data of an answer there are none to wait for.
+fn is_quiet(stream: &mut tls::Stream) -> bool {
+    match stream.conn.read_tls(&mut stream.sock) {
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        Ok(0) => false,
+        Ok(_) => stream
+            .conn
+            .process_new_packets()
+            .is_ok_and(|state| !state.peer_has_closed() && state.plaintext_bytes_to_read() == 0),
     }
 }
 

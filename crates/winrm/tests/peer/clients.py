@@ -10,7 +10,8 @@ from pypsrp.wsman import WSMan
 USER, PASSWORD = "HVSRC\\Administrator", "Passw0rd!"
 WSMAN = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
 ENUMERATION = "http://schemas.xmlsoap.org/ws/2004/09/enumeration"
-RESOURCE = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/virtualization/v2/*"
+NAMESPACE = "root/virtualization/v2"
+RESOURCE = f"http://schemas.microsoft.com/wbem/wsman/1/wmi/{NAMESPACE}/*"
 
 
 def query(port):
