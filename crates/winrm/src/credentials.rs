@@ -30,7 +30,8 @@ impl fmt::Debug for Secret {
 /// A name with its password.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// `DOMAIN\user`, `user@domain` or `user`, as Windows takes it.
+    /// `DOMAIN\user`, `user@domain` or `user`, as Windows takes it. For Kerberos `user@domain` is asked for as an enterprise
+    /// name (RFC 6806), which Active Directory knows and MIT's centre does not; there `REALM\user` is the way.
     pub user: String,
     /// The password.
     pub password: Secret,
@@ -51,7 +52,8 @@ pub enum Mechanism {
     /// NTLM version 2 inside of SPNEGO (MS-NLMP, MS-SPNG).
     Ntlm,
     /// Kerberos version 5 inside of SPNEGO (RFC 4120, MS-KILE); the ticket is asked for `HTTP/<host>`. There is no way back
-    /// to NTLM: who asks for Kerberos gets Kerberos or an error.
+    /// to NTLM: who asks for Kerberos gets Kerberos or an error. The centre must ask for pre-authentication, as Active
+    /// Directory does by default.
     Kerberos(Kdc),
 }
 
