@@ -11,10 +11,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("hvm-model", &[]),
     ("hvm-formats", &[]),
     ("hvm-rules", &["hvm-model"]),
-    ("hvm-sources", &["hvm-formats", "hvm-model"]),
-    ("hvm-destinations", &["hvm-formats", "hvm-model"]),
+    ("hvm-winrm", &[]),
+    ("hvm-sources", &["hvm-formats", "hvm-model", "hvm-winrm"]),
+    ("hvm-destinations", &["hvm-formats", "hvm-model", "hvm-winrm"]),
     ("hvm-transfer", &["hvm-formats", "hvm-model"]),
-    ("hvm-engine", &["hvm-destinations", "hvm-formats", "hvm-model", "hvm-rules", "hvm-sources", "hvm-transfer"]),
+    (
+        "hvm-engine",
+        &["hvm-destinations", "hvm-formats", "hvm-model", "hvm-rules", "hvm-sources", "hvm-transfer", "hvm-winrm"],
+    ),
     (
         "hvm-testkit",
         &["hvm-destinations", "hvm-engine", "hvm-formats", "hvm-model", "hvm-rules", "hvm-sources", "hvm-transfer"],

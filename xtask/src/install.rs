@@ -64,7 +64,7 @@ pub fn peers(task: &mut Task) -> Result<(), String> {
         task.skip(format!("{}: {} {why}", peer.used_for, peer.program));
     }
     if let Err(error) = python_peers() {
-        task.skip(format!("comparing with dissect.hypervisor: it could not be installed ({error})"));
+        task.skip(format!("comparing with peers in Python: they could not be installed ({error})"));
     }
     if !is_there("cargo-deny") {
         println!("installing cargo-deny (some minutes, once)");
@@ -76,16 +76,25 @@ pub fn peers(task: &mut Task) -> Result<(), String> {
 }
 
 /// Packages of PyPI in an environment of their own, `peers` in the target folder: dissect.hypervisor reads VHD, VHDX and
-/// qcow2. It is run as an outside program and never becomes a part of this one (it is under the AGPL).
+/// qcow2; pyspnego and psrpcore make a server of Windows Remote Management, pypsrp and pywinrm are clients of one. They are
+/// run as outside programs and never become a part of this one (dissect.hypervisor is under the AGPL).
 fn python_peers() -> Result<(), String> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
     let folder = crate::root().join(target).join("peers");
     let python = folder.join("bin").join("python").display().to_string();
-    let packages = ["dissect.hypervisor==3.21", "backports.zstd"];
-    if output(&python, &["-c", "import dissect.hypervisor.disk.vhdx, backports.zstd"]).is_ok() {
+    let packages = [
+        "dissect.hypervisor==3.21",
+        "backports.zstd",
+        "pyspnego==0.12.4",
+        "psrpcore==0.3.1",
+        "pypsrp==0.9.1",
+        "pywinrm==0.5.0",
+    ];
+    let imports = "import dissect.hypervisor.disk.vhdx, backports.zstd, spnego, psrpcore, pypsrp, winrm";
+    if output(&python, &["-c", imports]).is_ok() {
         return Ok(());
     }
-    println!("installing {} into {}", packages.join(" and "), folder.display());
+    println!("installing {} into {}", packages.join(", "), folder.display());
     let folder = folder.display().to_string();
     let make = || run("python3", &["-m", "venv", &folder]);
     // Debian's Python comes without the module.

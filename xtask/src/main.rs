@@ -23,7 +23,7 @@ const USAGE: &str = "\
 Usage: cargo xtask test [--no-install] [--only STEP]...
        cargo xtask peers
        cargo xtask oracle [FILES]   (100000)
-       cargo xtask bench [--disks DIR] [--rounds N] [--only ROW]... [--small] [--make-disks]
+       cargo xtask bench [--disks DIR] [--rounds N] [--only ROW]... [--small] [--make-disks] [--profile]
        cargo xtask fuzz [--seconds N] [--only TARGET]...
   --no-install   installs no peers and no tools
   --only STEP    runs only this step; may be given again
@@ -33,6 +33,7 @@ Usage: cargo xtask test [--no-install] [--only STEP]...
   --seconds N    how long each fuzz target runs   (60)
   --only TARGET  runs only this fuzz target and writes no page; may be given again
   --make-disks   only makes the disks
+  --profile      samples where the time of some rows goes, for docs/profile.md
   --small        small disks, each row once, just to see that it goes
 Steps: install fmt clippy deny sizes edges words tests mutations demo bench";
 

@@ -22,7 +22,7 @@ pub fn section(outcomes: &[Outcome]) -> String {
     if let (Some(vhdx), Some(sync), Some(disk)) = (row("vhd-vhdx"), row("sync-raw"), row(FLUSHING)) {
         text.push_str(&others(vhdx, (sync, disk)));
     }
-    text.push_str(&profiles(outcomes));
+    text.push_str("\nWhere hvmigrate's time goes by samples of `perf` is in [profile.md](profile.md).\n");
     text
 }
 
@@ -76,30 +76,4 @@ fn others(vhdx: &Outcome, (sync, disk): (&Outcome, &Outcome)) -> String {
         median(sync, WALL),
         median(sync, WALL) / of(disk, WALL),
     )
-}
-
-/// Where the time of ours goes.
-fn profiles(outcomes: &[Outcome]) -> String {
-    let mut text = String::new();
-    for outcome in outcomes {
-        let Some(profile) = &outcome.profile else { continue };
-        if text.is_empty() {
-            text.push_str(
-                "\nWhere hvmigrate's time goes, by samples of `perf record -e cpu-clock` of one more run:\n\n\
-                 | row | in the program | kernel, copying bytes | kernel, the rest | functions with the most samples |\n\
-                 | --- | --- | --- | --- | --- |\n",
-            );
-        }
-        let most: Vec<String> = profile.most.iter().map(|(share, name)| format!("`{name}` {share:.0} %")).collect();
-        let _ = writeln!(
-            text,
-            "| `{}` | {:.0} % | {:.0} % | {:.0} % | {} |",
-            outcome.row.name,
-            profile.program,
-            profile.copying,
-            profile.kernel,
-            most.join(", ")
-        );
-    }
-    text
 }

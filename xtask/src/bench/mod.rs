@@ -47,6 +47,7 @@ pub struct Options {
 enum What {
     MakeDisks,
     Measure,
+    Profile,
 }
 
 impl Options {
@@ -63,6 +64,7 @@ impl Options {
                 "--rounds" => options.rounds = Some(args.next()?.parse().ok().filter(|rounds| *rounds > 0)?),
                 "--only" => options.only.push(args.next()?),
                 "--make-disks" => options.what = What::MakeDisks,
+                "--profile" => options.what = What::Profile,
                 "--small" => options.scale = Scale::Small,
                 _ => return None,
             }
@@ -78,8 +80,6 @@ struct Outcome {
     pairs: Vec<(Cost, Option<Cost>)>,
     /// Bytes that the guest uses, where that matters.
     used: u64,
-    /// Where the time of ours goes, in the rows that ask for it.
-    profile: Option<profile::Profile>,
 }
 
 impl Outcome {
@@ -143,12 +143,14 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
         disk: folder.join("out"),
     };
     let machine = machine::Machine::look();
-    let result = all_rows(task, options, &places);
-    for folder in [&places.memory, &places.disk] {
-        if folder.exists() {
-            fs::remove_dir_all(folder).map_err(at(folder))?;
-        }
+    if options.what == What::Profile {
+        let page = profiles(&places).and_then(|profiles| profile::page(&profiles, &machine));
+        remove(&places)?;
+        let path = crate::root().join("docs").join("profile.md");
+        return fs::write(&path, page?).map_err(at(&path));
     }
+    let result = all_rows(task, options, &places);
+    remove(&places)?;
     let page = page::Page { outcomes: result?, machine, places };
     println!("{}", page.table());
     if options.scale == Scale::Small {
@@ -162,6 +164,26 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
         page.write(&crate::root())?;
     }
     Ok(())
+}
+
+fn remove(places: &Places) -> Result<(), String> {
+    for folder in [&places.memory, &places.disk].into_iter().filter(|folder| folder.exists()) {
+        fs::remove_dir_all(folder).map_err(at(folder))?;
+    }
+    Ok(())
+}
+
+/// Samples of one run of each row that asks for it, after one that brings its disk into the page cache.
+fn profiles(places: &Places) -> Result<Vec<(String, profile::Profile)>, String> {
+    let mut all = Vec::new();
+    for row in places.rows().into_iter().filter(|row| row.profiled) {
+        let cost = row.ours.job.run()?;
+        prepare(&row.ours, cost.written, places)?;
+        let found = profile::sample(&row.ours.job.script, &places.disk)?;
+        row.ours.job.clean()?;
+        all.push((row.name, found));
+    }
+    Ok(all)
 }
 
 fn missing() -> Vec<String> {
@@ -242,13 +264,7 @@ fn one_row(row: Row, rounds: usize, places: &Places) -> Result<Outcome, String> 
     }
     // The partition, and what lies before it.
     let used = places.disks.facts["main"]["used_bytes"].as_u64().unwrap_or(0) + PARTITION;
-    let mut profile = None;
-    if row.profiled && rounds > 0 {
-        prepare(&row.ours, most, places)?;
-        profile = profile::sample(&row.ours.job.script, &places.disk)?;
-        row.ours.job.clean()?;
-    }
-    Ok(Outcome { row, pairs, used, profile })
+    Ok(Outcome { row, pairs, used })
 }
 
 /// Before each run that is measured: both sides of a row, which write at most `most` bytes, find the machine alike.

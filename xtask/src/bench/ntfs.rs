@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -47,9 +48,10 @@ pub fn edit<T>(path: &Path, work: impl FnOnce(&Path) -> Result<T, String>) -> Re
 }
 
 fn wait_for_mount(server: &mut Child, mount: &Path) -> Result<(), String> {
-    let name = mount.display().to_string();
+    // A mounted volume is another device than the folder that it lies in. The list of mounts would have to be unquoted.
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
     for _ in 0..300 {
-        if fs::read_to_string("/proc/self/mounts").is_ok_and(|mounts| mounts.contains(&name)) {
+        if device(mount).zip(device(&mount.join(".."))).is_some_and(|(inside, outside)| inside != outside) {
             return Ok(());
         }
         if server.try_wait().is_ok_and(|status| status.is_some()) {
@@ -57,7 +59,7 @@ fn wait_for_mount(server: &mut Child, mount: &Path) -> Result<(), String> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Err(format!("ntfs-3g did not mount '{name}'"))
+    Err(format!("ntfs-3g did not mount '{}'", mount.display()))
 }
 
 /// Copies files of `seed` in until they have `bytes` bytes; the number of files and of bytes.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::at;
+use super::machine::Machine;
 
 /// How the samples of a run are spread, in percent.
 #[derive(Debug, Default, PartialEq)]
@@ -22,8 +23,28 @@ pub struct Profile {
 /// Shown functions.
 const SHOWN: usize = 10;
 
-/// Samples a line for the shell; `None` when `perf` cannot.
-pub fn sample(script: &str, folder: &Path) -> Result<Option<Profile>, String> {
+/// The page: a line for each row.
+pub fn page(profiles: &[(String, Profile)], machine: &Machine) -> Result<String, String> {
+    let mut text = format!(
+        "# Where hvmigrate's time goes\n\nMade by `cargo xtask bench --profile`: samples of `perf record -e cpu-clock` of one run \
+         of each row of [performance.md](performance.md),\nits disk in the page cache. The kernel copies each byte twice, out of the \
+         page cache and into it, and gives the memory for it.\n\n{}\n\
+         | row | in the program | kernel, copying bytes | kernel, the rest | functions with the most samples |\n\
+         | --- | --- | --- | --- | --- |\n",
+        machine.describe()
+    );
+    for (name, profile) in profiles {
+        let most: Vec<String> = profile.most.iter().map(|(share, name)| format!("`{name}` {share:.0} %")).collect();
+        let most = most.join(", ");
+        let (program, copying, kernel) = (profile.program, profile.copying, profile.kernel);
+        text.push_str(&format!("| `{name}` | {program:.0} % | {copying:.0} % | {kernel:.0} % | {most} |\n"));
+    }
+    if profiles.is_empty() { Err("no row is profiled".to_owned()) } else { Ok(text) }
+}
+
+/// Samples a line for the shell.
+pub fn sample(script: &str, folder: &Path) -> Result<Profile, String> {
+    fs::create_dir_all(folder).map_err(at(folder))?;
     let data = folder.join("perf.data");
     let quiet =
         |program: &mut Command| program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -31,21 +52,25 @@ pub fn sample(script: &str, folder: &Path) -> Result<Option<Profile>, String> {
     record.args(["record", "-q", "-e", "cpu-clock", "-F", "2000", "-o"]).arg(&data);
     match quiet(record.args(["--", "sh", "-e", "-c"]).arg(format!("exec {script}"))) {
         Ok(status) if status.success() => {}
-        _ => return Ok(None),
+        _ => return Err("perf could not record (package linux-perf, as root)".to_owned()),
     }
     let mut report = Command::new("perf");
     report.args(["report", "--stdio", "-q", "-g", "none", "--sort", "dso,symbol", "-i"]).arg(&data);
     let output = report.output().map_err(|error| format!("'perf' could not be started: {error}"))?;
     fs::remove_file(&data).map_err(at(&data))?;
-    Ok(Some(parse(&String::from_utf8_lossy(&output.stdout))).filter(|profile| !profile.most.is_empty()))
+    let profile = parse(&String::from_utf8_lossy(&output.stdout));
+    if profile.most.is_empty() { Err("perf recorded nothing".to_owned()) } else { Ok(profile) }
 }
 
-/// Lines like `24.52%  [kernel.kallsyms]  [k] _copy_to_iter`.
+/// Lines like `24.52%  [kernel.kallsyms]  [k] _copy_to_iter`, to which some releases of perf add columns of `-`.
 fn parse(report: &str) -> Profile {
     let mut profile = Profile::default();
     for line in report.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [share, object, .., symbol] = words[..] else { continue };
+        let Some(mark) = words.iter().position(|word| matches!(*word, "[k]" | "[.]")) else { continue };
+        let [share, object, ..] = words[..] else { continue };
+        let symbol: Vec<&str> = words[mark + 1..].iter().copied().take_while(|word| *word != "-").collect();
+        let symbol = symbol.join(" ");
         let Some(share) = share.strip_suffix('%').and_then(|share| share.parse::<f64>().ok()) else { continue };
         let place = if !object.starts_with("[kernel") {
             &mut profile.program
@@ -56,7 +81,7 @@ fn parse(report: &str) -> Profile {
         };
         *place += share;
         if profile.most.len() < SHOWN {
-            profile.most.push((share, symbol.to_owned()));
+            profile.most.push((share, symbol));
         }
     }
     profile
@@ -68,7 +93,7 @@ mod unit {
 
     #[test]
     fn samples_are_sorted_by_where_they_fell() {
-        let report = "\n    24.50%  [kernel.kallsyms]  [k] _copy_to_iter\n     7.25%  [kernel.kallsyms]  [k] shmem_write_end\n\
+        let report = "\n    24.50%  [kernel.kallsyms]  [k] _copy_to_iter\n     7.25%  [kernel.kallsyms]  [k] shmem_write_end   -      -\n\
                       2.00%  libc.so.6          [.] __memcmp_evex_movbe\n    1.00%  hvmigrate   [.] core::fmt::write\n";
         let profile = parse(report);
         assert_eq!((profile.program, profile.copying, profile.kernel), (3.0, 24.5, 7.25));

@@ -9,12 +9,17 @@ use super::write::DiskWriteError;
 pub(crate) struct Appender {
     file: File,
     position: u64,
+    /// The length that the file was given ahead of what is written; 0 when nobody asked for it.
+    ahead: u64,
 }
 
 static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 
 /// Shorter runs of zeros are written: asking the file system for room costs more.
 const ALLOCATE: u64 = 64 << 10;
+
+/// By how much a file is made longer at once while others fill it.
+const AHEAD: u64 = 256 << 20;
 
 impl Appender {
     /// Takes up `file` at `position`: cuts off what lies behind it. `head` bytes at the start belong to the header and
@@ -31,7 +36,7 @@ impl Appender {
             return Err(DiskWriteError::ResumeTooShort { expected: position, found });
         }
         file.set_len(if position > head { position } else { 0 }).map_err(failed)?;
-        let mut appender = Appender { file, position: 0 };
+        let mut appender = Appender { file, position: 0, ahead: 0 };
         // Allocating would leave an old header as it is.
         appender.write_zeros_to(head)?;
         appender.position = position.max(head);
@@ -84,6 +89,17 @@ impl Appender {
         self.position = self.position.max(position);
     }
 
+    /// Makes the file long enough for everything before the position, and some more: writes that make a file longer wait for
+    /// each other. [`Appender::sync_all`] cuts off what was too much.
+    pub(crate) fn reach_ahead(&mut self) -> Result<(), DiskWriteError> {
+        if self.position > self.ahead {
+            let ahead = self.position.saturating_add(AHEAD);
+            self.set_len(ahead)?;
+            self.ahead = ahead;
+        }
+        Ok(())
+    }
+
     /// Writes at the end.
     pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), DiskWriteError> {
         self.put_at(self.position, data)?;
@@ -106,8 +122,11 @@ impl Appender {
         self.file.sync_data().map_err(|source| DiskWriteError::Io { offset: self.position, source })
     }
 
-    /// Makes data and length durable.
+    /// Ends the file at the position and makes data and length durable.
     pub(crate) fn sync_all(&self) -> Result<(), DiskWriteError> {
+        if self.ahead > self.position {
+            self.set_len(self.position)?;
+        }
         self.file.sync_all().map_err(|source| DiskWriteError::Io { offset: self.position, source })
     }
 }

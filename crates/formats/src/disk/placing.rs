@@ -52,7 +52,7 @@ pub(crate) fn reserve(writer: &mut impl Placing, offset: u64, len: u64) -> Resul
     place(writer, offset, len, &mut |out, len| {
         rooms.push(Room { offset: out.position(), len });
         out.skip_to(out.position() + len);
-        Ok(())
+        out.reach_ahead()
     })?;
     Ok(rooms)
 }
