@@ -186,6 +186,15 @@ impl Shell<'_> {
                 value.text().map(Value::from).or_else(|_| wrong(&value))
             }
             (_, Value::Object(object)) if self.computer.fits(kind, &object.borrow().class) => Ok(value.clone()),
+            // The one enumeration whose words can be given together.
+            ("Profile", Value::List(list)) => {
+                let words: Vec<Value> = list.items.borrow().clone();
+                let words: Vec<Value> =
+                    words.into_iter().map(|word| self.one(place, kind, word)).collect::<Run<_>>()?;
+                let names: Vec<String> = words.iter().filter_map(|word| word.text().ok()).collect();
+                let number = words.iter().filter_map(|word| word.integer().ok()).fold(0, |all, bit| all | bit);
+                Ok(Value::word(kind, &names.join(", "), number))
+            }
             (_, Value::Word(_) | Value::Text(_)) => match self.computer.words(kind) {
                 Some(words) => {
                     let text = value.text().unwrap_or_default();

@@ -13,7 +13,7 @@ use super::value::{Object, Value};
 const DEEPEST: usize = 48;
 
 /// Most statements that one run may take.
-const MOST_STATEMENTS: u64 = 3_000_000;
+const MOST_STATEMENTS: u64 = 500_000;
 
 /// Scripts that were read before, by their text.
 pub type Cache = Rc<RefCell<HashMap<Rc<str>, Rc<Body>>>>;
@@ -204,10 +204,7 @@ impl<'a> Shell<'a> {
     /// Statements in order.
     pub(super) fn block(&mut self, block: &[Statement], output: &mut Vec<Value>) -> Run<()> {
         for statement in block {
-            self.statements += 1;
-            if self.statements > MOST_STATEMENTS {
-                return fault("the script does not come to an end");
-            }
+            self.count()?;
             self.statement(statement, output).map_err(|stop| at_line(stop, statement.line))?;
         }
         Ok(())
@@ -328,7 +325,17 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
+    /// Statements and rounds of loops are counted, so that every script comes to an end.
+    fn count(&mut self) -> Run<()> {
+        self.statements += 1;
+        if self.statements > MOST_STATEMENTS {
+            return fault("the script does not come to an end");
+        }
+        Ok(())
+    }
+
     fn round(&mut self, body: &[Statement], output: &mut Vec<Value>) -> Run<Round> {
+        self.count()?;
         match self.block(body, output) {
             Ok(()) | Err(Stop::Continue) => Ok(Round::Next),
             Err(Stop::Break) => Ok(Round::Last),

@@ -79,7 +79,7 @@ fn values_are_those_of_powershell() {
         ("$x = 1; $x++; $x += 2; $x", "4"),
         ("foreach ($n in 1, 2, 3) { if ($n -eq 2) { continue }; $n }", "1|3"),
         ("for ($i = 0; $i -lt 3; $i++) { $i }", "0|1|2"),
-        ("switch ('b') { 'a' { 1 } 'B' { 2 } default { 3 } }", "2"),
+        ("switch ('b') {\n'a' {\n1\n}\n'B' {\n2\n}\ndefault {\n3\n}\n}", "2"),
         ("try { throw 'x' } catch { 'caught ' + $_ } finally { 'end' }", "caught x|end"),
         ("@(3, 4, 5) | Where-Object { $_ -gt 3 } | ForEach-Object { $_ * 2 } | Select-Object -First 1", "8"),
         ("$a = 'n'; \"$a `$a `\"$($a + 1)`\" ${a}x\"", "n $a \"n1\" nx"),
