@@ -366,7 +366,7 @@ fn performing_gives_what_was_planned() {
         assert_eq!(theirs(&lab.host.state), before);
         let outcome = test(&mut lab.host);
         good(&outcome);
-        assert_eq!(outcome.warnings, [String::new(); 0]);
+        assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
         assert_eq!(outcome.output, [format!("{} settings were compared, 0 differ.", lab.carried.len())]);
     }
 }
@@ -394,7 +394,7 @@ fn undoing_returns_the_host_to_what_it_was() {
         let outcome = undo(&mut lab.host);
         good(&outcome);
         assert_eq!(lab.host.state.without_ids(), before.without_ids());
-        assert_eq!(undo(&mut lab.host).output, [String::new(); 0]);
+        assert!(undo(&mut lab.host).output.is_empty());
         // And once more from the beginning.
         good(&import(&mut lab.host));
         let host = lab.host.clone();

@@ -232,7 +232,7 @@ fn the_commands_are_those_of_the_documentation() {
             let Some(cmdlet) = table.get(name) else { continue };
             let own = commands.get(&name.to_lowercase()).unwrap_or_else(|| panic!("{name} is not in {release:?}"));
             let sets = cmdlet["s"].as_object().unwrap().values();
-            let sets: Vec<BTreeSet<String>> = sets.map(|set| entries(set)).collect();
+            let sets: Vec<BTreeSet<String>> = sets.map(entries).collect();
             for set in &own.sets {
                 let mut wanted: BTreeSet<String> = set.iter().map(entry).collect();
                 if name == "New-VMSwitch" {

@@ -42,8 +42,7 @@ pub(super) fn write(value: &Value) -> Result<String, String> {
 }
 
 fn to(value: &Value, depth: usize) -> Result<serde_json::Value, String> {
-    let deeper =
-        || if depth >= DEPTH + 1 { Err("ConvertTo-Json of something nested too deep".to_owned()) } else { Ok(()) };
+    let deeper = || if depth > DEPTH { Err("ConvertTo-Json of something nested too deep".to_owned()) } else { Ok(()) };
     Ok(match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => (*value).into(),

@@ -101,10 +101,10 @@ function Read-KitManagementAdapterSettings {
     $found['ip.dhcp'] = ([string]([string]$interface.Dhcp -eq 'Enabled')).ToLowerInvariant()
     $addresses = @(Get-NetIPAddress | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.PrefixOrigin -eq 'Manual') })
     $texts = @($addresses | ForEach-Object { '{0}/{1}' -f $_.IPAddress, $_.PrefixLength })
-    $found['ip.addresses'] = ConvertTo-KitOrder -Found $texts -Wanted @($Definition.ip.addresses)
+    $found['ip.addresses'] = ConvertTo-KitOrder -Found $texts -Wanted ($Definition.ip.addresses)
     $routes = @(Get-NetRoute | Where-Object { ($_.InterfaceIndex -eq $index) -and (('0.0.0.0/0', '::/0') -contains $_.DestinationPrefix) })
     $hops = @($routes | ForEach-Object { [string]$_.NextHop })
-    $found['ip.gateways'] = ConvertTo-KitOrder -Found $hops -Wanted @($Definition.ip.gateways)
+    $found['ip.gateways'] = ConvertTo-KitOrder -Found $hops -Wanted ($Definition.ip.gateways)
     $servers = @(Get-DnsClientServerAddress | Where-Object { $_.InterfaceIndex -eq $index } | ForEach-Object { $_.ServerAddresses })
     $found['ip.dns'] = $servers -join ' '
     $found
