@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use common::*;
 use hvm_destinations::select;
+use hvm_model::network::SwitchKind;
 use hvm_model::plan::Plan;
 use hvm_model::role::Role;
 use hvm_model::setting::{Carry, settings_of};
@@ -309,7 +310,24 @@ fn as_planned(host: &Host, lab: &Lab) {
     }
     let ours = host.state.switches.iter().filter(|switch| switch.notes.starts_with("hvmigrate:")).count();
     assert_eq!(ours, lab.plan.role.switches.len());
+    shared_as_planned(&host.state, &lab.plan.role);
     beyond_settings(host, &lab.plan.role);
+}
+
+/// Each network has the adapters of the management operating system that were planned, and the one that Windows makes only
+/// where the source shared the network without one of its own.
+fn shared_as_planned(state: &State, role: &Role) {
+    for planned in &role.switches {
+        let own = role.management_adapters.iter().filter(|adapter| adapter.switch == planned.id);
+        let mut wanted: Vec<&str> = own.map(|adapter| adapter.name.as_str()).collect();
+        let shared = planned.source_kind == SwitchKind::Internal || planned.management_os;
+        if wanted.is_empty() && shared && planned.kind != SwitchKind::Private {
+            wanted.push(&planned.name);
+        }
+        let there = state.management.iter().filter(|adapter| switch_name(state, adapter) == Some(&planned.name));
+        let there: Vec<&str> = there.map(|adapter| adapter.name.as_str()).collect();
+        assert_eq!(there, wanted, "{}", planned.name);
+    }
 }
 
 /// What the list of settings does not hold: DNS names, WINS, NetBIOS, bindings, properties of adapters.
@@ -395,7 +413,9 @@ fn undoing_returns_the_host_to_what_it_was() {
         good(&outcome);
         assert_eq!(lab.host.state.without_ids(), before.without_ids());
         assert!(undo(&mut lab.host).output.is_empty());
-        // And once more from the beginning.
+        // And once more from the beginning, after somebody else set something.
+        lab.host.state.settings.mac_maximum = "00155D0A0BEE".to_owned();
+        let before = lab.host.state.clone();
         good(&import(&mut lab.host));
         let host = lab.host.clone();
         as_planned(&host, &lab);
