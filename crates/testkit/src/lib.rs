@@ -11,7 +11,11 @@ pub mod corpus;
 pub mod guest;
 pub mod guid;
 pub mod hive;
+#[cfg(feature = "hyper-v")]
+pub mod hyperv_host;
 pub mod ntfs;
+#[cfg(feature = "hyper-v")]
+pub mod powershell;
 pub mod qcow2;
 pub mod sample;
 pub mod security;

@@ -25,9 +25,10 @@ pub(crate) fn script(adapter: &RoleManagementAdapter) -> StepScript {
     }
     // Only adapters on the kit's own network are ever looked at: this host may have one of the same name elsewhere.
     let own = |cmdlet: &str| Call::new(cmdlet).text("Name", name).text("SwitchId", adapter.switch.as_str());
+    let add = add.switch("Passthru").into_variable("adapter");
     let mut perform = vec![own("Remove-KitManagementAdapter"), add];
     if let Some(vlan) = &adapter.vlan {
-        let call = Call::new("Set-VMNetworkAdapterVlan").switch("ManagementOS").text("VMNetworkAdapterName", name);
+        let call = Call::new("Set-VMNetworkAdapterVlan").variable("VMNetworkAdapter", "adapter");
         perform.push(with_vlan(call, vlan));
     }
     perform.push(own("Wait-KitInterface").into_variable("index"));

@@ -20,7 +20,9 @@ pub(crate) fn script(release: &Release, role: &Role) -> StepScript {
         values.push(("NumaSpanningEnabled", Arg::Bool(spanning)));
     }
     let mut script = StepScript::default();
-    script.perform.push(Call::new("Save-KitHostSettings"));
+    let adapters: Vec<String> = settings.vmq_keywords.keys().cloned().collect();
+    let save = Call::new("Save-KitHostSettings");
+    script.perform.push(if adapters.is_empty() { save } else { save.with("Adapters", Arg::Texts(adapters)) });
     if let Some(range) = settings.mac_range {
         let (low, high) = (Arg::text(range.minimum.plain()), Arg::text(range.maximum.plain()));
         script.test.push(test("MacAddressMinimum", low.clone()));

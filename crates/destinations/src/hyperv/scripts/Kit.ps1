@@ -181,7 +181,12 @@ function Wait-KitInterface {
         if ($null -ne $adapter) {
             $id = [string]$adapter.DeviceId
         }
-        $found = @(Get-NetAdapter | Where-Object { ($_.Name -ceq $alias) -or (($id.Length -gt 0) -and ($_.InterfaceGuid -eq $id)) })
+        # The id first: another network of this host may have an adapter of the same name.
+        $all = @(Get-NetAdapter)
+        $found = @($all | Where-Object { ($id.Length -gt 0) -and ($_.InterfaceGuid -eq $id) })
+        if (($found.Count -eq 0) -and ($id.Length -eq 0)) {
+            $found = @($all | Where-Object { $_.Name -ceq $alias })
+        }
         if ($found.Count -gt 0) {
             return $found[0].InterfaceIndex
         }
@@ -259,10 +264,26 @@ function Get-KitRegistryValue {
     $key.GetValue($Name, $null)
 }
 
+# The advanced properties of a network adapter that hold one value each.
+function Get-KitAdapterProperty {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Name)
+    foreach ($property in @(Get-NetAdapterAdvancedProperty -Name $Name)) {
+        $values = @($property.RegistryValue)
+        if ($values.Count -eq 1) {
+            New-Object -TypeName System.Management.Automation.PSObject -Property @{
+                adapter = $Name
+                keyword = [string]$property.RegistryKeyword
+                value = [string]$values[0]
+            }
+        }
+    }
+}
+
 # Keeps what was set before, once, so that Undo-HyperVRole.ps1 can put it back.
 function Save-KitHostSettings {
     [CmdletBinding()]
-    param()
+    param([string[]]$Adapters = @())
     if ([System.IO.File]::Exists($KitBefore)) {
         return
     }
@@ -270,6 +291,7 @@ function Save-KitHostSettings {
         [void][System.IO.Directory]::CreateDirectory($KitState)
     }
     $settings = Get-VMHost
+    $properties = @($Adapters | ForEach-Object { Get-KitAdapterProperty -Name $_ })
     $before = New-Object -TypeName System.Management.Automation.PSObject -Property @{
         MacAddressMinimum = $settings.MacAddressMinimum
         MacAddressMaximum = $settings.MacAddressMaximum
@@ -279,6 +301,7 @@ function Save-KitHostSettings {
         StoreLocation = Get-KitRegistryValue -Path $KitHyperVKey -Name 'StoreLocation'
         TenGigVmqEnabled = Get-KitRegistryValue -Path $KitSwitchKey -Name 'TenGigVmqEnabled'
         BelowTenGigVmqEnabled = Get-KitRegistryValue -Path $KitSwitchKey -Name 'BelowTenGigVmqEnabled'
+        AdapterProperties = $properties
     }
     [System.IO.File]::WriteAllText($KitBefore, (ConvertTo-Json -InputObject $before))
 }
@@ -301,7 +324,15 @@ function Restore-KitHostSettings {
     foreach ($sid in @(Read-KitAddedAdministrators)) {
         Remove-KitHyperVAdministrator -Sid $sid
     }
+    foreach ($property in @($before.AdapterProperties)) {
+        $now = @(Get-KitAdapterProperty -Name $property.adapter | Where-Object { $_.keyword -eq $property.keyword }) | Select-Object -First 1
+        if (($null -ne $now) -and ($now.value -cne $property.value)) {
+            Set-NetAdapterAdvancedProperty -Name $property.adapter -RegistryKeyword $property.keyword -RegistryValue $property.value -NoRestart
+        }
+    }
     Restart-Service -Name 'vmms' -Force
+    # What is kept is of this import only: a later one keeps what it finds.
+    [System.IO.File]::Delete($KitBefore)
 }
 
 function Restore-KitRegistryValue {

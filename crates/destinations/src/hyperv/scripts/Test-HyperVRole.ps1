@@ -32,6 +32,18 @@ function ConvertTo-KitVlan {
     }
 }
 
+# Windows lists addresses in an order of its own: the wanted ones come first, as they were wanted.
+function ConvertTo-KitOrder {
+    [CmdletBinding()]
+    param(
+        [string[]]$Found = @(),
+        [string[]]$Wanted = @()
+    )
+    $ordered = @($Wanted | Where-Object { $Found -contains $_ })
+    $ordered += @($Found | Where-Object { $Wanted -notcontains $_ })
+    $ordered -join ' '
+}
+
 function ConvertTo-KitTarget {
     [CmdletBinding()]
     param([AllowNull()][AllowEmptyString()][string]$Path)
@@ -89,9 +101,11 @@ function Read-KitManagementAdapterSettings {
     $interface = @(Get-NetIPInterface | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.AddressFamily -eq 'IPv4') }) | Select-Object -First 1
     $found['ip.dhcp'] = ([string]([string]$interface.Dhcp -eq 'Enabled')).ToLowerInvariant()
     $addresses = @(Get-NetIPAddress | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.PrefixOrigin -eq 'Manual') })
-    $found['ip.addresses'] = @($addresses | ForEach-Object { '{0}/{1}' -f $_.IPAddress, $_.PrefixLength }) -join ' '
+    $texts = @($addresses | ForEach-Object { '{0}/{1}' -f $_.IPAddress, $_.PrefixLength })
+    $found['ip.addresses'] = ConvertTo-KitOrder -Found $texts -Wanted ($Definition.ip.addresses)
     $routes = @(Get-NetRoute | Where-Object { ($_.InterfaceIndex -eq $index) -and (('0.0.0.0/0', '::/0') -contains $_.DestinationPrefix) })
-    $found['ip.gateways'] = @($routes | ForEach-Object { [string]$_.NextHop }) -join ' '
+    $hops = @($routes | ForEach-Object { [string]$_.NextHop })
+    $found['ip.gateways'] = ConvertTo-KitOrder -Found $hops -Wanted ($Definition.ip.gateways)
     $servers = @(Get-DnsClientServerAddress | Where-Object { $_.InterfaceIndex -eq $index } | ForEach-Object { $_.ServerAddresses })
     $found['ip.dns'] = $servers -join ' '
     $found
@@ -212,9 +226,10 @@ function Read-KitMachineSettings {
     Add-KitFirmwareSettings -Machine $machine -Found $found
     Add-KitDriveSettings -Machine $machine -Found $found
     Add-KitAdapterSettings -Machine $machine -Found $found -Definition $Definition
-    foreach ($port in @(Get-VMComPort -VM $machine)) {
+    foreach ($number in @(1, 2)) {
+        $port = Get-VMComPort -VM $machine -Number $number
         if (([string]$port.Path).Length -gt 0) {
-            $found['com' + ([string]$port.Id).Substring(([string]$port.Id).Length - 1)] = [string]$port.Path
+            $found['com' + $number] = [string]$port.Path
         }
     }
     Add-KitServiceSettings -Machine $machine -Found $found

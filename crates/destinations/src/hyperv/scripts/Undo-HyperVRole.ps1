@@ -25,10 +25,11 @@ foreach ($step in $steps) {
         continue
     }
     if ($PSCmdlet.ShouldProcess($env:COMPUTERNAME, 'Take back: ' + $step.title)) {
+        $asked = $ConfirmPreference
         $ConfirmPreference = 'None'
         & (Get-KitPath -Relative $step.file) -Mode 'Undo'
         Write-KitLog -Step $step.id -Result 'undone'
         Write-Output -InputObject ('Taken back: ' + $step.title)
-        $ConfirmPreference = 'High'
+        $ConfirmPreference = $asked
     }
 }

@@ -1,0 +1,663 @@
+//! The kit of a rich role is really run, by a strict interpreter on a model of a Hyper-V host, and the host is then looked at
+//! directly: performed, tested, taken back, cut at every change, changed by hand.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::*;
+use hvm_destinations::select;
+use hvm_model::network::SwitchKind;
+use hvm_model::plan::Plan;
+use hvm_model::role::Role;
+use hvm_model::setting::{Carry, settings_of};
+use hvm_model::vm::Media;
+use hvm_testkit::hyperv_host::{Adapter, Data, DriveKind, Host, Interface, Machine, Release, State, Vlan};
+use hvm_testkit::powershell::{End, Outcome, Value};
+
+/// The releases for which kits are written.
+const RELEASES: &[&str] = &["2012"];
+
+/// Where the kit lies on the host.
+const KIT: &str = r"D:\Umzug 'HV' für Müller";
+
+const SWITCH_KEY: &str = r"HKLM:\SYSTEM\CURRENTCONTROLSET\SERVICES\VMSMP\PARAMETERS";
+const HYPER_V_KEY: &str = r"HKLM:\SOFTWARE\MICROSOFT\WINDOWS NT\CURRENTVERSION\VIRTUALIZATION";
+
+/// A host with the kit on it, and with things of somebody else that have nothing to do with it.
+struct Lab {
+    host: Host,
+    plan: Plan,
+    carried: BTreeMap<(String, String), String>,
+}
+
+fn lab(os: &str) -> Lab {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(role());
+    copy(folder.path(), &plan);
+    let kit = select::open(&format!("kit:{}?os={os}", folder.path().display())).unwrap();
+    perform_all(kit.as_ref(), &plan);
+    let mut host = Host::new(Release::of(os).unwrap(), &["Ethernet", "Ethernet 2"]);
+    for (name, bytes) in tree(folder.path()) {
+        let path = format!("{KIT}\\{}", name.replace('/', "\\"));
+        host.files.create_folder(path.rsplit_once('\\').unwrap().0);
+        host.files.write(&path, bytes).unwrap();
+    }
+    host.files.create_folder(r"D:\theirs");
+    let theirs = r"
+        [void](New-VMSwitch -Name 'theirs' -SwitchType Internal -Notes 'of somebody else')
+        Add-VMNetworkAdapter -ManagementOS -Name 'Verwaltung ''A''' -SwitchName 'theirs'
+        $vm = New-VM -Name 'theirs' -MemoryStartupBytes 536870912 -NoVHD -Path 'D:\theirs'
+        Add-VMNetworkAdapter -VM $vm -Name 'x' -StaticMacAddress '00155D0A0B10' -SwitchName 'theirs'
+        for ($n = 0; $n -lt 5; $n++) {
+            Start-Sleep -Seconds 1
+        }";
+    host.run_text(theirs).unwrap();
+    let carried = settings_of(&plan.role).into_iter().filter(|setting| kit.carries(setting) == Carry::Carried);
+    let carried = carried.map(|setting| ((setting.subject, setting.item), setting.value)).collect();
+    Lab { host: host.clone(), plan, carried }
+}
+
+fn import(host: &mut Host) -> Outcome {
+    host.run(&format!("{KIT}\\Import-HyperVRole.ps1"), &[("SourceIsOff", Value::Bool(true))])
+}
+
+fn test(host: &mut Host) -> Outcome {
+    let before = (host.state.without_ids(), host.files.clone());
+    let outcome = host.run(&format!("{KIT}\\Test-HyperVRole.ps1"), &[]);
+    assert!(before == (host.state.without_ids(), host.files.clone()), "Test-HyperVRole.ps1 changes something");
+    outcome
+}
+
+fn undo(host: &mut Host) -> Outcome {
+    host.run(&format!("{KIT}\\Undo-HyperVRole.ps1"), &[("Confirm", Value::Bool(false))])
+}
+
+fn good(outcome: &Outcome) {
+    assert_eq!(outcome.end, End::Code(0), "{outcome:#?}");
+}
+
+fn imported(os: &str) -> Lab {
+    let mut lab = lab(os);
+    good(&import(&mut lab.host));
+    lab
+}
+
+// ---- What is on the host, as settings: written for these tests alone, from the state of the model.
+
+type Found = BTreeMap<(String, String), String>;
+
+fn hyphens(mac: &str) -> String {
+    mac.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap()).collect::<Vec<_>>().join("-")
+}
+
+fn vlan(vlan: &Vlan) -> String {
+    match vlan {
+        Vlan::Untagged => "untagged".to_owned(),
+        Vlan::Access(id) => format!("access {id}"),
+        Vlan::Trunk { native, allowed } => {
+            let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+            format!("trunk native {native} allowed {}", allowed.join(","))
+        }
+    }
+}
+
+fn relative(path: &str) -> String {
+    path.strip_prefix(&format!("{KIT}\\")).unwrap_or(path).replace('\\', "/")
+}
+
+fn switch_name<'s>(state: &'s State, adapter: &Adapter) -> Option<&'s str> {
+    let id = adapter.switch.as_ref()?;
+    state.switches.iter().find(|switch| switch.id == *id).map(|switch| switch.name.as_str())
+}
+
+fn observed(host: &Host, role: &Role) -> Found {
+    let mut found = Found::new();
+    host_settings(host, &mut |item, value| found.insert(("host".to_owned(), item.to_owned()), value));
+    let state = &host.state;
+    for switch in state.switches.iter().filter(|switch| switch.notes.starts_with("hvmigrate:")) {
+        let subject = format!("switch {}", switch.name);
+        found.insert((subject.clone(), "kind".to_owned()), switch.kind.to_lowercase());
+        if let Some(uplink) = &switch.uplink {
+            found.insert((subject, "adapter".to_owned()), uplink.clone());
+        }
+    }
+    for adapter in &state.management {
+        let switch = state.switches.iter().find(|switch| Some(&switch.id) == adapter.switch.as_ref()).unwrap();
+        let ours =
+            role.management_adapters.iter().any(|own| own.name == adapter.name && own.switch_name == switch.name);
+        if ours {
+            let interface = state.interfaces.iter().find(|interface| interface.id == adapter.interface).unwrap();
+            let subject = format!("management adapter {}", adapter.name);
+            management(state, adapter, interface, &mut |item, value| {
+                found.insert((subject.clone(), item.to_owned()), value)
+            });
+        }
+    }
+    for machine in &state.machines {
+        let folder = machine.location.strip_prefix(&format!("{KIT}\\machines\\"));
+        if let Some(planned) = role.machines.iter().find(|planned| Some(planned.folder.as_str()) == folder) {
+            let subject = format!("machine {}", planned.id);
+            machine_settings(state, machine, &mut |item, value| found.insert((subject.clone(), item), value));
+        }
+    }
+    found
+}
+
+fn host_settings(host: &Host, add: &mut dyn FnMut(&str, String) -> Option<String>) {
+    let settings = &host.state.settings;
+    add("mac-range.minimum", hyphens(&settings.mac_minimum));
+    add("mac-range.maximum", hyphens(&settings.mac_maximum));
+    add("virtual-hard-disk-path", settings.disk_path.clone());
+    add("virtual-machine-path", settings.machine_path.clone());
+    add("numa-spanning", settings.numa_spanning.to_string());
+    let value = |key: &str, name: &str| match host.state.registry.get(key)?.get(name)? {
+        Data::Number(number) => Some(number.to_string()),
+        Data::Text(text) => Some(text.clone()),
+        Data::Bytes(_) => None,
+    };
+    if let Some(value) = value(SWITCH_KEY, "TenGigVmqEnabled") {
+        add("vmq.ten-gigabit", value);
+    }
+    if let Some(value) = value(SWITCH_KEY, "BelowTenGigVmqEnabled") {
+        add("vmq.below-ten-gigabit", value);
+    }
+    // The store in force is a copy of the kit's one.
+    let store = value(HYPER_V_KEY, "StoreLocation").and_then(|store| store.strip_prefix("msxml://").map(str::to_owned));
+    let copied = store.and_then(|path| host.files.read(&path));
+    if copied.is_some() && copied == host.files.read(&format!("{KIT}\\authorization\\InitialStore.xml")) {
+        add("authorization-store", "authorization/InitialStore.xml".to_owned());
+    }
+}
+
+fn management(
+    state: &State,
+    adapter: &Adapter,
+    interface: &Interface,
+    add: &mut dyn FnMut(&str, String) -> Option<String>,
+) {
+    add("switch", switch_name(state, adapter).unwrap().to_owned());
+    add("vlan", vlan(&adapter.vlan));
+    if let Some(mac) = &adapter.mac {
+        add("mac", hyphens(mac));
+    }
+    add("ip.dhcp", interface.dhcp.to_string());
+    let addresses: Vec<String> = interface.addresses.iter().map(|(ip, length)| format!("{ip}/{length}")).collect();
+    add("ip.addresses", addresses.join(" "));
+    let hops: Vec<&str> = interface.routes.iter().map(|(_, hop)| hop.as_str()).collect();
+    add("ip.gateways", hops.join(" "));
+    add("ip.dns", interface.dns.join(" "));
+}
+
+fn machine_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(String, String) -> Option<String>) {
+    let mut all = |item: &str, value: String| add(item.to_owned(), value);
+    all("name", machine.name.clone());
+    all("notes", machine.notes.clone());
+    all("generation", machine.generation.to_string());
+    let memory = &machine.memory;
+    all("memory.startup-mib", (memory.startup >> 20).to_string());
+    all("memory.dynamic", memory.dynamic.to_string());
+    all("memory.minimum-mib", (memory.minimum >> 20).to_string());
+    all("memory.maximum-mib", (memory.maximum >> 20).to_string());
+    all("memory.buffer-percent", memory.buffer.to_string());
+    all("memory.weight", (memory.priority * 100).to_string());
+    let processors = &machine.processors;
+    all("processors.count", processors.count.to_string());
+    all("processors.limit", (processors.maximum * 1000).to_string());
+    all("processors.reserve", (processors.reserve * 1000).to_string());
+    all("processors.weight", processors.weight.to_string());
+    all("processors.compatibility-for-migration", processors.migration.to_string());
+    all("processors.compatibility-for-older-systems", processors.older.to_string());
+    for (property, item) in [
+        ("BIOSGUID", "firmware.bios-guid"),
+        ("BIOSSerialNumber", "firmware.bios-serial-number"),
+        ("BaseBoardSerialNumber", "firmware.base-board-serial-number"),
+        ("ChassisSerialNumber", "firmware.chassis-serial-number"),
+        ("ChassisAssetTag", "firmware.chassis-asset-tag"),
+    ] {
+        all(item, machine.identity[property].trim_matches(['{', '}']).to_owned());
+    }
+    let words = [("Floppy", "floppy"), ("CD", "optical"), ("IDE", "hard-drive"), ("LegacyNetworkAdapter", "network")];
+    let word = |device: &String| words.iter().find(|(word, _)| word == device).unwrap().1;
+    all("firmware.boot-order", machine.boot_order.iter().map(word).collect::<Vec<_>>().join(" "));
+    all("action.start", machine.start_action.clone());
+    all("action.stop", machine.stop_action.clone());
+    all("action.start-delay", machine.start_delay.to_string());
+    device_settings(state, machine, add);
+}
+
+fn device_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(String, String) -> Option<String>) {
+    for drive in &machine.drives {
+        let value = match (drive.kind, &drive.path) {
+            (DriveKind::Disk, path) => format!("disk {}", relative(path.as_ref().unwrap())),
+            (DriveKind::Dvd, Some(path)) => format!("image {}", relative(path)),
+            (DriveKind::Dvd, None) => "empty dvd".to_owned(),
+        };
+        add(format!("drive.{}{}-{}", drive.controller.to_lowercase(), drive.number, drive.location), value);
+    }
+    if let Some(path) = &machine.floppy {
+        add("drive.floppy0-0".to_owned(), format!("image {}", relative(path)));
+    }
+    for (index, adapter) in machine.adapters.iter().enumerate() {
+        let mut all = |item: &str, value: String| add(format!("adapter{index}.{item}"), value);
+        all("name", adapter.name.clone());
+        all("kind", if adapter.legacy { "Legacy" } else { "Synthetic" }.to_owned());
+        all("mac-is-static", adapter.mac.is_some().to_string());
+        all("vlan", vlan(&adapter.vlan));
+        all("mac-spoofing", adapter.spoofing.to_string());
+        if let Some(mac) = &adapter.mac {
+            all("mac", hyphens(mac));
+        }
+        if let Some(name) = switch_name(state, adapter) {
+            all("switch", name.to_owned());
+        }
+    }
+    for (index, pipe) in machine.com_ports.iter().enumerate().filter(|(_, pipe)| !pipe.is_empty()) {
+        add(format!("com{}", index + 1), pipe.clone());
+    }
+    let services = [
+        ("84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47", "Heartbeat"),
+        ("2A34B1C2-FD73-4043-8A5B-DD2159BC743F", "KeyValuePairExchange"),
+        ("9F8233AC-BE49-4C79-8EE3-E7E1985B2077", "Shutdown"),
+        ("2497F4DE-E9FA-4204-80E4-4B75C46419C0", "TimeSynchronization"),
+        ("5CED1297-4598-4915-A5FC-AD21BB4D02A4", "Vss"),
+        ("6C09BB55-D683-4DA0-8931-C9BF705F6480", "GuestServices"),
+    ];
+    for (class, name) in services {
+        if machine.services.get(class) == Some(&false) {
+            add(format!("integration-service.{name}"), "disabled".to_owned());
+        }
+    }
+}
+
+/// True for an item that a planned machine either has as planned or does not have at all.
+fn is_device(item: &str) -> bool {
+    let name = item.strip_prefix("com").and_then(|rest| rest.chars().next());
+    item.starts_with("drive.")
+        || name.is_some_and(|name| name.is_ascii_digit())
+        || item.starts_with("integration-service.")
+}
+
+/// The drives that held a disc of the old host's own drive: they are there, empty.
+fn physical_drives(role: &Role) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for machine in &role.machines {
+        let physical = |media: &Media| matches!(media, Media::PhysicalDvd { .. });
+        for drive in machine.configuration.drives.iter().filter(|drive| physical(&drive.media)) {
+            all.push((format!("machine {}", machine.id), format!("drive.{}", drive.slot_name())));
+        }
+    }
+    all
+}
+
+/// Every planned setting is there, and no drive, port or switched-off service that was not planned.
+fn as_planned(host: &Host, lab: &Lab) {
+    let found = observed(host, &lab.plan.role);
+    for (key, value) in &lab.carried {
+        assert_eq!(found.get(key), Some(value), "{key:?}");
+    }
+    let physical = physical_drives(&lab.plan.role);
+    let guests = |item: &str| item == "integration-service.GuestServices";
+    for (key, value) in found.iter().filter(|((_, item), _)| is_device(item) && !guests(item)) {
+        let expected = lab.carried.contains_key(key) || (physical.contains(key) && value == "empty dvd");
+        assert!(expected, "{key:?} is {value} and was not planned");
+    }
+    for planned in &lab.plan.role.machines {
+        let machine = host.state.machines.iter().find(|machine| machine.name == planned.name).unwrap();
+        assert_eq!(machine.adapters.len(), planned.configuration.adapters.len(), "{}", planned.name);
+        assert_eq!(Some(machine.num_lock), planned.configuration.firmware.num_lock.or(Some(false)));
+    }
+    let ours = host.state.switches.iter().filter(|switch| switch.notes.starts_with("hvmigrate:")).count();
+    assert_eq!(ours, lab.plan.role.switches.len());
+    shared_as_planned(&host.state, &lab.plan.role);
+    beyond_settings(host, &lab.plan.role);
+}
+
+/// Each network has the adapters of the management operating system that were planned, and the one that Windows makes only
+/// where the source shared the network without one of its own.
+fn shared_as_planned(state: &State, role: &Role) {
+    for planned in &role.switches {
+        let own = role.management_adapters.iter().filter(|adapter| adapter.switch == planned.id);
+        let mut wanted: Vec<&str> = own.map(|adapter| adapter.name.as_str()).collect();
+        let shared = planned.source_kind == SwitchKind::Internal || planned.management_os;
+        if wanted.is_empty() && shared && planned.kind != SwitchKind::Private {
+            wanted.push(&planned.name);
+        }
+        let there = state.management.iter().filter(|adapter| switch_name(state, adapter) == Some(&planned.name));
+        let there: Vec<&str> = there.map(|adapter| adapter.name.as_str()).collect();
+        assert_eq!(there, wanted, "{}", planned.name);
+    }
+}
+
+/// What the list of settings does not hold: DNS names, WINS, NetBIOS, bindings, properties of adapters.
+fn beyond_settings(host: &Host, role: &Role) {
+    let state = &host.state;
+    for (adapter, keywords) in &role.settings.vmq_keywords {
+        let interface = state.interfaces.iter().find(|interface| interface.name == *adapter).unwrap();
+        for (keyword, value) in keywords {
+            assert_eq!(interface.properties.get(keyword), Some(value), "{keyword}");
+        }
+    }
+    for planned in &role.management_adapters {
+        let adapter = state
+            .management
+            .iter()
+            .find(|adapter| switch_name(state, adapter) == Some(&planned.switch_name) && adapter.name == planned.name)
+            .unwrap();
+        let interface = state.interfaces.iter().find(|interface| interface.id == adapter.interface).unwrap();
+        let ip = &planned.ip;
+        assert_eq!(interface.suffix, ip.dns_suffix);
+        assert_eq!(Some(interface.register), ip.register_in_dns);
+        assert_eq!(interface.wins, ip.wins_servers);
+        assert_eq!(interface.netbios, i64::from(ip.netbios.unwrap()));
+        for (component, name) in [("ms_tcpip6", "Tcpip6"), ("ms_lltdio", "lltdio"), ("ms_rspndr", "rspndr")] {
+            assert_eq!(
+                interface.bindings[component],
+                planned.bindings.iter().any(|bound| bound == name),
+                "{component}"
+            );
+        }
+    }
+}
+
+/// The things of somebody else, by what they are.
+fn theirs(state: &State) -> (Vec<Machine>, Vec<Adapter>, Vec<Interface>) {
+    let machines = state.machines.iter().filter(|machine| machine.name == "theirs").cloned().collect();
+    let own = |adapter: &&Adapter| switch_name(state, adapter) == Some("theirs");
+    let adapters: Vec<Adapter> = state.management.iter().filter(own).cloned().collect();
+    let of = |interface: &&Interface| adapters.iter().any(|adapter| adapter.interface == interface.id);
+    let interfaces = state.interfaces.iter().filter(of).cloned().collect();
+    (machines, adapters, interfaces)
+}
+
+#[test]
+fn performing_gives_what_was_planned() {
+    for os in RELEASES {
+        let mut lab = lab(os);
+        let before = theirs(&lab.host.state);
+        let outcome = import(&mut lab.host);
+        good(&outcome);
+        assert!(outcome.warnings.iter().any(|line| line.contains("'ext/2'")), "{:?}", outcome.warnings);
+        let host = lab.host.clone();
+        as_planned(&host, &lab);
+        assert_eq!(theirs(&lab.host.state), before);
+        let outcome = test(&mut lab.host);
+        good(&outcome);
+        assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
+        assert_eq!(outcome.output, [format!("{} settings were compared, 0 differ.", lab.carried.len())]);
+    }
+}
+
+#[test]
+fn performing_twice_is_performing_once() {
+    for os in RELEASES {
+        let mut lab = imported(os);
+        let before = lab.host.state.clone();
+        let outcome = import(&mut lab.host);
+        good(&outcome);
+        assert_eq!(lab.host.state, before);
+        let steps = lab.plan.steps.len() - 2;
+        let done = outcome.output.iter().filter(|line| line.starts_with("Already done: ")).count();
+        assert_eq!(done, steps, "{:#?}", outcome.output);
+    }
+}
+
+#[test]
+fn undoing_returns_the_host_to_what_it_was() {
+    for os in RELEASES {
+        let mut lab = lab(os);
+        let before = lab.host.state.clone();
+        good(&import(&mut lab.host));
+        let outcome = undo(&mut lab.host);
+        good(&outcome);
+        assert_eq!(lab.host.state.without_ids(), before.without_ids());
+        assert!(undo(&mut lab.host).output.is_empty());
+        // And once more from the beginning, after somebody else set something.
+        lab.host.state.settings.mac_maximum = "00155D0A0BEE".to_owned();
+        let before = lab.host.state.clone();
+        good(&import(&mut lab.host));
+        let host = lab.host.clone();
+        as_planned(&host, &lab);
+        good(&undo(&mut lab.host));
+        assert_eq!(lab.host.state.without_ids(), before.without_ids());
+    }
+}
+
+#[test]
+fn each_step_alone_is_tested_performed_and_taken_back() {
+    for os in RELEASES {
+        let mut lab = lab(os);
+        let quoted = KIT.replace('\'', "''");
+        let names = lab.host.files.iter().filter_map(|file| file.path.strip_prefix(&format!("{KIT}\\steps\\")));
+        let mut steps: Vec<String> = names.filter(|name| *name != "firewall.ps1").map(str::to_owned).collect();
+        steps.sort();
+        assert_eq!(steps.len(), lab.plan.steps.len() - 2);
+        let run = |host: &mut Host, step: &str, mode: &str| {
+            let load = format!(". '{quoted}\\Kit.ps1'\n. '{quoted}\\Machines.ps1'\n");
+            host.run_text(&format!("{load}& '{quoted}\\steps\\{step}' -Mode '{mode}'"))
+                .unwrap_or_else(|stop| panic!("{step} {mode}: {stop:?}"))
+        };
+        for step in &steps {
+            let before = lab.host.state.without_ids();
+            let untouched = run(&mut lab.host, step, "Test");
+            assert!(untouched.contains(&Value::Bool(false)), "{step} is done before it is done");
+            run(&mut lab.host, step, "Perform");
+            let after = lab.host.state.without_ids();
+            assert_ne!(after, before, "{step}");
+            let tested = run(&mut lab.host, step, "Test");
+            assert!(
+                !tested.is_empty() && tested.iter().all(|answer| *answer == Value::Bool(true)),
+                "{step}: {tested:?}"
+            );
+            run(&mut lab.host, step, "Undo");
+            assert_eq!(lab.host.state.without_ids(), before, "{step}");
+            run(&mut lab.host, step, "Undo");
+            assert_eq!(lab.host.state.without_ids(), before, "{step} a second time");
+            run(&mut lab.host, step, "Perform");
+            run(&mut lab.host, step, "Perform");
+            assert_eq!(lab.host.state.without_ids(), after, "{step}");
+        }
+    }
+}
+
+#[test]
+fn what_if_changes_nothing() {
+    for os in RELEASES {
+        for before in [lab(os), imported(os)] {
+            let mut lab = before;
+            let (state, files) = (lab.host.state.clone(), lab.host.files.clone());
+            for script in ["Import-HyperVRole.ps1", "Undo-HyperVRole.ps1", "Set-HyperVFirewall.ps1"] {
+                let mut arguments = vec![("WhatIf", Value::Bool(true))];
+                if script.starts_with("Import") {
+                    arguments.push(("SourceIsOff", Value::Bool(true)));
+                }
+                let outcome = lab.host.run(&format!("{KIT}\\{script}"), &arguments);
+                good(&outcome);
+                assert_eq!(lab.host.state, state, "{script}");
+                assert!(lab.host.files == files, "{script}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_anywhere_is_mended_by_the_next_run() {
+    for os in RELEASES {
+        let lab = lab(os);
+        let mut whole = lab.host.clone();
+        good(&import(&mut whole));
+        let wanted = whole.state.without_ids();
+        assert!(whole.changes() > 80, "{}", whole.changes());
+        for at in 0..whole.changes() {
+            let mut host = lab.host.clone();
+            host.cut_at(at);
+            assert_eq!(import(&mut host).end, End::Cut, "change {at}");
+            let mut undone = host.clone();
+            let mut host = host.clone();
+            good(&import(&mut host));
+            assert_eq!(host.state.without_ids(), wanted, "change {at}");
+            // Taking back what was half done leaves nothing either.
+            if at % 7 == 0 {
+                good(&undo(&mut undone));
+                assert_eq!(undone.state.without_ids(), lab.host.state.without_ids(), "change {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_while_undoing_is_mended_by_the_next_run() {
+    for os in RELEASES {
+        let lab = lab(os);
+        let before = lab.host.state.without_ids();
+        let mut made = lab.host.clone();
+        good(&import(&mut made));
+        let mut whole = made.clone();
+        good(&undo(&mut whole));
+        for at in 0..whole.changes() {
+            let mut host = made.clone();
+            host.cut_at(at);
+            assert_eq!(undo(&mut host).end, End::Cut, "change {at}");
+            let mut host = host.clone();
+            good(&undo(&mut host));
+            assert_eq!(host.state.without_ids(), before, "change {at}");
+        }
+    }
+}
+
+type Change = fn(&mut State);
+
+fn web(state: &mut State) -> &mut Machine {
+    state.machines.iter_mut().find(|machine| machine.location.contains("Web")).unwrap()
+}
+
+fn own_interface(state: &mut State) -> &mut Interface {
+    state.interfaces.iter_mut().find(|interface| !interface.addresses.is_empty()).unwrap()
+}
+
+/// Changes by hand, with the item that the test names.
+const CHANGES: [(&str, Change); 30] = [
+    ("adapter0.vlan", |state| web(state).adapters[0].vlan = Vlan::Access(3)),
+    ("adapter2.vlan", |state| web(state).adapters[2].vlan = Vlan::Untagged),
+    ("adapter0.mac", |state| web(state).adapters[0].mac = Some("00155D0107EE".to_owned())),
+    ("adapter2.mac-is-static", |state| web(state).adapters[2].mac = None),
+    ("adapter0.switch", |state| web(state).adapters[0].switch = None),
+    ("adapter0.mac-spoofing", |state| web(state).adapters[0].spoofing = false),
+    ("adapter3.name", |state| web(state).adapters[3].name = "OFF".to_owned()),
+    ("name is", |state| web(state).name.push('x')),
+    ("notes", |state| web(state).notes = web(state).notes.to_uppercase()),
+    ("memory.startup-mib", |state| web(state).memory.startup <<= 1),
+    ("memory.dynamic", |state| web(state).memory.dynamic = true),
+    ("memory.weight", |state| web(state).memory.priority = 51),
+    ("processors.count", |state| web(state).processors.count = 3),
+    ("processors.limit", |state| web(state).processors.maximum = 99),
+    ("firmware.boot-order", |state| web(state).boot_order.reverse()),
+    ("firmware.bios-serial-number", |state| {
+        web(state).identity.insert("BIOSSerialNumber".to_owned(), "1".to_owned());
+    }),
+    ("drive.scsi0-5", |state| web(state).drives.retain(|drive| drive.location != 5)),
+    ("drive.floppy0-0", |state| web(state).floppy = None),
+    ("com2", |state| web(state).com_ports = [r"\\.\pipe\it's".to_owned(), String::new()]),
+    ("integration-service.Vss", |state| {
+        web(state).services.values_mut().for_each(|on| *on = true);
+    }),
+    ("action.start-delay", |state| web(state).start_delay = 31),
+    ("action.stop", |state| web(state).stop_action = "ShutDown".to_owned()),
+    ("name is 'nothing'", |state| state.machines.retain(|machine| !machine.location.contains("Web"))),
+    ("kind is", |state| state.switches.iter_mut().for_each(|switch| switch.notes.clear())),
+    ("mac-range.maximum", |state| state.settings.mac_maximum = "00155D0107FE".to_owned()),
+    ("numa-spanning", |state| state.settings.numa_spanning = true),
+    ("vmq.ten-gigabit", |state| {
+        state.registry.get_mut(SWITCH_KEY).unwrap().insert("TenGigVmqEnabled".to_owned(), Data::Number(0));
+    }),
+    ("ip.addresses", |state| own_interface(state).addresses[0].1 = 16),
+    ("ip.dns", |state| own_interface(state).dns.reverse()),
+    ("ip.gateways", |state| own_interface(state).routes.clear()),
+];
+
+#[test]
+fn a_change_by_hand_is_named() {
+    for os in RELEASES {
+        let lab = imported(os);
+        for (item, change) in CHANGES {
+            let mut host = lab.host.clone();
+            change(&mut host.state);
+            let outcome = test(&mut host);
+            assert_eq!(outcome.end, End::Code(4), "{item}: {outcome:#?}");
+            assert!(outcome.warnings.iter().any(|line| line.contains(item)), "{item}: {:?}", outcome.warnings);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_done_on_a_host_that_does_not_fit() {
+    type Spoil = fn(&mut Host);
+    let spoils: [(&str, Spoil); 6] = [
+        ("administrator", |host| host.hardware.administrator = false),
+        ("logical processors", |host| host.hardware.processors = 1),
+        ("bytes of memory", |host| host.hardware.memory = 1 << 20),
+        ("bytes free", |host| host.hardware.free = 1 << 20),
+        ("is missing", |host| {
+            host.files.remove(&format!("{KIT}\\media\\a.iso"));
+        }),
+        ("already has a virtual machine", |host| {
+            host.run_text(r"New-VM -Name 'x' -NoVHD -Path 'D:\theirs'; Set-VM -Name 'x' -NewVMName 'SQL/1'").unwrap();
+        }),
+    ];
+    for os in RELEASES {
+        for (words, spoil) in spoils {
+            let mut host = lab(os).host;
+            spoil(&mut host);
+            let before = (host.state.clone(), host.files.clone());
+            let outcome = import(&mut host);
+            assert!(matches!(outcome.end, End::Error(_)), "{outcome:#?}");
+            assert!(outcome.warnings.iter().any(|line| line.contains(words)), "{words}: {:?}", outcome.warnings);
+            assert!(before == (host.state.clone(), host.files.clone()), "{words}");
+        }
+        let mut host = lab(os).host;
+        let outcome = host.run(&format!("{KIT}\\Import-HyperVRole.ps1"), &[]);
+        assert!(
+            matches!(&outcome.end, End::Error(message) if message.contains("Turn the old host off")),
+            "{outcome:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_kit_for_another_release_is_refused() {
+    for os in RELEASES {
+        let mut host = lab(os).host;
+        let other = Release::ALL.into_iter().find(|release| release.name() != *os).unwrap();
+        let mut other = Host::new(other, &["Ethernet", "Ethernet 2"]);
+        other.files = host.files.clone();
+        host.files.create_folder(KIT);
+        let outcome = import(&mut other);
+        assert!(outcome.warnings.iter().any(|line| line.contains("Write another kit")), "{outcome:#?}");
+    }
+}
+
+#[test]
+fn facts_and_firewall_rules_are_right_too() {
+    for os in RELEASES {
+        let mut lab = imported(os);
+        let path = r"D:\theirs\facts.json";
+        let arguments = [("Path", Value::from(path)), ("Drive", Value::from("D"))];
+        good(&lab.host.run(&format!("{KIT}\\Get-DestinationFacts.ps1"), &arguments));
+        let facts = String::from_utf8(lab.host.files.read(path).unwrap().to_vec()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("facts.json");
+        std::fs::write(&file, &facts).unwrap();
+        let kit = select::open(&format!("kit:{}?facts={}", folder.path().display(), file.display()));
+        let has = kit.unwrap_or_else(|error| panic!("{error}: {facts}")).capabilities().unwrap();
+        assert_eq!(has.logical_processors, Some(16));
+        assert!(has.machines.contains(&"SQL/1".to_owned()) && has.switches.contains(&"theirs".to_owned()));
+        assert!(has.adapters.unwrap().contains(&"Ethernet 2".to_owned()));
+        assert!(has.mac_addresses.contains(&mac("00-15-5D-01-07-DC")));
+        let script = format!("{KIT}\\Set-HyperVFirewall.ps1");
+        good(&lab.host.run(&script, &[("Confirm", Value::Bool(false))]));
+        let rules = &lab.host.state.firewall;
+        assert_eq!(rules["VIRT-REMOTEDESKTOP-In-TCP-NoScope"]["Enabled"], "False");
+        assert_eq!(rules["{5A4C9F0E-0000-4000-8000-000000000001}"]["LocalPort"], "2179,3000-3010");
+    }
+}

@@ -1,0 +1,200 @@
+//! The WMI classes that the scripts look at, with their methods.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::machines::IDENTITY;
+use super::{Host, Release};
+use crate::powershell::{Call, Object, Run, Value, fault, thrown};
+
+const SETTINGS: &str = "Msvm_VirtualSystemSettingData";
+const SERVICE: &str = "Msvm_VirtualSystemManagementService";
+const NETWORK: &str = "Win32_NetworkAdapterConfiguration";
+
+impl Host {
+    pub(super) fn get_wmi(&mut self, call: &Call) -> Run<Vec<Value>> {
+        let namespace = call.text("Namespace").unwrap_or_else(|| r"root\cimv2".to_owned()).to_lowercase();
+        match namespace.as_str() {
+            r"root\cimv2" => self.windows_class(call),
+            r"root\virtualization\v2" => self.machine_class(call),
+            r"root\virtualization" if self.release == Release::Server2012 => {
+                fault("the old namespace is there, but the model does not do it")
+            }
+            _ => thrown(format!("Get-WmiObject: Invalid namespace \"{namespace}\".")),
+        }
+    }
+
+    fn windows_class(&mut self, call: &Call) -> Run<Vec<Value>> {
+        let class = call.text("Class").unwrap_or_default();
+        match class.as_str() {
+            "Win32_OperatingSystem" => Ok(vec![
+                Object::new(&class, "")
+                    .with("Version", self.release.version())
+                    .with("Caption", format!("Microsoft Windows Server {} Standard", self.release.name()))
+                    .with("OSLanguage", 0x407_i64)
+                    .with("OperatingSystemSKU", 7_i64)
+                    .value(),
+            ]),
+            "Win32_ComputerSystem" => Ok(vec![
+                Object::new(&class, "")
+                    .with("NumberOfLogicalProcessors", self.hardware.processors)
+                    .with("TotalPhysicalMemory", Value::Long(self.hardware.memory))
+                    .value(),
+            ]),
+            NETWORK => {
+                let filter = call.text("Filter").unwrap_or_default();
+                let index = filter.strip_prefix("InterfaceIndex = ").and_then(|index| index.parse::<i64>().ok());
+                let Some(index) = index else { return fault(format!("the filter '{filter}' of {NETWORK}")) };
+                let found = self.state.interfaces.iter().filter(|interface| interface.index == index);
+                let object = |interface: &super::Interface| {
+                    let wins = |place: usize| interface.wins.get(place).map_or(Value::Null, Value::from);
+                    Object::new(NETWORK, &interface.id)
+                        .with("InterfaceIndex", interface.index)
+                        .with("WINSPrimaryServer", wins(0))
+                        .with("WINSSecondaryServer", wins(1))
+                        .with("TcpipNetbiosOptions", interface.netbios)
+                        .value()
+                };
+                Ok(found.map(object).collect())
+            }
+            _ => fault(format!("the WMI class '{class}'")),
+        }
+    }
+
+    fn machine_class(&mut self, call: &Call) -> Run<Vec<Value>> {
+        if call.text("Class").as_deref() == Some(SERVICE) {
+            return Ok(vec![Object::new(SERVICE, "").value()]);
+        }
+        let query = call.text("Query").unwrap_or_default();
+        let id = query
+            .strip_prefix(&format!("SELECT * FROM {SETTINGS} WHERE VirtualSystemIdentifier = '"))
+            .and_then(|rest| rest.strip_suffix("' AND VirtualSystemType = 'Microsoft:Hyper-V:System:Realized'"));
+        let Some(id) = id else { return fault(format!("the query '{query}'")) };
+        // Texts in a query are compared without regard to small and large letters; the id is in capitals all the same.
+        let found = self.state.machines.iter().filter(|machine| machine.id == id);
+        let object = |machine: &super::Machine| {
+            let mut object = Object::new(SETTINGS, &machine.id)
+                .with("ElementName", &machine.name)
+                .with("VirtualSystemIdentifier", &machine.id);
+            for (name, value) in &machine.identity {
+                object = object.with(name, value);
+            }
+            object.value()
+        };
+        Ok(found.map(object).collect())
+    }
+
+    /// Methods of WMI objects; `None` for objects of other classes.
+    pub(super) fn wmi_method(
+        &mut self,
+        target: &Rc<RefCell<Object>>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Option<Run<Value>> {
+        let class = target.borrow().class.clone();
+        let id = target.borrow().id.clone();
+        match (class.as_str(), method, arguments) {
+            (SETTINGS, "gettext", [Value::Word(word)]) if word.name == "WmiDtd20" => {
+                Some(embedded(&target.borrow()).map(Value::from))
+            }
+            (SERVICE, "modifysystemsettings", [Value::Text(text)]) => Some(self.modify_settings(text)),
+            (NETWORK, "setwinsserver", [first, second]) => Some(self.set_wins(&id, first, second)),
+            (NETWORK, "settcpipnetbios", [mode]) => Some(self.set_netbios(&id, mode)),
+            ("Msvm_ConcreteJob", "get", []) => {
+                if let Some(state) = target.borrow_mut().get_mut("JobState") {
+                    *state = Value::Int(7);
+                }
+                Some(Ok(Value::Type("void".into())))
+            }
+            _ => None,
+        }
+    }
+
+    fn answer(number: i64) -> Value {
+        Object::new("ManagementBaseObject", "").with("ReturnValue", number).value()
+    }
+
+    fn set_wins(&mut self, id: &str, first: &Value, second: &Value) -> Run<Value> {
+        let servers = [first, second].map(|value| value.text().unwrap_or_default());
+        let wrong = servers.iter().find(|server| !server.is_empty() && server.parse::<std::net::Ipv4Addr>().is_err());
+        if wrong.is_some() {
+            // 66: invalid subnet mask is the nearest of the documented answers; the number itself does not matter.
+            return Ok(Host::answer(66));
+        }
+        self.change()?;
+        if let Some(interface) = self.state.interfaces.iter_mut().find(|interface| interface.id == id) {
+            interface.wins = servers.into_iter().filter(|server| !server.is_empty()).collect();
+        }
+        Ok(Host::answer(0))
+    }
+
+    fn set_netbios(&mut self, id: &str, mode: &Value) -> Run<Value> {
+        let Ok(mode @ 0..=2) = mode.integer() else { return Ok(Host::answer(100)) };
+        self.change()?;
+        if let Some(interface) = self.state.interfaces.iter_mut().find(|interface| interface.id == id) {
+            interface.netbios = mode;
+        }
+        Ok(Host::answer(0))
+    }
+
+    /// Takes over the identity of a machine and goes on as a job, as Hyper-V may do.
+    fn modify_settings(&mut self, text: &str) -> Run<Value> {
+        let Some(properties) = properties(text) else { return Ok(Host::answer(32_773)) };
+        let get = |name: &str| properties.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let id = get("VirtualSystemIdentifier").unwrap_or_default();
+        let guid = get("BIOSGUID").unwrap_or_default();
+        let plain = guid.strip_prefix('{').and_then(|guid| guid.strip_suffix('}')).unwrap_or_default();
+        let groups: Vec<usize> = plain.split('-').map(str::len).collect();
+        let is_guid = groups == [8, 4, 4, 4, 12] && plain.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+        if !is_guid {
+            return Ok(Host::answer(32_773));
+        }
+        let machine = self.machine(&id)?;
+        if machine.state != "Off" {
+            return Ok(Host::answer(32_775));
+        }
+        self.change()?;
+        let machine = self.machine(&id)?;
+        for name in IDENTITY {
+            if let Some(value) = get(name) {
+                machine.identity.insert(name.to_owned(), value);
+            }
+        }
+        let job =
+            Object::new("ManagementBaseObject", "").with("ReturnValue", 4096_i64).with("Job", "Msvm_ConcreteJob.1");
+        Ok(job.value())
+    }
+
+    /// `[wmi]path` of a job that is running.
+    pub(super) fn job(path: &str) -> Run<Value> {
+        if path != "Msvm_ConcreteJob.1" {
+            return thrown(format!("[wmi]: there is nothing at '{path}'."));
+        }
+        let job = Object::new("Msvm_ConcreteJob", path).with("JobState", 4_i64).with("ErrorDescription", "");
+        Ok(job.value())
+    }
+}
+
+/// An instance as text, in the XML of CIM.
+fn embedded(object: &Object) -> Run<String> {
+    let mut text = format!("<INSTANCE CLASSNAME=\"{}\">", object.class);
+    for (name, value) in &object.properties {
+        let Value::Text(value) = value else { return thrown(format!("The property {name} is no text.")) };
+        let escaped = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        text.push_str(&format!("<PROPERTY NAME=\"{name}\" TYPE=\"string\"><VALUE>{escaped}</VALUE></PROPERTY>"));
+    }
+    text.push_str("</INSTANCE>");
+    Ok(text)
+}
+
+fn properties(text: &str) -> Option<Vec<(String, String)>> {
+    let inner = text.strip_prefix(&format!("<INSTANCE CLASSNAME=\"{SETTINGS}\">"))?.strip_suffix("</INSTANCE>")?;
+    let mut all = Vec::new();
+    for part in inner.split_terminator("</VALUE></PROPERTY>") {
+        let rest = part.strip_prefix("<PROPERTY NAME=\"")?;
+        let (name, value) = rest.split_once("\" TYPE=\"string\"><VALUE>")?;
+        let value = value.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        all.push((name.to_owned(), value));
+    }
+    Some(all)
+}

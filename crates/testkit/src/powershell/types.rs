@@ -1,0 +1,115 @@
+//! Casts, and static members of the types that need no computer.
+
+use super::computer::{Run, Stop, fault, thrown};
+use super::methods::void;
+use super::shell::Shell;
+use super::value::{List, ListKind, Value};
+
+impl Shell<'_> {
+    /// A cast; the type is in small letters without `system.`.
+    pub(super) fn cast(&mut self, kind: &str, value: Value) -> Run<Value> {
+        if let Some(item) = kind.strip_suffix("[]") {
+            return match value {
+                Value::Null => Ok(Value::Null),
+                value => {
+                    let items: Run<Vec<Value>> = value.unrolled().into_iter().map(|one| self.cast(item, one)).collect();
+                    items.map(Value::array)
+                }
+            };
+        }
+        match kind {
+            "string" => value.text().map(Value::from).map_err(Stop::Fault),
+            "int" | "int32" => {
+                let number = value.integer().map_err(Stop::Throw)?;
+                i32::try_from(number).map(Value::Int).or_else(|_| thrown(format!("{number} is too large for Int32.")))
+            }
+            "long" | "int64" => value.integer().map(Value::Long).map_err(Stop::Throw),
+            "byte" => match value.integer().map_err(Stop::Throw)? {
+                number @ 0..=255 => Ok(Value::number(number)),
+                number => thrown(format!("{number} is too large for Byte.")),
+            },
+            "bool" | "boolean" => Ok(Value::Bool(value.truth())),
+            "switch" => match value {
+                Value::Bool(_) => Ok(value),
+                other => fault(format!("{} for a switch", other.kind())),
+            },
+            "hashtable" => match value {
+                Value::Hash(_) => Ok(value),
+                other => thrown(format!("{} cannot be converted to a table.", other.kind())),
+            },
+            "void" => Ok(void()),
+            "object" => Ok(value),
+            "array" => Ok(match value {
+                Value::List(list) if list.kind == ListKind::Array => Value::List(list),
+                other => Value::array(other.unrolled()),
+            }),
+            _ => self.computer.construct(kind, &[value]),
+        }
+    }
+
+    /// A static property.
+    pub(super) fn static_member(&mut self, kind: &str, name: &str) -> Run<Value> {
+        match (kind, name.to_ascii_lowercase().as_str()) {
+            ("stringcomparison", "ordinalignorecase") => {
+                Ok(Value::word("System.StringComparison", "OrdinalIgnoreCase", 5))
+            }
+            ("stringcomparison", "ordinal") => Ok(Value::word("System.StringComparison", "Ordinal", 4)),
+            _ => self.computer.static_member(kind, name),
+        }
+    }
+
+    /// A static method.
+    pub(super) fn static_method(&mut self, kind: &str, name: &str, arguments: &[Value]) -> Run<Value> {
+        let lower = name.to_ascii_lowercase();
+        match (kind, lower.as_str(), arguments) {
+            ("io.path", "combine", [_, _, ..]) => {
+                let mut path = String::new();
+                for part in arguments {
+                    let Value::Text(part) = part else { return thrown("Value cannot be null. Parameter name: path") };
+                    path = combined(&path, part);
+                }
+                Ok(Value::from(path))
+            }
+            ("io.path", "getpathroot", [Value::Text(path)]) => Ok(Value::from(root(path))),
+            ("math", "max", [one, two]) => {
+                let (one, two) = (one.integer().map_err(Stop::Throw)?, two.integer().map_err(Stop::Throw)?);
+                Ok(Value::number(one.max(two)))
+            }
+            ("math", "min", [one, two]) => {
+                let (one, two) = (one.integer().map_err(Stop::Throw)?, two.integer().map_err(Stop::Throw)?);
+                Ok(Value::number(one.min(two)))
+            }
+            ("array", "reverse", [Value::List(list)]) => {
+                let List { items, .. } = list.as_ref();
+                items.borrow_mut().reverse();
+                Ok(void())
+            }
+            _ => self.computer.call_static(kind, name, arguments),
+        }
+    }
+}
+
+/// `System.IO.Path.Combine` of two paths.
+fn combined(path: &str, part: &str) -> String {
+    let rooted = part.starts_with(['\\', '/']) || part.chars().nth(1) == Some(':');
+    if path.is_empty() || rooted {
+        part.to_owned()
+    } else if part.is_empty() || path.ends_with(['\\', '/', ':']) {
+        format!("{path}{part}")
+    } else {
+        format!("{path}\\{part}")
+    }
+}
+
+/// `System.IO.Path.GetPathRoot`: `C:\`, or `\\server\share`.
+fn root(path: &str) -> String {
+    if let Some(rest) = path.strip_prefix("\\\\") {
+        let parts: Vec<&str> = rest.splitn(3, '\\').take(2).collect();
+        return format!("\\\\{}", parts.join("\\"));
+    }
+    match (path.chars().nth(1), path.chars().nth(2)) {
+        (Some(':'), Some('\\')) => path.chars().take(3).collect(),
+        (Some(':'), _) => path.chars().take(2).collect(),
+        _ => String::new(),
+    }
+}
