@@ -10,6 +10,7 @@ use common::*;
 use hvm_destinations::select;
 use hvm_model::network::SwitchKind;
 use hvm_model::plan::Plan;
+use hvm_model::report::Observed;
 use hvm_model::role::Role;
 use hvm_model::setting::{Carry, settings_of};
 use hvm_model::vm::Media;
@@ -17,7 +18,7 @@ use hvm_testkit::hyperv_host::{Adapter, Data, DriveKind, Host, Interface, Machin
 use hvm_testkit::powershell::{End, Outcome, Value};
 
 /// The releases for which kits are written.
-const RELEASES: &[&str] = &["2012"];
+const RELEASES: &[&str] = &["2012", "2012R2", "2016", "2019", "2022", "2025"];
 
 /// Where the kit lies on the host.
 const KIT: &str = r"D:\Umzug 'HV' für Müller";
@@ -34,7 +35,7 @@ struct Lab {
 
 fn lab(os: &str) -> Lab {
     let folder = tempfile::tempdir().unwrap();
-    let plan = plan(role());
+    let plan = plan(if os == "2012" { role() } else { with_generation_2(role()) });
     copy(folder.path(), &plan);
     let kit = select::open(&format!("kit:{}?os={os}", folder.path().display())).unwrap();
     perform_all(kit.as_ref(), &plan);
@@ -64,9 +65,13 @@ fn import(host: &mut Host) -> Outcome {
 }
 
 fn test(host: &mut Host) -> Outcome {
+    let seen = format!("{KIT}\\state\\observed.json");
+    host.files.remove(&seen);
     let before = (host.state.without_ids(), host.files.clone());
     let outcome = host.run(&format!("{KIT}\\Test-HyperVRole.ps1"), &[]);
-    assert!(before == (host.state.without_ids(), host.files.clone()), "Test-HyperVRole.ps1 changes something");
+    let mut after = host.files.clone();
+    after.remove(&seen);
+    assert!(before == (host.state.without_ids(), after), "Test-HyperVRole.ps1 changes something");
     outcome
 }
 
@@ -163,6 +168,9 @@ fn host_settings(host: &Host, add: &mut dyn FnMut(&str, String) -> Option<String
     if let Some(value) = value(SWITCH_KEY, "BelowTenGigVmqEnabled") {
         add("vmq.below-ten-gigabit", value);
     }
+    for sid in host.state.groups.get("S-1-5-32-578").into_iter().flatten() {
+        add(&format!("hyper-v-administrator.{sid}"), "member".to_owned());
+    }
     // The store in force is a copy of the kit's one.
     let store = value(HYPER_V_KEY, "StoreLocation").and_then(|store| store.strip_prefix("msxml://").map(str::to_owned));
     let copied = store.and_then(|path| host.files.read(&path));
@@ -218,9 +226,16 @@ fn machine_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(String
     ] {
         all(item, machine.identity[property].trim_matches(['{', '}']).to_owned());
     }
+    all("numa.processors-per-node", processors.per_node.to_string());
+    all("numa.nodes-per-socket", processors.nodes_per_socket.to_string());
+    all("numa.mib-per-node", (memory.per_node >> 20).to_string());
     let words = [("Floppy", "floppy"), ("CD", "optical"), ("IDE", "hard-drive"), ("LegacyNetworkAdapter", "network")];
     let word = |device: &String| words.iter().find(|(word, _)| word == device).unwrap().1;
-    all("firmware.boot-order", machine.boot_order.iter().map(word).collect::<Vec<_>>().join(" "));
+    if machine.generation == 1 {
+        all("firmware.boot-order", machine.boot_order.iter().map(word).collect::<Vec<_>>().join(" "));
+    } else {
+        all("firmware.secure-boot", machine.secure_boot.to_string());
+    }
     all("action.start", machine.start_action.clone());
     all("action.stop", machine.stop_action.clone());
     all("action.start-delay", machine.start_delay.to_string());
@@ -386,6 +401,11 @@ fn performing_gives_what_was_planned() {
         good(&outcome);
         assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
         assert_eq!(outcome.output, [format!("{} settings were compared, 0 differ.", lab.carried.len())]);
+        let seen = lab.host.files.read(&format!("{KIT}\\state\\observed.json")).unwrap();
+        let seen: Observed = serde_json::from_slice(seen).unwrap();
+        let settings = seen.settings.into_iter().map(|setting| ((setting.subject, setting.item), setting.value));
+        assert_eq!(settings.collect::<Found>(), lab.carried);
+        assert_eq!((seen.host.as_str(), seen.source_host), ("HV-NEW-01", lab.plan.host.clone()));
     }
 }
 
@@ -585,6 +605,33 @@ fn a_change_by_hand_is_named() {
             change(&mut host.state);
             let outcome = test(&mut host);
             assert_eq!(outcome.end, End::Code(4), "{item}: {outcome:#?}");
+            assert!(outcome.warnings.iter().any(|line| line.contains(item)), "{item}: {:?}", outcome.warnings);
+        }
+    }
+}
+
+/// What only later releases have.
+const LATER_CHANGES: [(&str, Change); 5] = [
+    ("firmware.secure-boot", |state| modern(state).secure_boot = true),
+    ("numa.processors-per-node", |state| modern(state).processors.per_node = 2),
+    ("numa.mib-per-node", |state| modern(state).memory.per_node = 1 << 30),
+    ("integration-service.GuestServices", |state| modern(state).services.values_mut().for_each(|on| *on = true)),
+    ("hyper-v-administrator.S-1-5-21-1-2-3-1105", |state| state.groups.clear()),
+];
+
+fn modern(state: &mut State) -> &mut Machine {
+    state.machines.iter_mut().find(|machine| machine.location.contains("Modern")).unwrap()
+}
+
+#[test]
+fn a_change_of_what_later_releases_have_is_named() {
+    for os in RELEASES.iter().filter(|os| **os != "2012") {
+        let lab = imported(os);
+        for (item, change) in LATER_CHANGES {
+            let mut host = lab.host.clone();
+            change(&mut host.state);
+            let outcome = test(&mut host);
+            assert_eq!(outcome.end, End::Code(4), "{os}, {item}: {outcome:#?}");
             assert!(outcome.warnings.iter().any(|line| line.contains(item)), "{item}: {:?}", outcome.warnings);
         }
     }

@@ -29,7 +29,9 @@ fn releases_differ_in_what_they_carry() {
         let kit = select::open(&format!("kit:{}?os={release}", folder.path().display())).unwrap();
         let all = hvm_model::setting::settings_of(&with_generation_2(role())).into_iter();
         let lost = all.filter(|setting| kit.carries(setting) != hvm_model::setting::Carry::Carried);
-        lost.map(|setting| setting.item).filter(|item| item != "memory.weight").collect()
+        lost.map(|setting| setting.item)
+            .filter(|item| item != "memory.weight" && item != "firmware.boot-order")
+            .collect()
     };
     let administrator = "hyper-v-administrator.S-1-5-21-1-2-3-1105";
     let guest = "integration-service.GuestServices";

@@ -6,6 +6,8 @@ mod common;
 use common::{Case, KINDS, StopAt, tree, tree_with_times};
 use hvm_engine::{DataChoice, EngineError, MigrateOptions, MigrateState, Quiet, VerifyOptions};
 use hvm_model::plan::{Action, Phase, Verdict};
+use hvm_model::report::Observed;
+use hvm_model::setting::Setting;
 use hvm_testkit::sample::{Variant, ids};
 
 const ANSWERS: [&str; 3] =
@@ -320,6 +322,47 @@ fn a_flipped_byte_of_content_is_named_with_machine_disk_and_offset() {
         hvm_engine::verify(&case.work(), VerifyOptions { against_source: false, ..VerifyOptions::default() }, &Quiet)
             .unwrap();
     assert!(without.differences.iter().any(|one| one.subject.contains(target.as_str())));
+}
+
+#[test]
+fn what_was_seen_on_the_destination_is_compared_with_the_plan() {
+    let kind = "kit:DIR?os=2019&processors=2&memory=16GiB&free=500GiB&language=0407&edition=standard";
+    let case = Case::new(kind, Variant::Default);
+    let others: Vec<String> = [ids::TREE, ids::FILES, ids::MEDIA, ids::MEMORY, ids::PROCESSORS, ids::SAVED]
+        .iter()
+        .map(|(id, _)| format!("machine.left-out@{id}=exclude"))
+        .collect();
+    case.plan(&others.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    case.migrate_all();
+    let settings = hvm_destinations::select::open(&case.to()).unwrap().observe().unwrap();
+    let file = case.work().join("observed.json");
+    let verify = |settings: &[Setting], source_host: &str| {
+        let at = "2026-01-01T00:00:00Z".to_owned();
+        let (host, source_host) = ("HV-NEW-01".to_owned(), source_host.to_owned());
+        let observed = Observed { schema: 1, host, source_host, at, settings: settings.to_vec() };
+        std::fs::write(&file, serde_json::to_vec(&observed).unwrap()).unwrap();
+        let options = VerifyOptions { observed: Some(file.clone()), ..VerifyOptions::default() };
+        hvm_engine::verify(&case.work(), options, &Quiet)
+    };
+    let host = &case.host.computer_name;
+    assert_eq!(verify(&settings, host).unwrap().differences, []);
+    let mut changed = settings.clone();
+    let count = changed.iter_mut().find(|setting| setting.item == "processors.count").unwrap();
+    let before = std::mem::replace(&mut count.value, "7".to_owned());
+    changed.retain(|setting| setting.item != "memory.startup-mib");
+    let found = verify(&changed, host).unwrap().differences;
+    let told: Vec<_> = found.iter().map(|one| (one.place.as_str(), one.expected.clone(), one.found.as_str())).collect();
+    let memory = settings.iter().find(|setting| setting.item == "memory.startup-mib").unwrap();
+    let wanted = [
+        ("memory.startup-mib", format!("'{}'", memory.value), "nothing"),
+        ("processors.count", format!("'{before}'"), "'7'"),
+    ];
+    assert_eq!(told, wanted);
+    let error = verify(&settings, "ANOTHER").unwrap_err();
+    assert!(error.to_string().contains("ANOTHER") && error.hint().unwrap().contains("observed.json"), "{error}");
+    std::fs::write(&file, b"{").unwrap();
+    let options = VerifyOptions { observed: Some(file.clone()), ..VerifyOptions::default() };
+    assert!(hvm_engine::verify(&case.work(), options, &Quiet).is_err());
 }
 
 fn flip(path: &std::path::Path, at: u64) {

@@ -9,7 +9,7 @@ use crate::powershell::{Call, Computer, Object, Run, Signature, Value, fault, th
 type Command = fn(&mut Host, &Call) -> Run<Vec<Value>>;
 
 /// The commands; each one that `signatures.txt` has stands here.
-const COMMANDS: [(&str, Command); 81] = [
+const COMMANDS: [(&str, Command); 82] = [
     ("Get-VM", Host::get_vm),
     ("New-VM", Host::new_vm),
     ("Set-VM", Host::set_vm),
@@ -56,6 +56,7 @@ const COMMANDS: [(&str, Command); 81] = [
     ("Enable-VMIntegrationService", Host::enable_service_of),
     ("Disable-VMIntegrationService", Host::disable_service_of),
     ("Get-NetAdapter", Host::get_net_adapter),
+    ("Get-NetAdapterHardwareInfo", Host::get_hardware),
     ("Get-NetAdapterBinding", Host::get_binding),
     ("Enable-NetAdapterBinding", Host::enable_binding),
     ("Disable-NetAdapterBinding", Host::disable_binding),

@@ -4,6 +4,7 @@
 //! with what writes the scripts. What is not documented is not invented: the stricter of the possible answers is taken and
 //! the place says so. No real host was ever compared with it.
 
+mod accounts;
 mod adapters;
 mod computer;
 mod drives;

@@ -73,10 +73,29 @@ impl Host {
                 .with("InterfaceIndex", interface.index)
                 .with("InterfaceGuid", &interface.id)
                 .with("Status", "Up")
+                .with("MacAddress", format!("00-50-56-00-00-{:02X}", interface.index.clamp(0, 255)).as_str())
                 .value()
         };
         // The newest first: no order is promised.
         Ok(self.wanted(call).into_iter().rev().map(object).collect())
+    }
+
+    /// Where the devices sit; the others have no place.
+    pub(super) fn get_hardware(&mut self, call: &Call) -> Run<Vec<Value>> {
+        self.named(call)?;
+        let found = self.wanted(call);
+        if found.iter().any(|interface| !interface.physical) {
+            return thrown(format!("{}: No matching MSFT_NetAdapterHardwareInfoSettingData objects found.", call.name));
+        }
+        let object = |interface: &Interface| {
+            Object::new("MSFT_NetAdapterHardwareInfoSettingData", &interface.id)
+                .with("Name", &interface.name)
+                .with("Bus", interface.index)
+                .with("Device", 0i64)
+                .with("Function", 0i64)
+                .value()
+        };
+        Ok(found.into_iter().map(object).collect())
     }
 
     pub(super) fn get_binding(&mut self, call: &Call) -> Run<Vec<Value>> {

@@ -124,6 +124,8 @@ impl Host {
             .with("Maximum", Value::Long(memory.maximum))
             .with("Buffer", memory.buffer)
             .with("Priority", memory.priority)
+            // The one size of the object that is in MiB.
+            .with("MaximumPerNumaNode", Value::Long(memory.per_node >> 20))
             .value()
     }
 
@@ -135,6 +137,8 @@ impl Host {
             .with("Maximum", processors.maximum)
             .with("Reserve", processors.reserve)
             .with("RelativeWeight", processors.weight)
+            .with("MaximumCountPerNumaNode", processors.per_node)
+            .with("MaximumCountPerNumaSocket", processors.nodes_per_socket)
             .with("CompatibilityForMigrationEnabled", processors.migration)
             .with("CompatibilityForOlderOperatingSystemsEnabled", processors.older)
             .value()

@@ -67,6 +67,10 @@ impl Host {
         within("Priority", call.number("Priority"), 0, 100)?;
         memory.buffer = call.number("Buffer").unwrap_or(memory.buffer);
         memory.priority = call.number("Priority").unwrap_or(memory.priority);
+        if let Some(bytes) = call.number("MaximumAmountPerNumaNodeBytes") {
+            check_memory_size("MaximumAmountPerNumaNodeBytes", bytes)?;
+            memory.per_node = bytes;
+        }
         if memory.dynamic && !(memory.minimum <= memory.startup && memory.startup <= memory.maximum) {
             return thrown("Set-VMMemory: the memory at the start has to lie between the least and the most.");
         }
@@ -84,11 +88,15 @@ impl Host {
         within("Maximum", call.number("Maximum"), 0, 100)?;
         within("Reserve", call.number("Reserve"), 0, 100)?;
         within("RelativeWeight", call.number("RelativeWeight"), 1, 10_000)?;
+        within("MaximumCountPerNumaNode", call.number("MaximumCountPerNumaNode"), 1, 64)?;
+        within("MaximumCountPerNumaSocket", call.number("MaximumCountPerNumaSocket"), 1, 64)?;
         for (parameter, place) in [
             ("Count", &mut processors.count),
             ("Maximum", &mut processors.maximum),
             ("Reserve", &mut processors.reserve),
             ("RelativeWeight", &mut processors.weight),
+            ("MaximumCountPerNumaNode", &mut processors.per_node),
+            ("MaximumCountPerNumaSocket", &mut processors.nodes_per_socket),
         ] {
             *place = call.number(parameter).unwrap_or(*place);
         }

@@ -206,6 +206,8 @@ pub struct Memory {
     pub buffer: i64,
     /// From 0 to 100.
     pub priority: i64,
+    /// Most bytes of one NUMA node.
+    pub per_node: i64,
 }
 
 /// Processors of a machine.
@@ -223,6 +225,10 @@ pub struct Processors {
     pub migration: bool,
     /// For old systems.
     pub older: bool,
+    /// Most processors of one NUMA node.
+    pub per_node: i64,
+    /// Most NUMA nodes of one socket.
+    pub nodes_per_socket: i64,
 }
 
 /// A network adapter as Windows sees it.

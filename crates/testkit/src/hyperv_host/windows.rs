@@ -204,6 +204,10 @@ impl Host {
             ("WindowsPrincipal", "isinrole", [Value::Word(role)]) if role.name == "Administrator" => {
                 Ok(Value::Bool(self.hardware.administrator))
             }
+            ("SecurityIdentifier", "translate", [Value::Type(kind)]) if kind.ends_with("ntaccount") => {
+                Host::translated(&id)
+            }
+            ("DirectoryEntry", method, [Value::Text(path)]) => self.group_method(&id, method, path),
             _ => fault(format!("the method {method} of {class}")),
         }
     }
@@ -243,6 +247,8 @@ impl Host {
                 Ok(Value::word("System.IO.FileAttributes", words, number))
             }
             ("wmi", [Value::Text(path)]) => Host::job(path),
+            ("adsi", [Value::Text(path)]) => Host::directory_entry(path),
+            ("security.principal.securityidentifier", [Value::Text(sid)]) => Host::identifier(sid),
             _ => fault(format!("an object of the type {kind} from these arguments")),
         }
     }

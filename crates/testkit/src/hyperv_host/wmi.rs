@@ -76,6 +76,9 @@ impl Host {
             let mut object = Object::new(SETTINGS, &machine.id)
                 .with("ElementName", &machine.name)
                 .with("VirtualSystemIdentifier", &machine.id);
+            if self.release != Release::Server2012 {
+                object = object.with("SecureBootEnabled", machine.secure_boot && machine.generation == 2);
+            }
             for (name, value) in &machine.identity {
                 object = object.with(name, value);
             }
@@ -179,6 +182,10 @@ impl Host {
 fn embedded(object: &Object) -> Run<String> {
     let mut text = format!("<INSTANCE CLASSNAME=\"{}\">", object.class);
     for (name, value) in &object.properties {
+        // No cmdlet and no script of ours sets a truth value this way; they are handed back as they came.
+        if matches!(value, Value::Bool(_)) {
+            continue;
+        }
         let Value::Text(value) = value else { return thrown(format!("The property {name} is no text.")) };
         let escaped = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         text.push_str(&format!("<PROPERTY NAME=\"{name}\" TYPE=\"string\"><VALUE>{escaped}</VALUE></PROPERTY>"));

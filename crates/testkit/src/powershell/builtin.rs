@@ -99,9 +99,11 @@ impl Shell<'_> {
                 output.push(json::read(&text).map_err(Stop::Throw)?);
             }
             "convertto-json" => {
-                only(&["InputObject", "Compress"])?;
+                only(&["InputObject", "Compress", "Depth"])?;
                 let value = argument("InputObject").unwrap_or(Value::Null);
-                output.push(Value::from(json::write(&value).map_err(Stop::Fault)?));
+                let depth = argument("Depth").map(|depth| depth.integer()).transpose().map_err(Stop::Throw)?;
+                let depth = depth.and_then(|depth| usize::try_from(depth).ok());
+                output.push(Value::from(json::write(&value, depth).map_err(Stop::Fault)?));
             }
             "new-object" => {
                 only(&["TypeName", "ArgumentList", "Property"])?;

@@ -37,12 +37,12 @@ fn from(json: &serde_json::Value) -> Result<Value, String> {
 }
 
 /// Writes JSON in one line; how PowerShell breaks lines does not matter to anyone who reads it.
-pub(super) fn write(value: &Value) -> Result<String, String> {
-    to(value, 0).map(|json| json.to_string())
+pub(super) fn write(value: &Value, deepest: Option<usize>) -> Result<String, String> {
+    to(value, deepest.unwrap_or(DEPTH) as i64).map(|json| json.to_string())
 }
 
-fn to(value: &Value, depth: usize) -> Result<serde_json::Value, String> {
-    let deeper = || if depth > DEPTH { Err("ConvertTo-Json of something nested too deep".to_owned()) } else { Ok(()) };
+fn to(value: &Value, left: i64) -> Result<serde_json::Value, String> {
+    let deeper = || if left < 0 { Err("ConvertTo-Json of something nested too deep".to_owned()) } else { Ok(()) };
     Ok(match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(value) => (*value).into(),
@@ -53,14 +53,14 @@ fn to(value: &Value, depth: usize) -> Result<serde_json::Value, String> {
         Value::Word(word) => word.number.into(),
         Value::List(list) => {
             deeper()?;
-            let items: Result<Vec<_>, _> = list.items.borrow().iter().map(|item| to(item, depth + 1)).collect();
+            let items: Result<Vec<_>, _> = list.items.borrow().iter().map(|item| to(item, left - 1)).collect();
             items?.into()
         }
         Value::Hash(hash) => {
             deeper()?;
             let mut members = serde_json::Map::new();
             for (key, value) in hash.borrow().iter() {
-                members.insert(key.text()?, to(value, depth + 1)?);
+                members.insert(key.text()?, to(value, left - 1)?);
             }
             members.into()
         }
@@ -68,7 +68,7 @@ fn to(value: &Value, depth: usize) -> Result<serde_json::Value, String> {
             deeper()?;
             let mut members = serde_json::Map::new();
             for (name, value) in &object.borrow().properties {
-                members.insert(name.clone(), to(value, depth + 1)?);
+                members.insert(name.clone(), to(value, left - 1)?);
             }
             members.into()
         }

@@ -333,6 +333,7 @@ function Restore-KitHostSettings {
     Restart-Service -Name 'vmms' -Force
     # What is kept is of this import only: a later one keeps what it finds.
     [System.IO.File]::Delete($KitBefore)
+    [System.IO.File]::Delete($KitAdministrators)
 }
 
 function Restore-KitRegistryValue {
@@ -422,13 +423,32 @@ function Get-KitAdministratorGroup {
     param()
     $group = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList 'S-1-5-32-578'
     $name = $group.Translate([System.Security.Principal.NTAccount]).Value
-    [ADSI]('WinNT://./' + $name.Substring($name.IndexOf('\') + 1) + ',group')
+    [ADSI]('WinNT://./' + ($name -replace '^.*\\', '') + ',group')
+}
+
+# `WinNT://DOMAIN/name` of an account; nothing when this host does not know it.
+function Get-KitAccountPath {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Sid)
+    $account = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $Sid
+    try {
+        $name = $account.Translate([System.Security.Principal.NTAccount]).Value
+    }
+    catch {
+        return
+    }
+    'WinNT://' + $name.Replace('\', '/')
 }
 
 function Test-KitHyperVAdministrator {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][string]$Sid)
-    [bool](Get-KitAdministratorGroup).PSBase.Invoke('IsMember', ('WinNT://' + $Sid))
+    $path = Get-KitAccountPath -Sid $Sid
+    if ($null -eq $path) {
+        return $false
+    }
+    $group = Get-KitAdministratorGroup
+    $group.IsMember($path)
 }
 
 # The ones that the kit made members, so that Undo-HyperVRole.ps1 takes away no other.
@@ -443,24 +463,24 @@ function Read-KitAddedAdministrators {
 function Add-KitHyperVAdministrator {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][string]$Sid)
-    if (Test-KitHyperVAdministrator -Sid $Sid) {
-        return
-    }
-    $account = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $Sid
-    try {
-        [void]$account.Translate([System.Security.Principal.NTAccount])
-    }
-    catch {
+    $path = Get-KitAccountPath -Sid $Sid
+    if ($null -eq $path) {
         throw ("The account {0} administered Hyper-V on the old host, but this host does not know it. Join the domain that it belongs to, or leave the account out, and run the script again." -f $Sid)
     }
+    $group = Get-KitAdministratorGroup
+    if ($group.IsMember($path)) {
+        return
+    }
+    # Noted before it is done: what was noted and is no member is passed over by Undo.
     [System.IO.File]::AppendAllText($KitAdministrators, ($Sid + "`r`n"))
-    (Get-KitAdministratorGroup).PSBase.Invoke('Add', ('WinNT://' + $Sid))
+    [void]$group.Add($path)
 }
 
 function Remove-KitHyperVAdministrator {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][string]$Sid)
     if (Test-KitHyperVAdministrator -Sid $Sid) {
-        (Get-KitAdministratorGroup).PSBase.Invoke('Remove', ('WinNT://' + $Sid))
+        $group = Get-KitAdministratorGroup
+        [void]$group.Remove((Get-KitAccountPath -Sid $Sid))
     }
 }

@@ -165,7 +165,8 @@ function Disable-KitService {
 function Get-KitGeneration {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)]$Machine)
-    if ($null -eq $Machine.PSObject.Properties['Generation']) {
+    $role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
+    if ($role.release -eq '2012') {
         return 1
     }
     [int]$Machine.Generation

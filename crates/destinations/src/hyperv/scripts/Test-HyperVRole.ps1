@@ -188,6 +188,7 @@ function Add-KitFirmwareSettings {
     $Found['firmware.chassis-asset-tag'] = [string]$settings.ChassisAssetTag
     $words = @{ 'Floppy' = 'floppy'; 'CD' = 'optical'; 'IDE' = 'hard-drive'; 'LegacyNetworkAdapter' = 'network' }
     if ((Get-KitGeneration -Machine $Machine) -eq 2) {
+        $Found['firmware.secure-boot'] = ([string]$settings.SecureBootEnabled).ToLowerInvariant()
         return
     }
     $bios = Get-VMBios -VM $Machine
@@ -283,7 +284,8 @@ foreach ($step in @($role.steps)) {
     }
     if ($step.kind -eq 'settings') {
         foreach ($setting in @($document.settings | Where-Object { ([string]$_.item).StartsWith('hyper-v-administrator.') })) {
-            if (Test-KitHyperVAdministrator -Sid ([string]$setting.item).Substring('hyper-v-administrator.'.Length)) {
+            $sid = ([string]$setting.item).Replace('hyper-v-administrator.', '')
+            if (Test-KitHyperVAdministrator -Sid $sid) {
                 $found[$setting.item] = 'member'
             }
         }
