@@ -80,7 +80,7 @@ pub struct Verification {
     pub differences: Vec<Difference>,
 }
 
-/// What the scripts of a kit saw on the host that they ran on (`state\\observed.json`).
+/// What the scripts of a kit saw on the host that they ran on (`state\observed.json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Observed {
     /// Version of this document: 1.

@@ -139,7 +139,7 @@ mod tests {
         };
         let by_network = DestinationAdapter { addresses: vec!["192.0.2.77/24".to_owned()], ..there("Ethernet 3") };
         let by_mac = DestinationAdapter { mac: "00-0C-29-F3-FF-DE".parse().ok(), ..there("Ethernet 4") };
-        assert!(proposed(&[by_network.clone()]).starts_with("Ethernet 3: it has an address"));
+        assert!(proposed(std::slice::from_ref(&by_network)).starts_with("Ethernet 3: it has an address"));
         assert!(
             proposed(&[by_network.clone(), by_name.clone()]).starts_with("local area connection 2: its connection")
         );

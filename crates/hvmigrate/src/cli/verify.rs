@@ -27,7 +27,7 @@ pub struct Args {
     /// Compares with the hashes that were taken while copying, when the source is no longer there
     #[arg(long)]
     without_source: bool,
-    /// Compares the settings that Test-HyperVRole.ps1 saw on the destination (state\\observed.json of the kit there)
+    /// Compares the settings that Test-HyperVRole.ps1 saw on the destination (state\observed.json of the kit there)
     #[arg(long, value_name = "FILE")]
     observed: Option<PathBuf>,
     /// How the result is printed
