@@ -40,7 +40,8 @@ const LIKENESS: [Likeness; 4] = [
 
 /// The adapter for the place of `old`; `taken` are the names that other networks already have.
 pub(crate) fn propose(old: &PhysicalAdapter, there: &[DestinationAdapter], taken: &[String]) -> Proposal {
-    let free: Vec<&DestinationAdapter> = there.iter().filter(|adapter| !taken.contains(&adapter.name)).collect();
+    let free: Vec<&DestinationAdapter> =
+        there.iter().filter(|adapter| !taken.iter().any(|name| same_text(name, &adapter.name))).collect();
     for (alike, reason) in LIKENESS {
         let mut names: Vec<String> =
             free.iter().filter(|adapter| alike(old, adapter)).map(|adapter| adapter.name.clone()).collect();

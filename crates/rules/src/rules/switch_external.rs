@@ -39,7 +39,14 @@ fn externals<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a VirtualSwitch> {
 }
 
 fn external(case: &Case<'_>) -> Vec<Seen> {
-    let mut taken = Vec::new();
+    // What the operator gave to a network is proposed for no other.
+    let answered = |switch: &VirtualSwitch| case.decision("switch.external", &of_switch(switch));
+    let mut taken: Vec<String> = externals(case)
+        .filter_map(|switch| match answered(switch) {
+            Some(Decision::Adapter(name)) => Some(name),
+            _ => None,
+        })
+        .collect();
     let seen = externals(case).map(|switch| {
         let mut adapters = case.inventory.adapters.iter();
         let uplink = switch.uplink.value().and_then(|id| adapters.find(|adapter| adapter.id == *id));
@@ -51,7 +58,9 @@ fn external(case: &Case<'_>) -> Vec<Seen> {
              network; connect it to an adapter of the destination afterwards, or name the adapter in the answer. A \
              virtual adapter of the management operating system on it works again only then.{}",
             switch.name,
-            uplink.map_or(String::new(), |adapter| proposed(case, adapter, &mut taken))
+            uplink
+                .filter(|_| answered(switch).is_none())
+                .map_or(String::new(), |adapter| proposed(case, adapter, &mut taken))
         );
         Seen::new(of_switch(switch), message).at(&switch.place)
     });
@@ -119,6 +128,10 @@ pub(super) const EXAMPLES: &[Example] = &[
 
 #[cfg(test)]
 mod tests {
+    use hvm_model::capabilities::DestinationAdapter;
+    use hvm_model::found::Found;
+    use hvm_model::names::AdapterId;
+
     use super::*;
     use crate::tests_support::Sample;
 
@@ -140,6 +153,38 @@ mod tests {
         assert!(message.contains("no network adapter 'Ethernet 9'") && message.contains("'Ethernet 1'"), "{message}");
         sample.answer("switch.external@LAN=adapter:ethernet 1");
         assert!(sample.found("answer.invalid").is_empty());
+    }
+
+    fn on_adapter(sample: &mut Sample, switch: usize, id: &str, connection: &str) {
+        let id: AdapterId = id.parse().unwrap();
+        sample.inventory.switches[switch].uplink = read(id.clone());
+        sample.inventory.adapters.push(PhysicalAdapter {
+            id,
+            connection: connection.to_owned(),
+            description: String::new(),
+            location: Found::unknown("not in this test"),
+            mac: Found::unknown("not in this test"),
+            bound_to_switch: true,
+            ip: Default::default(),
+            queue_keywords: Default::default(),
+            place: Default::default(),
+        });
+    }
+
+    #[test]
+    fn an_adapter_is_proposed_once_and_none_that_was_given_away() {
+        let mut sample = two_externals();
+        on_adapter(&mut sample, 0, "{11111111-0000-0000-0000-000000000001}", "Ethernet 1");
+        on_adapter(&mut sample, 1, "{11111111-0000-0000-0000-000000000002}", "Ethernet 1");
+        let there = DestinationAdapter { name: "Ethernet 1".to_owned(), ..DestinationAdapter::default() };
+        sample.destination().adapter_details = vec![there];
+        let proposed = |sample: &Sample| -> Vec<bool> {
+            let found = sample.found("switch.external");
+            found.iter().map(|finding| finding.message.contains("'Ethernet 1' is proposed: its connection")).collect()
+        };
+        assert_eq!(proposed(&sample).iter().filter(|proposed| **proposed).count(), 1);
+        sample.answer("switch.external@LAN=adapter:ethernet 1");
+        assert!(!proposed(&sample).contains(&true));
     }
 
     #[test]
