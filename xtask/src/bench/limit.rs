@@ -1,79 +1,65 @@
-//! The section of docs/performance.md about what no program can do without: the system's part, and where our time goes.
+//! The section of docs/performance.md about what no program can do without: the system's part, and how near ours is to it.
 
 use std::fmt::Write as _;
 
 use super::Outcome;
+use super::least::Least;
 use super::measure::Cost;
 use super::page::{median, theirs};
-use super::rows::{FLUSHING, READING, WRITING};
 
 type Of = fn(&Cost) -> f64;
 const WALL: Of = |cost| cost.wall;
 const CPU: Of = |cost| cost.cpu;
 
-/// The section; empty when the rows for it were not measured.
+/// The section; empty when nothing was worked out.
 pub fn section(outcomes: &[Outcome]) -> String {
-    let row = |name: &str| outcomes.iter().find(|outcome| outcome.row.name == name);
-    let (Some(raw), Some(reading), Some(writing)) = (row("vhd-raw"), row(READING), row(WRITING)) else {
+    let bounded: Vec<(&Outcome, &Least)> =
+        outcomes.iter().filter_map(|outcome| Some((outcome, outcome.least.as_ref()?))).collect();
+    if bounded.is_empty() {
         return String::new();
-    };
-    let mut text = "\n## The limit\n\n".to_owned();
-    text.push_str(&parts(raw, reading, writing));
-    if let (Some(vhdx), Some(sync), Some(disk)) = (row("vhd-vhdx"), row("sync-raw"), row(FLUSHING)) {
-        text.push_str(&others(vhdx, (sync, disk)));
+    }
+    let mut text = "\n## The limit\n\n\
+        What the system alone needs for a row, measured in the same run, medians: **reading** as many bytes as the source has on\n\
+        the disk, from the page cache (`dd` to /dev/null); **hashing** the content with BLAKE3 in the cache of one processor;\n\
+        **writing** as many bytes as the result has, to tmpfs (always the same piece, for VHDX after `fallocate`). A file takes one\n\
+        write at a time, and all the rest can go on meanwhile as far as there are processors: the least wall time is that of\n\
+        writing or the least CPU through the number of processors, whichever is more. In `sync-raw` eight `dd` write at once,\n\
+        past the page cache, into a file that has its length already; reading is part of that.\n\n\
+        A goal below the least of a row, in its last columns, cannot be reached by reading and writing files.\n\n\
+        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | least / peer: wall | CPU | ours / least: wall | CPU |\n\
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for (outcome, least) in bounded {
+        let of = |cost: Of| theirs(outcome, cost).unwrap_or(f64::NAN);
+        let figures = [
+            least.read.cpu,
+            least.hash,
+            least.write.wall,
+            least.write.cpu,
+            least.wall(),
+            least.cpu(),
+            least.wall() / of(WALL),
+            least.cpu() / of(CPU),
+            median(outcome, WALL) / least.wall(),
+            median(outcome, CPU) / least.cpu(),
+        ];
+        let figures: Vec<String> = figures.iter().map(|figure| format!("{figure:.2}")).collect();
+        let _ = writeln!(text, "| `{}` | {} |", outcome.row.name, figures.join(" | "));
+    }
+    text.push_str(
+        "\nReading by memory mapping would save one of the two copies, but a bad sector of the source would end the program instead\n\
+         of being named, so it is not done.\n",
+    );
+    if let Some(vhdx) = outcomes.iter().find(|outcome| outcome.row.name == "vhd-vhdx") {
+        let gb = |cost: &Cost| cost.written as f64 / 1e9;
+        let _ = write!(
+            text,
+            "\nVHD and VHDX files for Windows must not have holes, and qemu-img writes them with holes: in the row `vhd-vhdx`\n\
+             hvmigrate's file takes {:.2} GB and qemu-img's {:.2} GB, and the room for the difference is the system's work too.\n",
+            median(vhdx, gb),
+            theirs(vhdx, gb).unwrap_or(f64::NAN),
+        );
     }
     text.push_str("\nWhere hvmigrate's time goes by samples of `perf` is in [profile.md](profile.md).\n");
     text
-}
-
-/// Reading and writing alone, and what follows for a program that does both.
-fn parts(raw: &Outcome, reading: &Outcome, writing: &Outcome) -> String {
-    let of = |outcome: &Outcome, cost: Of| theirs(outcome, cost).unwrap_or(f64::NAN);
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let cpu = of(reading, CPU) + of(writing, CPU);
-    // Written is one piece after the other; reading can go on meanwhile, as far as there are processors.
-    let wall = of(writing, WALL).max(cpu / cores as f64);
-    let line = |what: &str, wall: f64, cpu: f64| format!("| {what} | {wall:.2} | {cpu:.2} |\n");
-    let ours = (median(raw, WALL), median(raw, CPU));
-    let qemu = (of(raw, WALL), of(raw, CPU));
-    let mut text = "What the system alone needs for the row `vhd-raw`, measured in the same run:\n\n\
-                    | | wall s | CPU s |\n| --- | --- | --- |\n"
-        .to_owned();
-    text.push_str(&line(
-        "reading `aged.vhd` from the page cache (`dd` to /dev/null)",
-        of(reading, WALL),
-        of(reading, CPU),
-    ));
-    text.push_str(&line("writing as many bytes to tmpfs (`dd` from /dev/zero)", of(writing, WALL), of(writing, CPU)));
-    text.push_str(&line("**the least for both**: one write to a file at a time, reading meanwhile", wall, cpu));
-    text.push_str(&line("hvmigrate", ours.0, ours.1));
-    text.push_str(&line("qemu-img", qemu.0, qemu.1));
-    let _ = write!(
-        text,
-        "\nThe least is {:.2} × the wall time and {:.2} × the CPU of qemu-img: a goal below that cannot be reached by reading and\n\
-         writing files. hvmigrate needs {:.2} × the least wall time and {:.2} × the least CPU. Reading by memory mapping would save\n\
-         one of the two copies, but a bad sector of the source would end the program instead of being named, so it is not done.\n\n",
-        wall / qemu.0,
-        cpu / qemu.1,
-        ours.0 / wall,
-        ours.1 / cpu,
-    );
-    text
-}
-
-fn others(vhdx: &Outcome, (sync, disk): (&Outcome, &Outcome)) -> String {
-    let gb = |cost: &Cost| cost.written as f64 / 1e9;
-    let of = |outcome: &Outcome, cost: Of| theirs(outcome, cost).unwrap_or(f64::NAN);
-    format!(
-        "VHD and VHDX files for Windows must not have holes, and qemu-img writes them with holes: in the row `vhd-vhdx`\n\
-         hvmigrate's file takes {:.2} GB and qemu-img's {:.2} GB, and the room for the difference is the system's work too.\n\n\
-         To the disk, past the page cache, writing as many bytes takes `dd` {:.2} s; qemu-img takes {:.2} s for everything, and\n\
-         hvmigrate with `--sync` {:.2} s, {:.2} × of `dd`.\n",
-        median(vhdx, gb),
-        of(vhdx, gb),
-        of(disk, WALL),
-        of(sync, WALL),
-        median(sync, WALL),
-        median(sync, WALL) / of(disk, WALL),
-    )
 }

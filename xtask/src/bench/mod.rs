@@ -2,6 +2,7 @@
 //! figures to docs/performance.md and docs/peers.md.
 
 mod disks;
+mod least;
 mod limit;
 mod machine;
 mod measure;
@@ -16,7 +17,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use disks::{Disks, PARTITION, Scale};
-use measure::{Cost, Spread, spread};
+use least::{Known, Least};
+use measure::{Cost, Job, Spread, spread};
 use rows::{Check, Goal, Measure, Places, Row, Side};
 
 use crate::run::{Task, cargo, is_there, run};
@@ -28,6 +30,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("mkntfs", "ntfs-3g"),
     ("ntfs-3g", "ntfs-3g"),
     ("ntfscat", "ntfs-3g"),
+    ("perl", "perl-base"),
     ("qemu-img", "qemu-utils"),
     ("time", "time"),
     ("umount", "mount"),
@@ -80,6 +83,8 @@ struct Outcome {
     pairs: Vec<(Cost, Option<Cost>)>,
     /// Bytes that the guest uses, where that matters.
     used: u64,
+    /// What the system alone needs, where that was worked out.
+    least: Option<Least>,
 }
 
 impl Outcome {
@@ -178,7 +183,7 @@ fn profiles(places: &Places) -> Result<Vec<(String, profile::Profile)>, String> 
     let mut all = Vec::new();
     for row in places.rows().into_iter().filter(|row| row.profiled) {
         let cost = row.ours.job.run()?;
-        prepare(&row.ours, cost.written, places)?;
+        prepare(&row.ours.job, cost.written, places)?;
         let found = profile::sample(&row.ours.job.script, &places.disk)?;
         row.ours.job.clean()?;
         all.push((row.name, found));
@@ -204,7 +209,7 @@ fn all_rows(task: &mut Task, options: &Options, places: &Places) -> Result<Vec<O
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         return Err(format!("there is no row '{unknown}'; the rows are {}", names.join(" ")));
     }
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut known) = (Vec::new(), Known::default());
     for row in rows {
         if !options.only.is_empty() && !options.only.contains(&row.name) {
             continue;
@@ -215,7 +220,7 @@ fn all_rows(task: &mut Task, options: &Options, places: &Places) -> Result<Vec<O
         }
         let rounds = if row.slow { rounds.min(2) } else { rounds };
         let name = row.name.clone();
-        let outcome = one_row(row, rounds, places).map_err(|error| format!("row {name}: {error}"))?;
+        let outcome = one_row(row, (rounds, places), &mut known).map_err(|error| format!("row {name}: {error}"))?;
         println!("{}", page::short(&outcome));
         outcomes.push(outcome);
     }
@@ -223,7 +228,7 @@ fn all_rows(task: &mut Task, options: &Options, places: &Places) -> Result<Vec<O
 }
 
 /// One round that is not measured but checked, then pairs whose order alternates. Without those the first round must do.
-fn one_row(row: Row, rounds: usize, places: &Places) -> Result<Outcome, String> {
+fn one_row(row: Row, (rounds, places): (usize, &Places), known: &mut Known) -> Result<Outcome, String> {
     let mut rounds = rounds;
     let mut checked: Vec<Cost> = Vec::new();
     if rounds > 0 {
@@ -245,7 +250,7 @@ fn one_row(row: Row, rounds: usize, places: &Places) -> Result<Outcome, String> 
     }
     for round in 0..rounds {
         let measure = |side: &Side| {
-            prepare(side, most, places)?;
+            prepare(&side.job, most, places)?;
             let cost = side.job.run();
             side.job.clean()?;
             cost
@@ -264,17 +269,18 @@ fn one_row(row: Row, rounds: usize, places: &Places) -> Result<Outcome, String> 
     }
     // The partition, and what lies before it.
     let used = places.disks.facts["main"]["used_bytes"].as_u64().unwrap_or(0) + PARTITION;
-    Ok(Outcome { row, pairs, used })
+    let least = known.of(&row, checked[0].written, (rounds, places))?;
+    Ok(Outcome { row, pairs, used, least })
 }
 
 /// Before each run that is measured: both sides of a row, which write at most `most` bytes, find the machine alike.
-fn prepare(side: &Side, most: u64, places: &Places) -> Result<(), String> {
-    side.job.clean()?;
-    if side.job.out == places.disk {
+fn prepare(job: &Job, most: u64, places: &Places) -> Result<(), String> {
+    job.clean()?;
+    if job.out == places.disk {
         return run("sync", &[]);
     }
     fs::create_dir_all(&places.disk).map_err(at(&places.disk))?;
-    quiet::touch_memory(&side.job.out, most + most / 8)
+    quiet::touch_memory(&job.out, most + most / 8)
 }
 
 /// A wrong result ends everything.

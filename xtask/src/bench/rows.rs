@@ -65,6 +65,19 @@ pub struct Row {
     pub slow: bool,
     /// Whether it is looked where the time of ours goes.
     pub profiled: bool,
+    /// What no program can do without, where that is worked out.
+    pub parts: Option<Parts>,
+}
+
+/// The system's part of a row.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The disks that are read.
+    pub read: Vec<String>,
+    /// The disk whose room on the disk is the bytes that are written; without it, it is what ours wrote.
+    pub content: Option<&'static str>,
+    /// Whether what is read is hashed on the way.
+    pub hashed: bool,
 }
 
 /// Where programs, disks and results are.
@@ -80,12 +93,6 @@ pub struct Places<'a> {
 }
 
 const FORMATS: [&str; 3] = ["raw", "qcow2", "vhdx"];
-/// The row that shows what reading alone takes.
-pub const READING: &str = "dd-read";
-/// The row that shows how long the disk takes.
-pub const FLUSHING: &str = "dd-sync";
-/// The row that shows how long writing alone takes: one file takes one write at a time.
-pub const WRITING: &str = "dd-write";
 /// The rows of which the page shows where the time goes.
 const PROFILED: [&str; 3] = ["vhd-raw", "vhd-vhdx", "vhd-raw-manifest"];
 const HALF: f64 = 0.5;
@@ -100,18 +107,18 @@ impl Places<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         for format in FORMATS {
-            rows.push(self.conversion(&format!("vhd-{format}"), "aged.vhd", format, quick(HALF)));
+            rows.push(self.bounded(&format!("vhd-{format}"), "aged.vhd", format, quick(HALF)));
         }
         for format in FORMATS {
             rows.push(self.with_manifest(format));
         }
-        rows.push(self.conversion("ordered-raw", "ordered.vhd", "raw", quick(HALF)));
+        rows.push(self.bounded("ordered-raw", "ordered.vhd", "raw", quick(HALF)));
         rows.push(self.sync());
         rows.push(self.used());
         rows.push(self.chain());
-        rows.push(self.conversion("vhdx-raw", "main.vhdx", "raw", quick(HALF)));
-        rows.push(self.conversion("dense-vhdx-raw", "dense.vhdx", "raw", quick(HALF)));
-        rows.push(self.conversion("fixed-raw", "fixed.vhd", "raw", quick(HALF)));
+        rows.push(self.bounded("vhdx-raw", "main.vhdx", "raw", quick(HALF)));
+        rows.push(self.bounded("dense-vhdx-raw", "dense.vhdx", "raw", quick(HALF)));
+        rows.push(self.bounded("fixed-raw", "fixed.vhd", "raw", quick(HALF)));
         rows.push(self.clones());
         rows.extend(self.huge());
         rows.extend(self.context());
@@ -150,11 +157,21 @@ impl Places<'_> {
             goals,
             slow: false,
             profiled: PROFILED.contains(&name),
+            parts: None,
         }
     }
 
+    /// A conversion of which is worked out what the system alone needs for it.
+    fn bounded(&self, name: &str, disk: &str, format: &'static str, goals: Vec<Goal>) -> Row {
+        let row = self.conversion(name, disk, format, goals);
+        // A VHDX file is larger than its data, because it must not have holes.
+        let content = (format == "vhdx").then_some("ordered.vhd");
+        Row { parts: Some(Parts { read: vec![disk.to_owned()], content, hashed: false }), ..row }
+    }
+
     fn with_manifest(&self, format: &'static str) -> Row {
-        let mut row = self.conversion(&format!("vhd-{format}-manifest"), "aged.vhd", format, quick(WITH_MANIFEST));
+        let mut row = self.bounded(&format!("vhd-{format}-manifest"), "aged.vhd", format, quick(WITH_MANIFEST));
+        row.parts = row.parts.map(|parts| Parts { hashed: true, ..parts });
         row.about.push_str(", a manifest made in the same pass");
         row.ours.job.script.push_str(&format!(" --manifest {}/manifest", quote(&self.memory)));
         row
@@ -173,6 +190,7 @@ impl Places<'_> {
             goals: vec![Goal { measure: Measure::Wall, most: 0.8 }],
             slow: false,
             profiled: false,
+            parts: Some(Parts { read: vec!["aged.vhd".to_owned()], content: Some("ordered.vhd"), hashed: false }),
         }
     }
 
@@ -200,12 +218,14 @@ impl Places<'_> {
             goals: vec![Goal { measure: Measure::Wall, most: 1.15 }],
             slow: false,
             profiled: false,
+            parts: None,
         }
     }
 
     fn clones(&self) -> Row {
+        let names: Vec<String> = (1..=CLONES).map(|number| format!("clone{number}")).collect();
+        let read = names.iter().map(|name| format!("{name}.vhd")).collect();
         let all = |line: &dyn Fn(&str) -> String, file: &str| {
-            let names: Vec<String> = (1..=CLONES).map(|number| format!("clone{number}")).collect();
             let lines: Vec<String> = names
                 .iter()
                 .map(|name| line(&format!("{name}.vhd")).replace(&format!("/{file}"), &format!("/{name}")))
@@ -223,6 +243,7 @@ impl Places<'_> {
             goals: quick(HALF),
             slow: false,
             profiled: false,
+            parts: Some(Parts { read, content: None, hashed: false }),
         }
     }
 
@@ -237,6 +258,7 @@ impl Places<'_> {
             goals: vec![Goal { measure: Measure::Seconds, most: 1.0 }],
             slow: false,
             profiled: false,
+            parts: None,
         };
         let info = format!("{} disk info {}", quote(self.program), self.disk("huge.vhdx"));
         let mut rows = vec![row("huge-info", "info of an empty VHDX of 64 TB", info)];
@@ -267,26 +289,7 @@ impl Places<'_> {
             Check::Same(vec![(file.to_owned(), format, self.disks.path(like), like_format)])
         };
         let copied = || same("peer", "vpc", "ordered.vhd", "vpc");
-        let script = format!("dd if={aged} of=/dev/null bs=1M status=none");
-        let mut reading = row(READING, script, &[], Check::Nothing);
-        reading.about = "aged.vhd to raw, beside dd, which only reads the file".to_owned();
-        // The file has zeros as holes: its blocks of 512 bytes are what is to be written.
-        let count = format!("$(( $(stat -c %b {}) / 2048 ))", self.disk("ordered.vhd"));
-        let script = format!("dd if=/dev/zero of={out}/peer bs=1M count={count} status=none");
-        let mut writing = row(WRITING, script, &[], Check::Nothing);
-        writing.about = "aged.vhd to raw, beside dd, which writes as many bytes and reads nothing".to_owned();
-        let mut flushing = self.sync();
-        let script = format!(
-            "dd if=/dev/zero of={}/peer bs=1M count={count} oflag=direct conv=fsync status=none",
-            quote(&self.disk)
-        );
-        (flushing.name, flushing.goals) = (FLUSHING.to_owned(), Vec::new());
-        flushing.about = "aged.vhd to raw on a disk with `--sync`, beside dd, which writes as many bytes".to_owned();
-        flushing.peer = Some(Side { job: Job::new(script, &self.disk), check: Check::Nothing });
         let mut rows = vec![
-            reading,
-            writing,
-            flushing,
             row("cp", format!("cp {aged} {out}/peer"), &[], copied()),
             row(
                 "cp-sparse",

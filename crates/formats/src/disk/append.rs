@@ -3,23 +3,20 @@
 use std::fs::File;
 use std::io;
 
+use super::ahead::Ahead;
 use super::write::DiskWriteError;
 
 /// A file that grows by appending: what lies before the position is written, nothing lies behind it.
 pub(crate) struct Appender {
     file: File,
     position: u64,
-    /// The length that the file was given ahead of what is written; 0 when nobody asked for it.
-    ahead: u64,
+    ahead: Ahead,
 }
 
 static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 
 /// Shorter runs of zeros are written: asking the file system for room costs more.
 const ALLOCATE: u64 = 64 << 10;
-
-/// By how much a file is made longer at once while others fill it.
-const AHEAD: u64 = 256 << 20;
 
 impl Appender {
     /// Takes up `file` at `position`: cuts off what lies behind it. `head` bytes at the start belong to the header and
@@ -36,7 +33,7 @@ impl Appender {
             return Err(DiskWriteError::ResumeTooShort { expected: position, found });
         }
         file.set_len(if position > head { position } else { 0 }).map_err(failed)?;
-        let mut appender = Appender { file, position: 0, ahead: 0 };
+        let mut appender = Appender { file, position: 0, ahead: Ahead::default() };
         // Allocating would leave an old header as it is.
         appender.write_zeros_to(head)?;
         appender.position = position.max(head);
@@ -50,7 +47,8 @@ impl Appender {
     /// Fills the file with zeros up to `position`; never with a hole. Longer runs are only allocated: the file system
     /// remembers that they are zero.
     pub(crate) fn fill_to(&mut self, position: u64) -> Result<(), DiskWriteError> {
-        if position.saturating_sub(self.position) >= ALLOCATE && self.allocate_to(position)? {
+        let missing = position.saturating_sub(self.position);
+        if missing > 0 && (self.ahead.has_room(position) || missing >= ALLOCATE && self.allocate_to(position)?) {
             self.position = position;
         }
         self.write_zeros_to(position)
@@ -86,18 +84,14 @@ impl Appender {
 
     /// Goes on at `position`, leaving a hole.
     pub(crate) fn skip_to(&mut self, position: u64) {
+        self.ahead.skipped(self.position, position);
         self.position = self.position.max(position);
     }
 
-    /// Makes the file long enough for everything before the position, and some more: writes that make a file longer wait for
-    /// each other. [`Appender::sync_all`] cuts off what was too much.
-    pub(crate) fn reach_ahead(&mut self) -> Result<(), DiskWriteError> {
-        if self.position > self.ahead {
-            let ahead = self.position.saturating_add(AHEAD);
-            self.set_len(ahead)?;
-            self.ahead = ahead;
-        }
-        Ok(())
+    /// Leaves the next `len` bytes to others, who write them in any order; at most `rest` bytes are still to come, with them.
+    pub(crate) fn leave(&mut self, len: u64, rest: u64) {
+        self.ahead.reach(&self.file, (self.position, len), rest);
+        self.position += len;
     }
 
     /// Writes at the end.
@@ -118,13 +112,15 @@ impl Appender {
     }
 
     /// Makes the data durable.
-    pub(crate) fn sync(&self) -> Result<(), DiskWriteError> {
+    pub(crate) fn sync(&mut self) -> Result<(), DiskWriteError> {
+        self.ahead.release(&self.file).map_err(|(offset, source)| DiskWriteError::Io { offset, source })?;
         self.file.sync_data().map_err(|source| DiskWriteError::Io { offset: self.position, source })
     }
 
     /// Ends the file at the position and makes data and length durable.
-    pub(crate) fn sync_all(&self) -> Result<(), DiskWriteError> {
-        if self.ahead > self.position {
+    pub(crate) fn sync_all(&mut self) -> Result<(), DiskWriteError> {
+        self.ahead.release(&self.file).map_err(|(offset, source)| DiskWriteError::Io { offset, source })?;
+        if self.ahead.is_behind(self.position) {
             self.set_len(self.position)?;
         }
         self.file.sync_all().map_err(|source| DiskWriteError::Io { offset: self.position, source })

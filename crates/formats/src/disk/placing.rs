@@ -49,10 +49,11 @@ pub(crate) fn write(writer: &mut impl Placing, offset: u64, data: &[u8]) -> Resu
 /// [`super::write::DiskWriter::reserve`].
 pub(crate) fn reserve(writer: &mut impl Placing, offset: u64, len: u64) -> Result<Vec<Room>, DiskWriteError> {
     let mut rooms = Vec::new();
+    let rest = writer.parts().0.size().saturating_sub(offset);
     place(writer, offset, len, &mut |out, len| {
         rooms.push(Room { offset: out.position(), len });
-        out.skip_to(out.position() + len);
-        out.reach_ahead()
+        out.leave(len, rest);
+        Ok(())
     })?;
     Ok(rooms)
 }

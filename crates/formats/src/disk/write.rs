@@ -315,6 +315,11 @@ impl Order {
         Order { granule: FINE_GRANULE, ..Order::new(size) }
     }
 
+    /// Bytes of the disk.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Takes a range of `len` bytes, at least one, at `offset`.
     pub(crate) fn take(&mut self, offset: u64, len: u64) -> Result<(), DiskWriteError> {
         let size = self.size;

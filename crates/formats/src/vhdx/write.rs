@@ -75,7 +75,7 @@ impl DiskWriter for VhdxDynamicWriter {
 
     fn finish(mut self: Box<Self>) -> Result<(), DiskWriteError> {
         self.out.fill_to(self.layout.place(self.blocks.len() as u64))?;
-        self.layout.finish(&self.out, &self.disk, self.blocks.iter().map(|&block| u64::from(block)))
+        self.layout.finish(&mut self.out, &self.disk, self.blocks.iter().map(|&block| u64::from(block)))
     }
 }
 
@@ -127,6 +127,6 @@ impl DiskWriter for VhdxFixedWriter {
 
     fn finish(mut self: Box<Self>) -> Result<(), DiskWriteError> {
         self.out.fill_to(self.layout.place(self.layout.blocks()))?;
-        self.layout.finish(&self.out, &self.disk, 0..self.layout.blocks())
+        self.layout.finish(&mut self.out, &self.disk, 0..self.layout.blocks())
     }
 }

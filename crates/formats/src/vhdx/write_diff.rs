@@ -162,6 +162,6 @@ impl ChildWriter for VhdxChildWriter {
             put(&mut bytes, at, &entry.to_le_bytes());
         }
         self.out.put_at(TABLE, &bytes)?;
-        self.layout.finish_start(&self.out, &self.disk, &self.locator)
+        self.layout.finish_start(&mut self.out, &self.disk, &self.locator)
     }
 }

@@ -85,7 +85,7 @@ impl Layout {
     /// Writes everything before the first block: the file becomes a disk when the identifier is written, which comes last.
     pub(super) fn finish(
         &self,
-        out: &Appender,
+        out: &mut Appender,
         disk: &NewDisk,
         placed: impl Iterator<Item = u64>,
     ) -> Result<(), DiskWriteError> {
@@ -94,7 +94,12 @@ impl Layout {
     }
 
     /// What [`Layout::finish`] writes but the table; `locator` is the parent's, empty where there is none.
-    pub(super) fn finish_start(&self, out: &Appender, disk: &NewDisk, locator: &[u8]) -> Result<(), DiskWriteError> {
+    pub(super) fn finish_start(
+        &self,
+        out: &mut Appender,
+        disk: &NewDisk,
+        locator: &[u8],
+    ) -> Result<(), DiskWriteError> {
         out.put_at(METADATA, &self.metadata(disk, locator))?;
         for offset in REGION_TABLES {
             out.put_at(offset, &self.region_table())?;

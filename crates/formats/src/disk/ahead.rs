@@ -1,0 +1,167 @@
+//! Room that a file is given before it is written by several at once. Direct writes that make a file longer wait for each other,
+//! and on ext4 also those into a hole (`ext4_dio_write_checks` of Linux: any that is no overwrite), so there the room itself is
+//! asked for, and what was not needed of it is given back: of 3.2 GB in 2400 pieces, eight writers, that took 0.8 of the time.
+
+use std::fs::File;
+use std::io;
+
+/// By how much a file is made longer at once: seldom, because the system waits then for all writes that are under way.
+const AHEAD: u64 = 4 << 30;
+
+/// What was given ahead.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// The length that the file was given; 0 when nobody asked for any.
+    end: u64,
+    /// Everything behind what is written has its room up to this offset, and reads as zeros.
+    room: u64,
+    /// Parts with room that are to be holes.
+    gaps: Vec<(u64, u64)>,
+    /// The system gave no length: some file systems know no holes, and all have a longest file.
+    refused: bool,
+}
+
+impl Ahead {
+    /// Sees to it that the file goes on for `len` bytes behind `position`; at most `rest` bytes are still to come.
+    pub(super) fn reach(&mut self, file: &File, (position, len): (u64, u64), rest: u64) {
+        if position.saturating_add(len) <= self.end || self.refused {
+            return;
+        }
+        let usual = AHEAD.min(rest.saturating_add(rest / 16).saturating_add(1 << 20));
+        let end = position.saturating_add(usual.max(len));
+        if allocate(file, position, end) {
+            (self.end, self.room) = (end, end);
+            return;
+        }
+        // A part of it may have been given. All that is written lies before the position.
+        self.room = self.room.min(position);
+        match file.set_len(position).and_then(|()| file.set_len(end)) {
+            Ok(()) => self.end = end,
+            Err(_) => self.refused = true,
+        }
+    }
+
+    /// True when everything between what is written and `position` has its room.
+    pub(super) fn has_room(&self, position: u64) -> bool {
+        position <= self.room
+    }
+
+    /// Nothing is written from `start` to `end`.
+    pub(super) fn skipped(&mut self, start: u64, end: u64) {
+        if start < end.min(self.room) {
+            self.gaps.push((start, end.min(self.room)));
+        }
+    }
+
+    /// Gives back the room of what was skipped.
+    pub(super) fn release(&mut self, file: &File) -> Result<(), (u64, io::Error)> {
+        for (start, end) in self.gaps.drain(..) {
+            punch(file, start, end - start).map_err(|error| (start, error))?;
+        }
+        Ok(())
+    }
+
+    /// True when the file has more than `position` bytes.
+    pub(super) fn is_behind(&self, position: u64) -> bool {
+        self.end > position
+    }
+}
+
+/// True when the file has room from `start` to `end` now: only where that makes writing faster and others keep enough.
+#[cfg(target_os = "linux")]
+fn allocate(file: &File, start: u64, end: u64) -> bool {
+    use rustix::fs::{FallocateFlags, fallocate, fstatfs};
+    const EXT4: rustix::fs::FsWord = 0xEF53;
+    let Ok(system) = fstatfs(file) else { return false };
+    let free = system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or(0));
+    let len = end.saturating_sub(start);
+    if system.f_type != EXT4 || free / 2 < len {
+        return false;
+    }
+    fallocate(file, FallocateFlags::empty(), start, len).is_ok()
+}
+
+#[cfg(target_os = "linux")]
+fn punch(file: &File, start: u64, len: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    Ok(fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, start, len)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn allocate(_: &File, _: u64, _: u64) -> bool {
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+fn punch(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+
+    use super::super::write::Appender;
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn file() -> (tempfile::TempDir, File) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        let file = File::options().read(true).write(true).create_new(true).open(path).unwrap();
+        (folder, file)
+    }
+
+    #[test]
+    fn what_was_given_and_not_needed_is_given_back() {
+        let (_folder, file) = file();
+        let mut out = Appender::resume(file.try_clone().unwrap(), 0, 0).unwrap();
+        out.leave(MIB, 100 * MIB);
+        out.skip_to(5 * MIB);
+        out.leave(MIB, 95 * MIB);
+        assert!(file.metadata().unwrap().len() > 6 * MIB, "the file has its length before it is written");
+        for offset in [0, 5 * MIB] {
+            file.write_all_at(&[7; MIB as usize], offset).unwrap();
+        }
+        out.sync_all().unwrap();
+        let metadata = file.metadata().unwrap();
+        assert_eq!(metadata.len(), 6 * MIB);
+        assert!(metadata.blocks() * 512 < 3 * MIB, "{} blocks", metadata.blocks());
+        let mut bytes = vec![1; 6 * MIB as usize];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        let is = |range: std::ops::Range<u64>, value| {
+            bytes[range.start as usize..range.end as usize].iter().all(|byte| *byte == value)
+        };
+        assert!(is(0..MIB, 7) && is(MIB..5 * MIB, 0) && is(5 * MIB..6 * MIB, 7));
+    }
+
+    #[test]
+    fn a_gap_that_must_not_be_a_hole_stays_and_is_zero() {
+        let (_folder, file) = file();
+        let mut out = Appender::resume(file.try_clone().unwrap(), 0, 0).unwrap();
+        out.leave(MIB, 100 * MIB);
+        file.write_all_at(&[7; MIB as usize], 0).unwrap();
+        out.fill_to(5 * MIB).unwrap();
+        out.sync_all().unwrap();
+        let metadata = file.metadata().unwrap();
+        assert_eq!(metadata.len(), 5 * MIB);
+        assert!(metadata.blocks() * 512 >= 5 * MIB, "{} blocks", metadata.blocks());
+        let mut bytes = vec![1; 4 * MIB as usize];
+        file.read_exact_at(&mut bytes, MIB).unwrap();
+        assert!(bytes.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_so_long_is_written_all_the_same() {
+        let (folder, file) = file();
+        let mut ahead = Ahead::default();
+        ahead.reach(&file, (1, 1), u64::MAX);
+        assert!(ahead.is_behind(1), "holes are known here");
+        let read_only = File::open(folder.path().join("disk")).unwrap();
+        let mut ahead = Ahead::default();
+        ahead.reach(&read_only, (0, 1), 1);
+        assert!(ahead.refused && !ahead.is_behind(0) && !ahead.has_room(1));
+    }
+}
