@@ -67,8 +67,9 @@ pub fn peers(task: &mut Task) -> Result<(), String> {
         task.skip(format!("comparing with peers in Python: they could not be installed ({error})"));
     }
     if !is_there("cargo-deny") {
+        // It is built faster so, and runs for seconds.
         println!("installing cargo-deny (some minutes, once)");
-        if let Err(error) = cargo(&["install", "cargo-deny", "--locked", "--quiet"]) {
+        if let Err(error) = cargo(&["install", "cargo-deny", "--locked", "--quiet", "--debug"]) {
             println!("{error}");
         }
     }
