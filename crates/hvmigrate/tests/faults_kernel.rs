@@ -108,7 +108,9 @@ impl Traced {
             if seen.code != 0 {
                 self.judge_message(&what, &seen, line);
             }
-            job.judge(&what, seen.code, optional, tried);
+            // The length that a file is given ahead of the writes may be too much for the disk.
+            let ahead = (call, error) == ("ftruncate", "ENOSPC");
+            job.judge(&what, seen.code, optional || ahead, tried);
         }
     }
 }

@@ -22,23 +22,26 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Sees to it that the file goes on for `len` bytes behind `position`; at most `rest` bytes are still to come.
-    pub(super) fn reach(&mut self, file: &File, (position, len): (u64, u64), rest: u64) {
+    /// Sees to it that the file goes on for `len` bytes behind `position`, where that can be; at most `rest` bytes are still to
+    /// come.
+    pub(super) fn reach(&mut self, file: &File, (position, len): (u64, u64), rest: u64) -> io::Result<()> {
         if position.saturating_add(len) <= self.end || self.refused {
-            return;
+            return Ok(());
         }
         let usual = AHEAD.min(rest.saturating_add(rest / 16).saturating_add(1 << 20));
         let end = position.saturating_add(usual.max(len));
-        if allocate(file, position, end) {
+        if allocate(file, position, end)? {
             (self.end, self.room) = (end, end);
-            return;
+            return Ok(());
         }
         // A part of it may have been given. All that is written lies before the position.
         self.room = self.room.min(position);
         match file.set_len(position).and_then(|()| file.set_len(end)) {
             Ok(()) => self.end = end,
-            Err(_) => self.refused = true,
+            Err(error) if is_refusal(&error) => self.refused = true,
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
     /// True when everything between what is written and `position` has its room.
@@ -67,18 +70,31 @@ impl Ahead {
     }
 }
 
+/// True when the system does not give so much, or nothing ahead at all: the writes themselves may still go well.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, Interrupted, InvalidInput, PermissionDenied};
+    use io::ErrorKind::{QuotaExceeded, StorageFull, Unsupported};
+    matches!(
+        error.kind(),
+        FileTooLarge | Interrupted | InvalidInput | PermissionDenied | QuotaExceeded | StorageFull | Unsupported
+    )
+}
+
 /// True when the file has room from `start` to `end` now: only where that makes writing faster and others keep enough.
 #[cfg(target_os = "linux")]
-fn allocate(file: &File, start: u64, end: u64) -> bool {
+fn allocate(file: &File, start: u64, end: u64) -> io::Result<bool> {
     use rustix::fs::{FallocateFlags, fallocate, fstatfs};
     const EXT4: rustix::fs::FsWord = 0xEF53;
-    let Ok(system) = fstatfs(file) else { return false };
+    let system = fstatfs(file)?;
     let free = system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or(0));
     let len = end.saturating_sub(start);
     if system.f_type != EXT4 || free / 2 < len {
-        return false;
+        return Ok(false);
     }
-    fallocate(file, FallocateFlags::empty(), start, len).is_ok()
+    match fallocate(file, FallocateFlags::empty(), start, len).map_err(io::Error::from) {
+        Err(error) if !is_refusal(&error) => Err(error),
+        given => Ok(given.is_ok()),
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -88,8 +104,8 @@ fn punch(file: &File, start: u64, len: u64) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn allocate(_: &File, _: u64, _: u64) -> bool {
-    false
+fn allocate(_: &File, _: u64, _: u64) -> io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -118,9 +134,9 @@ mod tests {
     fn what_was_given_and_not_needed_is_given_back() {
         let (_folder, file) = file();
         let mut out = Appender::resume(file.try_clone().unwrap(), 0, 0).unwrap();
-        out.leave(MIB, 100 * MIB);
+        out.leave(MIB, 100 * MIB).unwrap();
         out.skip_to(5 * MIB);
-        out.leave(MIB, 95 * MIB);
+        out.leave(MIB, 95 * MIB).unwrap();
         assert!(file.metadata().unwrap().len() > 6 * MIB, "the file has its length before it is written");
         for offset in [0, 5 * MIB] {
             file.write_all_at(&[7; MIB as usize], offset).unwrap();
@@ -141,7 +157,7 @@ mod tests {
     fn a_gap_that_must_not_be_a_hole_stays_and_is_zero() {
         let (_folder, file) = file();
         let mut out = Appender::resume(file.try_clone().unwrap(), 0, 0).unwrap();
-        out.leave(MIB, 100 * MIB);
+        out.leave(MIB, 100 * MIB).unwrap();
         file.write_all_at(&[7; MIB as usize], 0).unwrap();
         out.fill_to(5 * MIB).unwrap();
         out.sync_all().unwrap();
@@ -157,11 +173,12 @@ mod tests {
     fn a_file_that_cannot_be_so_long_is_written_all_the_same() {
         let (folder, file) = file();
         let mut ahead = Ahead::default();
-        ahead.reach(&file, (1, 1), u64::MAX);
+        ahead.reach(&file, (1, 1), u64::MAX).unwrap();
         assert!(ahead.is_behind(1), "holes are known here");
-        let read_only = File::open(folder.path().join("disk")).unwrap();
         let mut ahead = Ahead::default();
-        ahead.reach(&read_only, (0, 1), 1);
+        ahead.reach(&file, (u64::MAX - 10, 1), 1).unwrap();
         assert!(ahead.refused && !ahead.is_behind(0) && !ahead.has_room(1));
+        let read_only = File::open(folder.path().join("disk")).unwrap();
+        assert!(Ahead::default().reach(&read_only, (0, 1), 1).is_err(), "what is no refusal is told");
     }
 }

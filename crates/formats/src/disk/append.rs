@@ -89,9 +89,11 @@ impl Appender {
     }
 
     /// Leaves the next `len` bytes to others, who write them in any order; at most `rest` bytes are still to come, with them.
-    pub(crate) fn leave(&mut self, len: u64, rest: u64) {
-        self.ahead.reach(&self.file, (self.position, len), rest);
+    pub(crate) fn leave(&mut self, len: u64, rest: u64) -> Result<(), DiskWriteError> {
+        let offset = self.position;
+        self.ahead.reach(&self.file, (offset, len), rest).map_err(|source| DiskWriteError::Io { offset, source })?;
         self.position += len;
+        Ok(())
     }
 
     /// Writes at the end.

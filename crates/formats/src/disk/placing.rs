@@ -52,8 +52,7 @@ pub(crate) fn reserve(writer: &mut impl Placing, offset: u64, len: u64) -> Resul
     let rest = writer.parts().0.size().saturating_sub(offset);
     place(writer, offset, len, &mut |out, len| {
         rooms.push(Room { offset: out.position(), len });
-        out.leave(len, rest);
-        Ok(())
+        out.leave(len, rest)
     })?;
     Ok(rooms)
 }
