@@ -308,6 +308,9 @@ fn a_value_that_somebody_else_changed_is_left_as_it_is() {
         removed.state.registry.get_mut(KEY).unwrap().remove(LAUNCH);
         assert_eq!(undo(&mut removed).warnings.len(), 1);
         assert!(!removed.state.registry[KEY].contains_key(LAUNCH));
+        removed.files.remove(&format!("{KIT}\\state\\{LAUNCH}-merged.bin"));
+        assert_eq!(undo(&mut removed).warnings.len(), 1);
+        assert!(!removed.state.registry[KEY].contains_key(LAUNCH) && kept(&removed).len() == 1);
         let mut back = changed;
         set(&mut back, LAUNCH, bytes(&before, LAUNCH));
         assert!(undo(&mut back).warnings.is_empty() && kept(&back).is_empty());
