@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
+mod on_host;
 mod seen;
 
 use std::collections::BTreeMap;
@@ -16,11 +17,9 @@ use hvm_model::role::Role;
 use hvm_model::setting::{Carry, settings_of};
 use hvm_model::vm::Media;
 use hvm_testkit::hyperv_host::{Adapter, Data, Host, Interface, Machine, Release, State, Vlan};
-use hvm_testkit::powershell::{End, Outcome, Value};
+use hvm_testkit::powershell::{End, Value};
+use on_host::*;
 use seen::*;
-
-/// The releases for which kits are written.
-const RELEASES: &[&str] = &["2012", "2012R2", "2016", "2019", "2022", "2025"];
 
 /// A host with the kit on it, and with things of somebody else that have nothing to do with it.
 struct Lab {
@@ -30,17 +29,10 @@ struct Lab {
 }
 
 fn lab(os: &str) -> Lab {
-    let folder = tempfile::tempdir().unwrap();
-    let plan = plan(if os == "2012" { role() } else { with_generation_2(role()) });
-    copy(folder.path(), &plan);
-    let kit = select::open(&format!("kit:{}?os={os}", folder.path().display())).unwrap();
-    perform_all(kit.as_ref(), &plan);
-    let mut host = Host::new(Release::of(os).unwrap(), &["Ethernet", "Ethernet 2"]);
-    for (name, bytes) in tree(folder.path()) {
-        let path = format!("{KIT}\\{}", name.replace('/', "\\"));
-        host.files.create_folder(path.rsplit_once('\\').unwrap().0);
-        host.files.write(&path, bytes).unwrap();
-    }
+    // What is merged into the DCOM restrictions has tests of its own.
+    let role = Role { dcom: Vec::new(), ..role() };
+    let plan = plan(if os == "2012" { role } else { with_generation_2(role) });
+    let (kit, mut host) = host_with_kit(os, &plan);
     host.files.create_folder(r"D:\theirs");
     let theirs = r"
         [void](New-VMSwitch -Name 'theirs' -SwitchType Internal -Notes 'of somebody else')
@@ -54,29 +46,6 @@ fn lab(os: &str) -> Lab {
     let carried = settings_of(&plan.role).into_iter().filter(|setting| kit.carries(setting) == Carry::Carried);
     let carried = carried.map(|setting| ((setting.subject, setting.item), setting.value)).collect();
     Lab { host: host.clone(), plan, carried }
-}
-
-fn import(host: &mut Host) -> Outcome {
-    host.run(&format!("{KIT}\\Import-HyperVRole.ps1"), &[("SourceIsOff", Value::Bool(true))])
-}
-
-fn test(host: &mut Host) -> Outcome {
-    let seen = format!("{KIT}\\state\\observed.json");
-    host.files.remove(&seen);
-    let before = (host.state.without_ids(), host.files.clone());
-    let outcome = host.run(&format!("{KIT}\\Test-HyperVRole.ps1"), &[]);
-    let mut after = host.files.clone();
-    after.remove(&seen);
-    assert!(before == (host.state.without_ids(), after), "Test-HyperVRole.ps1 changes something");
-    outcome
-}
-
-fn undo(host: &mut Host) -> Outcome {
-    host.run(&format!("{KIT}\\Undo-HyperVRole.ps1"), &[("Confirm", Value::Bool(false))])
-}
-
-fn good(outcome: &Outcome) {
-    assert_eq!(outcome.end, End::Code(0), "{outcome:#?}");
 }
 
 fn imported(os: &str) -> Lab {

@@ -11,7 +11,7 @@ use hvm_model::plan::{Action, Phase, Plan, Step};
 use hvm_model::record::{Event, Evidence};
 use hvm_model::report::{Difference, Verification};
 use hvm_model::role::{PlacedDisk, RoleMachine};
-use hvm_model::setting::{Carry, Setting, settings_of};
+use hvm_model::setting::{Carry, Setting, dcom_settings, settings_of};
 use hvm_sources::source::Source;
 use hvm_transfer::{Check, Manifest, Mismatch, MismatchKind};
 
@@ -205,7 +205,11 @@ impl Checking<'_> {
     }
 
     fn settings(&mut self) -> Result<(), EngineError> {
-        let planned = settings_of(&self.plan.role);
+        let mut planned = settings_of(&self.plan.role);
+        // Only the host itself tells what was merged there.
+        if self.observed.is_some() {
+            planned.extend(dcom_settings(&self.plan.role));
+        }
         let observed = match self.observed.take().map_or_else(|| self.destination.observe(), Ok) {
             Ok(observed) => observed,
             Err(error) => {

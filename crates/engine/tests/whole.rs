@@ -334,7 +334,7 @@ fn what_was_seen_on_the_destination_is_compared_with_the_plan() {
         .collect();
     case.plan(&others.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     case.migrate_all();
-    let settings = hvm_destinations::select::open(&case.to()).unwrap().observe().unwrap();
+    let mut settings = hvm_destinations::select::open(&case.to()).unwrap().observe().unwrap();
     let file = case.work().join("observed.json");
     let verify = |settings: &[Setting], source_host: &str| {
         let at = "2026-01-01T00:00:00Z".to_owned();
@@ -345,6 +345,16 @@ fn what_was_seen_on_the_destination_is_compared_with_the_plan() {
         hvm_engine::verify(&case.work(), options, &Quiet)
     };
     let host = &case.host.computer_name;
+    // A kit that was imported, and whose DCOM entry nobody merged yet; then somebody merged a part of it, and then all.
+    let (subject, item) = ("DCOM restriction MachineLaunchRestriction", format!("{}.allow", ids::DCOM_GROUP_SID));
+    for (found, value) in [("nothing", None), ("'0x8'", Some("0x8"))] {
+        let merged = value.map(|value| Setting::new(subject, &item, value));
+        let seen: Vec<Setting> = settings.iter().cloned().chain(merged).collect();
+        let [one] = <[_; 1]>::try_from(verify(&seen, host).unwrap().differences).unwrap();
+        assert_eq!((one.subject.as_str(), &one.place), (subject, &item));
+        assert_eq!((one.expected.as_str(), one.found.as_str()), ("'0x1f'", found));
+    }
+    settings.push(Setting::new(subject, &item, "0x1f"));
     assert_eq!(verify(&settings, host).unwrap().differences, []);
     let mut changed = settings.clone();
     let count = changed.iter_mut().find(|setting| setting.item == "processors.count").unwrap();

@@ -243,6 +243,20 @@ pub struct DcomRestriction {
     pub place: Place,
 }
 
+impl DcomRestriction {
+    /// What has to be there: the added entries, those of one account and effect as one.
+    pub fn wanted(&self) -> Vec<AccessEntry> {
+        let mut all: Vec<AccessEntry> = Vec::new();
+        for entry in &self.added {
+            match all.iter_mut().find(|known| known.sid == entry.sid && known.effect == entry.effect) {
+                Some(known) => known.mask |= entry.mask,
+                None => all.push(entry.clone()),
+            }
+        }
+        all
+    }
+}
+
 /// One entry of an access list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessEntry {

@@ -12,7 +12,8 @@ use crate::vm::{BootDevice, Connection, Media};
 /// One setting: `machine <id>` / `processors.count` = `2`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
-    /// What it belongs to: `host`, `switch <name>`, `management adapter <name>`, `machine <id>`.
+    /// What it belongs to: `host`, `switch <name>`, `management adapter <name>`, `machine <id>`,
+    /// `DCOM restriction <name>`.
     pub subject: String,
     /// Stable name of the item, dotted.
     pub item: String,
@@ -66,6 +67,22 @@ pub fn settings_of(role: &Role) -> Vec<Setting> {
     }
     for machine in &role.machines {
         machine_settings(machine, &mut all);
+    }
+    all.sort();
+    all
+}
+
+/// The entries of DCOM restrictions, sorted: `DCOM restriction <name>` / `<SID>.<effect>` = `<mask>`. They are merged on the
+/// destination host itself, so only what was seen there tells whether they are in force.
+pub fn dcom_settings(role: &Role) -> Vec<Setting> {
+    let mut all = Vec::new();
+    for restriction in &role.dcom {
+        let subject = format!("DCOM restriction {}", restriction.name);
+        let merged =
+            restriction.wanted().into_iter().filter(|entry| ["allow", "deny"].contains(&entry.effect.as_str()));
+        all.extend(merged.map(|entry| {
+            Setting::new(&subject, format!("{}.{}", entry.sid, entry.effect), format!("{:#x}", entry.mask))
+        }));
     }
     all.sort();
     all

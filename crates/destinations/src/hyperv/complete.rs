@@ -11,7 +11,7 @@ use crate::files;
 use crate::hyperv::{Kit, cmdlet, dcom, firewall, json, readme};
 
 /// The fixed scripts.
-const SCRIPTS: [(&str, &str); 8] = [
+const SCRIPTS: [(&str, &str); 9] = [
     ("Import-HyperVRole.ps1", include_str!("scripts/Import-HyperVRole.ps1")),
     ("Test-HyperVRole.ps1", include_str!("scripts/Test-HyperVRole.ps1")),
     ("Undo-HyperVRole.ps1", include_str!("scripts/Undo-HyperVRole.ps1")),
@@ -20,6 +20,7 @@ const SCRIPTS: [(&str, &str); 8] = [
     ("Merge-DcomRestriction.ps1", include_str!("scripts/Merge-DcomRestriction.ps1")),
     ("Kit.ps1", include_str!("scripts/Kit.ps1")),
     ("Machines.ps1", include_str!("scripts/Machines.ps1")),
+    ("Dcom.ps1", include_str!("scripts/Dcom.ps1")),
 ];
 
 #[derive(Debug, Serialize)]

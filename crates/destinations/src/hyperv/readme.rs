@@ -98,7 +98,11 @@ fn manual(plan: &Plan) -> Vec<String> {
         all.push("Changed firewall rules: read firewall.json, then .\\Set-HyperVFirewall.ps1".to_owned());
     }
     if !role.dcom.is_empty() {
-        all.push("Customised DCOM access: read dcom.json, then .\\Merge-DcomRestriction.ps1".to_owned());
+        all.push(
+            "Customised DCOM access: read dcom.json, then .\\Merge-DcomRestriction.ps1. Until then .\\Test-HyperVRole.ps1 \
+             names each entry that is missing."
+                .to_owned(),
+        );
     }
     for step in &plan.steps {
         if let Action::Confirm { instructions } = &step.action {

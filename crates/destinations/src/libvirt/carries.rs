@@ -16,6 +16,7 @@ pub(crate) fn carries(setting: &Setting) -> Carry {
              network these values there",
         ),
         "machine" => machine(setting),
+        "DCOM" => Some("Linux has no DCOM; who may manage machines is given by libvirt's access driver polkit"),
         _ => None,
     };
     match reason {

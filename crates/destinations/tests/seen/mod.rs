@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use hvm_model::role::Role;
 use hvm_testkit::hyperv_host::{Adapter, Data, DriveKind, Host, Interface, Machine, State, Vlan};
 
-/// Where the kit lies on the host.
-pub const KIT: &str = r"D:\Umzug 'HV' für Müller";
+use crate::on_host::KIT;
 
 pub const SWITCH_KEY: &str = r"HKLM:\SYSTEM\CURRENTCONTROLSET\SERVICES\VMSMP\PARAMETERS";
 pub const HYPER_V_KEY: &str = r"HKLM:\SOFTWARE\MICROSOFT\WINDOWS NT\CURRENTVERSION\VIRTUALIZATION";

@@ -4,9 +4,16 @@ use super::Host;
 use crate::powershell::{Object, Run, Value, fault, thrown};
 
 /// Accounts that the host knows: security identifier, and name as this Windows, a German one, writes it.
-const ACCOUNTS: [(&str, &str); 3] = [
+const ACCOUNTS: [(&str, &str); 10] = [
     ("S-1-5-32-578", r"VORDEFINIERT\Hyper-V-Administratoren"),
     ("S-1-5-32-544", r"VORDEFINIERT\Administratoren"),
+    ("S-1-5-32-559", r"VORDEFINIERT\Leistungsprotokollbenutzer"),
+    ("S-1-5-32-562", r"VORDEFINIERT\Distributed COM-Benutzer"),
+    ("S-1-5-32-580", r"VORDEFINIERT\Remoteverwaltungsbenutzer"),
+    ("S-1-1-0", "Jeder"),
+    ("S-1-5-7", r"NT-AUTORITÄT\ANONYMOUS-ANMELDUNG"),
+    ("S-1-5-11", r"NT-AUTORITÄT\Authentifizierte Benutzer"),
+    ("S-1-15-2-1", r"ZERTIFIZIERUNGSSTELLE FÜR ANWENDUNGSPAKETE\ALLE ANWENDUNGSPAKETE"),
     ("S-1-5-21-1-2-3-1105", r"CORP\Müller, Jörg"),
 ];
 
@@ -17,13 +24,6 @@ fn by_path(path: &str) -> Option<&'static str> {
 }
 
 impl Host {
-    pub(super) fn identifier(sid: &str) -> Run<Value> {
-        if !sid.starts_with("S-1-") {
-            return thrown(format!("Value was invalid. '{sid}' is no security identifier."));
-        }
-        Ok(Object { text: Some(sid.to_owned()), ..Object::new("SecurityIdentifier", sid) }.value())
-    }
-
     pub(super) fn translated(sid: &str) -> Run<Value> {
         match ACCOUNTS.iter().find(|(known, _)| *known == sid) {
             Some((_, name)) => Ok(Object::new("NTAccount", sid).with("Value", *name).value()),

@@ -3,6 +3,34 @@
 use super::state::{Data, State};
 use super::{Host, Release};
 use crate::powershell::{Call, Object, Run, Value, thrown};
+use crate::security::{Ace, descriptor, sid};
+
+/// Limits of DCOM with account and mask of each entry that allows: those of a real export, and behind them the two that 2012 and
+/// later are said to have (UNCONFIRMED: application packages and the group Remote Management Users were seen on no host).
+const RESTRICTIONS: [(&str, [(&str, u32); 6]); 2] = [
+    (
+        "MachineAccessRestriction",
+        [
+            ("S-1-1-0", 0x07),
+            ("S-1-5-7", 0x03),
+            ("S-1-5-32-562", 0x07),
+            ("S-1-5-32-559", 0x07),
+            ("S-1-15-2-1", 0x03),
+            ("S-1-5-32-580", 0x07),
+        ],
+    ),
+    (
+        "MachineLaunchRestriction",
+        [
+            ("S-1-5-32-544", 0x1f),
+            ("S-1-1-0", 0x0b),
+            ("S-1-5-32-562", 0x1f),
+            ("S-1-5-32-559", 0x1f),
+            ("S-1-15-2-1", 0x0b),
+            ("S-1-5-32-580", 0x1f),
+        ],
+    ),
+];
 
 /// The keys that a host with the role has.
 pub(super) fn prepare(state: &mut State, release: Release) {
@@ -13,7 +41,11 @@ pub(super) fn prepare(state: &mut State, release: Release) {
         let store = r"msxml://C:\ProgramData\Microsoft\Windows\Hyper-V\InitialStore.xml";
         key.insert("StoreLocation".to_owned(), Data::Text(store.to_owned()));
     }
-    state.registry.entry(r"HKLM:\SOFTWARE\MICROSOFT\OLE".to_owned()).or_default();
+    let ole = state.registry.entry(r"HKLM:\SOFTWARE\MICROSOFT\OLE".to_owned()).or_default();
+    for (name, entries) in RESTRICTIONS {
+        let entries = entries.map(|(account, mask)| Ace { flags: 0, mask, sid: sid(account) });
+        ole.insert(name.to_owned(), Data::Bytes(descriptor(&entries)));
+    }
     state.registry.entry(r"HKLM:\SYSTEM\CURRENTCONTROLSET\SERVICES\VMSMP\PARAMETERS".to_owned()).or_default();
 }
 
@@ -117,7 +149,7 @@ impl Host {
         Some(match self.state.registry.get(key)?.get(&name)? {
             Data::Text(text) => Value::from(text),
             Data::Number(number) => Value::number(*number),
-            Data::Bytes(bytes) => Value::array(bytes.iter().map(|byte| Value::Int(i32::from(*byte))).collect()),
+            Data::Bytes(bytes) => Value::bytes(bytes),
         })
     }
 }

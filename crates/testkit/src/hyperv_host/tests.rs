@@ -210,6 +210,50 @@ fn scripts_are_read_as_windows_reads_them() {
     assert!(matches!(run("throw 'x'"), End::Error(message) if message == "x"));
 }
 
+#[test]
+fn accounts_are_translated_and_files_of_bytes_are_whole_or_half() {
+    let mut host = host(Release::Server2012);
+    let name = |sid: &str| {
+        format!(
+            "$sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList '{sid}'\n\
+             $sid.Translate([System.Security.Principal.NTAccount]).Value"
+        )
+    };
+    assert_eq!(host.run_text(&name("S-1-1-0")), Ok(vec![Value::from("Jeder")]));
+    let unknown = host.run_text(&name("S-1-5-21-9-9-9-9"));
+    assert!(matches!(unknown, Err(Stop::Throw(_))), "{unknown:?}");
+    let write = r"[System.IO.File]::WriteAllBytes('D:\x\n', [byte[]]@(1, 2, 3, 4))";
+    let read = r"[System.BitConverter]::ToString([System.IO.File]::ReadAllBytes('D:\x\n'))";
+    host.run_text(write).unwrap();
+    assert_eq!(host.run_text(read), Ok(vec![Value::from("01-02-03-04")]));
+    let there = host.run_text(r"[System.IO.File]::Move('D:\x\n', 'D:\x\e.txt')");
+    assert!(matches!(there, Err(Stop::Throw(_))), "{there:?}");
+    host.run_text(r"[System.IO.File]::Move('D:\x\n', 'D:\x\m')").unwrap();
+    assert!(host.files.read(r"D:\x\n").is_none());
+    assert_eq!(host.files.read(r"D:\x\m"), Some([1, 2, 3, 4].as_slice()));
+    let text = host.run_text(r"[System.IO.File]::WriteAllBytes('D:\x\n', @(1, 2))");
+    assert!(matches!(text, Err(Stop::Fault(_))), "{text:?}");
+    host.cut_at(host.changes());
+    assert_eq!(host.run_text(write), Err(Stop::Cut));
+    assert_eq!(host.files.read(r"D:\x\n"), Some([1, 2].as_slice()));
+}
+
+#[test]
+fn limits_of_dcom_are_written_on_a_new_host() {
+    for release in Release::ALL {
+        let mut host = host(release);
+        let lines = r"$key = Get-Item -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Ole'
+            foreach ($name in 'MachineAccessRestriction', 'MachineLaunchRestriction') {
+                $parts = @(([byte[]]$key.GetValue($name, $null)), 0)
+                $limit = New-Object -TypeName System.Security.AccessControl.RawSecurityDescriptor -ArgumentList $parts
+                '{0} {1} {2}' -f $limit.DiscretionaryAcl.Count, $limit.DiscretionaryAcl[0].SecurityIdentifier, $limit.Owner
+            }";
+        let found = host.run_text(lines);
+        let wanted = ["6 S-1-1-0 S-1-5-32-544", "6 S-1-5-32-544 S-1-5-32-544"].map(Value::from);
+        assert_eq!(found, Ok(wanted.to_vec()));
+    }
+}
+
 /// The tables of the documentation; they lie beside the repository or where the variable says.
 fn tables() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");

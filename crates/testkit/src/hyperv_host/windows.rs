@@ -106,12 +106,17 @@ impl Host {
         Ok(Vec::new())
     }
 
-    /// A text at the end of a file. A host that goes off in the middle leaves half of it.
+    /// A text at the end of a file.
     fn append(&mut self, path: &str, text: &str) -> Run<()> {
         let before = self.files.read(path).unwrap_or_default().to_vec();
+        self.write_after(path, before, text.as_bytes())
+    }
+
+    /// A file of what was there before and what comes after it. A host that goes off in the middle leaves half of the latter.
+    fn write_after(&mut self, path: &str, before: Vec<u8>, after: &[u8]) -> Run<()> {
         let change = self.change();
-        let written = if change.is_ok() { text.len() } else { text.len() / 2 };
-        let bytes = [before.as_slice(), text.as_bytes().get(..written).unwrap_or_default()].concat();
+        let written = if change.is_ok() { after.len() } else { after.len() / 2 };
+        let bytes = [before.as_slice(), after.get(..written).unwrap_or_default()].concat();
         if let Err(message) = self.files.write(path, bytes) {
             return thrown(message);
         }
@@ -142,7 +147,7 @@ impl Host {
 
     pub(super) fn static_call(&mut self, kind: &str, method: &str, arguments: &[Value]) -> Run<Value> {
         match (kind, method, arguments) {
-            ("io.file", "exists", [Value::Text(path)]) => Ok(Value::Bool(self.files.read(path).is_some())),
+            ("io.file", method, arguments) => self.file_call(method, arguments),
             ("io.directory", "exists", [Value::Text(path)]) => {
                 let drive = ["C:", "D:"].contains(&path.trim_end_matches('\\').to_uppercase().as_str());
                 Ok(Value::Bool(drive || self.files.has_folder(path)))
@@ -154,30 +159,49 @@ impl Host {
                 }
                 Ok(Object::new("System.IO.DirectoryInfo", path).value())
             }
-            ("io.file", "readalltext", [Value::Text(path)]) => self.read_text(path).map(Value::from),
-            ("io.file", "readalllines", [Value::Text(path)]) => Ok(Value::texts(self.read_text(path)?.lines())),
-            ("io.file", "writealltext", [Value::Text(path), Value::Text(text)]) => {
-                self.write(path, text.as_bytes().to_vec())
-            }
-            ("io.file", "appendalltext", [Value::Text(path), Value::Text(text)]) => {
-                self.append(path, text).map(|()| Value::Type("void".into()))
-            }
-            ("io.file", "copy", [Value::Text(from), Value::Text(to), Value::Bool(over)]) => {
+            ("security.principal.windowsidentity", "getcurrent", []) => Ok(Object::new("WindowsIdentity", "").value()),
+            _ => fault(format!("[{kind}]::{method} with these arguments")),
+        }
+    }
+
+    /// A method of `System.IO.File`.
+    fn file_call(&mut self, method: &str, arguments: &[Value]) -> Run<Value> {
+        let void = || Value::Type("void".into());
+        match (method, arguments) {
+            ("exists", [Value::Text(path)]) => Ok(Value::Bool(self.files.read(path).is_some())),
+            ("readalltext", [Value::Text(path)]) => self.read_text(path).map(Value::from),
+            ("readalllines", [Value::Text(path)]) => Ok(Value::texts(self.read_text(path)?.lines())),
+            ("readallbytes", [Value::Text(path)]) => self.bytes(path).map(|bytes| Value::bytes(&bytes)),
+            ("writealltext", [Value::Text(path), Value::Text(text)]) => self.write(path, text.as_bytes().to_vec()),
+            ("writeallbytes", [Value::Text(path), bytes]) => match bytes.as_bytes() {
+                Some(bytes) => self.write_after(path, Vec::new(), &bytes).map(|()| void()),
+                None => fault(format!("File.WriteAllBytes of {}", bytes.kind())),
+            },
+            ("appendalltext", [Value::Text(path), Value::Text(text)]) => self.append(path, text).map(|()| void()),
+            ("copy", [Value::Text(from), Value::Text(to), Value::Bool(over)]) => {
                 if !over && self.files.read(to).is_some() {
                     return thrown(format!("The file '{to}' already exists."));
                 }
                 let bytes = self.bytes(from)?;
                 self.write(to, bytes)
             }
-            ("io.file", "delete", [Value::Text(path)]) => {
+            ("move", [Value::Text(from), Value::Text(to)]) => {
+                if self.files.read(to).is_some() {
+                    return thrown(format!("Cannot create a file when that file already exists: '{to}'."));
+                }
+                let bytes = self.bytes(from)?;
+                let moved = self.write(to, bytes)?;
+                self.files.remove(from);
+                Ok(moved)
+            }
+            ("delete", [Value::Text(path)]) => {
                 if self.files.read(path).is_some() {
                     self.change()?;
                     self.files.remove(path);
                 }
-                Ok(Value::Type("void".into()))
+                Ok(void())
             }
-            ("security.principal.windowsidentity", "getcurrent", []) => Ok(Object::new("WindowsIdentity", "").value()),
-            _ => fault(format!("[{kind}]::{method} with these arguments")),
+            _ => fault(format!("[io.file]::{method} with these arguments")),
         }
     }
 
@@ -248,7 +272,6 @@ impl Host {
             }
             ("wmi", [Value::Text(path)]) => Host::job(path),
             ("adsi", [Value::Text(path)]) => Host::directory_entry(path),
-            ("security.principal.securityidentifier", [Value::Text(sid)]) => Host::identifier(sid),
             _ => fault(format!("an object of the type {kind} from these arguments")),
         }
     }

@@ -129,9 +129,10 @@ impl Shell<'_> {
                 // One thing, not its items: New-Object does not unroll.
                 Ok(Value::List(Rc::new(list)))
             }
+            ("byte[]", Some(Value::Int(length @ 0..=1_048_576)), None) => Ok(Value::bytes(&vec![0; length as usize])),
             (kind, arguments, None) => {
                 let arguments = arguments.map(Value::unrolled).unwrap_or_default();
-                self.computer.construct(kind, &arguments)
+                self.make(kind, &arguments)
             }
             _ => fault(format!("New-Object of {kind} with these parameters")),
         }

@@ -7,6 +7,7 @@ use super::ast::*;
 use super::bind::Given;
 use super::computer::{Run, Stop, fault, thrown};
 use super::operators;
+use super::security;
 use super::shell::Shell;
 use super::value::{Hash, ListKind, Value};
 
@@ -104,13 +105,16 @@ impl Shell<'_> {
                 let (object, name) = (self.evaluate(object)?, self.evaluate(name)?);
                 let name = name.text().map_err(Stop::Fault)?;
                 match &object {
-                    Value::Object(object) => match object.borrow_mut().get_mut(&name) {
-                        Some(place) => {
-                            *place = value;
-                            Ok(())
+                    Value::Object(object) => {
+                        let value = security::settable(&object.borrow(), &name, value)?;
+                        match object.borrow_mut().get_mut(&name) {
+                            Some(place) => {
+                                *place = value;
+                                Ok(())
+                            }
+                            None => thrown(format!("The property '{name}' cannot be found on this object.")),
                         }
-                        None => thrown(format!("The property '{name}' cannot be found on this object.")),
-                    },
+                    }
                     other => fault(format!("line {}: a property of {} is set", target.line, other.kind())),
                 }
             }
@@ -310,10 +314,18 @@ impl Shell<'_> {
         let lower = name.to_ascii_lowercase();
         let missing = || thrown(format!("The property '{name}' cannot be found on {}.", target.kind()));
         match target {
-            Value::Object(object) => object.borrow().get(name).cloned().map_or_else(missing, Ok),
-            Value::List(list) => match lower.as_str() {
-                "count" => Ok(Value::number(list.items.borrow().len() as i64)),
-                "length" if list.kind == ListKind::Array => Ok(Value::number(list.items.borrow().len() as i64)),
+            Value::Object(object) => {
+                let object = object.borrow();
+                match object.get(name) {
+                    Some(value) => Ok(value.clone()),
+                    None => security::computed(&object, &lower).unwrap_or_else(missing),
+                }
+            }
+            Value::List(list) => match (lower.as_str(), list.kind) {
+                ("count", _) | ("length", ListKind::Array | ListKind::Bytes) => {
+                    Ok(Value::number(list.items.borrow().len() as i64))
+                }
+                (_, ListKind::Acl) => fault(format!("the property {name} of an access list")),
                 _ => missing(),
             },
             Value::Text(text) if lower == "length" => Ok(Value::number(text.encode_utf16().count() as i64)),

@@ -1,6 +1,7 @@
 //! Methods of texts, lists and tables, and of `$PSCmdlet`.
 
 use super::computer::{Run, Stop, fault, thrown};
+use super::security;
 use super::shell::Shell;
 use super::value::{ListKind, Object, Value};
 
@@ -31,6 +32,7 @@ impl Shell<'_> {
                     _ => fault(format!("the method {name} of a list")),
                 }
             }
+            Value::List(list) if list.kind == ListKind::Acl => security::list_method(list, &lower, arguments),
             Value::Hash(hash) => match (lower.as_str(), arguments) {
                 ("containskey", [key]) => {
                     hash.borrow().get(key).map(|found| Value::Bool(found.is_some())).map_err(Stop::Throw)
@@ -42,7 +44,10 @@ impl Shell<'_> {
                 let cmdlet = object.borrow().clone();
                 self.cmdlet_method(&cmdlet, &lower, arguments)
             }
-            Value::Object(object) => self.computer.call_method(object, name, arguments),
+            Value::Object(object) => match security::method(object, &lower, arguments) {
+                Some(result) => result,
+                None => self.computer.call_method(object, name, arguments),
+            },
             Value::Int(_) | Value::Long(_) | Value::Bool(_) if lower == "tostring" && arguments.is_empty() => {
                 target.text().map(Value::from).map_err(Stop::Fault)
             }

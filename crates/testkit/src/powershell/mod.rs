@@ -16,6 +16,7 @@ mod methods;
 mod operators;
 mod parse;
 mod pattern;
+mod security;
 mod shell;
 #[cfg(test)]
 mod tests;

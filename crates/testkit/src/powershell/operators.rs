@@ -176,7 +176,7 @@ fn whole(operator: &str, left: &Value, right: &Value) -> Run<Value> {
     }
 }
 
-/// `-f` with the formats that are used: plain, `N0` and `x4`.
+/// `-f` with the formats that are used: plain, `N0`, `x` and `x4`.
 fn format(left: &Value, right: &Value) -> Run<Value> {
     let Value::Text(format) = left else { return fault("-f after something that is no text") };
     let arguments = right.clone().unrolled();
@@ -222,6 +222,12 @@ fn formatted(value: &Value, how: &str) -> Run<String> {
             }
             Ok(grouped)
         }
+        // Negative numbers are written as the bits that they are kept in.
+        "x" => match value {
+            Value::Int(number) => Ok(format!("{number:x}")),
+            Value::Long(number) => Ok(format!("{number:x}")),
+            other => fault(format!("{} is formatted as 'x'", other.kind())),
+        },
         "x4" => Ok(format!("{:04x}", value.integer().map_err(Stop::Fault)?)),
         _ => fault(format!("the format '{how}'")),
     }

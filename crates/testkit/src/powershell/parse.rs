@@ -395,7 +395,7 @@ fn parameter(source: Source, node: Node) -> Read<Parameter> {
 fn parameter_attributes(source: Source, node: Node, parameter: &mut Parameter) -> Read<()> {
     for attribute in attributes(source, node)? {
         let Some(arguments) = attribute.arguments else {
-            parameter.kind = Some(Rc::from(attribute.name));
+            parameter.kind = Some(Rc::from(expression::short_type(&attribute.name)));
             continue;
         };
         match attribute.name.as_str() {

@@ -94,6 +94,123 @@ fn values_are_those_of_powershell() {
     }
 }
 
+/// Lines that make `$list` of a descriptor with two entries; what .NET writes is `written`, the same with the list at the end.
+fn with_descriptor(lines: &str) -> String {
+    let entry = |mask, account| crate::security::Ace { flags: 0, mask, sid: crate::security::sid(account) };
+    let bytes = crate::security::descriptor(&[entry(0x1f, "S-1-5-32-544"), entry(0x0b, "S-1-1-0")]);
+    let texts: Vec<String> = bytes.iter().map(ToString::to_string).collect();
+    format!(
+        "$bytes = [byte[]]@({})\n$parts = @($bytes, 0)\n\
+         $sd = New-Object -TypeName System.Security.AccessControl.RawSecurityDescriptor -ArgumentList $parts\n\
+         $acl = $sd.DiscretionaryAcl\n\
+         $sid = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList 'S-1-1-0'\n\
+         $none = [System.Security.AccessControl.AceFlags]::None\n\
+         $deny = [System.Security.AccessControl.AceQualifier]::AccessDenied\n{lines}",
+        texts.join(", ")
+    )
+}
+
+#[test]
+fn descriptors_are_read_changed_and_written() {
+    let write = "$form = New-Object -TypeName 'byte[]' -ArgumentList $sd.BinaryLength\n$sd.GetBinaryForm($form, 0)\n";
+    let add = "$more = @($none, $deny, 4, $sid, $false, $null)\n\
+               $ace = New-Object -TypeName System.Security.AccessControl.CommonAce -ArgumentList $more\n\
+               $acl.InsertAce(0, $ace)\n";
+    let owner = "01-02-00-00-00-00-00-05-20-00-00-00-20-02-00-00";
+    let everyone = "01-01-00-00-00-00-00-01-00-00-00-00";
+    let head = "01-00-04-80-14-00-00-00-24-00-00-00-00-00-00-00-34-00-00-00";
+    let first = format!("00-00-18-00-1F-00-00-00-{owner}");
+    let unchanged =
+        format!("{head}-{owner}-{owner}-02-00-34-00-02-00-00-00-{first}-00-00-14-00-0B-00-00-00-{everyone}");
+    let changed = format!(
+        "{head}-{owner}-{owner}-02-00-48-00-03-00-00-00-01-00-14-00-04-00-00-00-{everyone}-{first}-\
+         00-00-14-00-1F-00-00-80-{everyone}"
+    );
+    let text = "[System.BitConverter]::ToString($form)";
+    let widen = "foreach ($one in $acl) {\nif ($one.SecurityIdentifier -eq $sid) {\n$one.AccessMask = $one.AccessMask -bor -2147483628\n}\n}\n";
+    let cases = [
+        (
+            "$acl.Count; $sd.Owner.Value; $sd.Group.Value; $sd.BinaryLength".to_owned(),
+            "2|S-1-5-32-544|S-1-5-32-544|104",
+        ),
+        ("$acl[1].AccessMask; [string]$acl[1].AceType; [string]$acl[1].AceFlags".to_owned(), "11|AccessAllowed|None"),
+        ("$acl[0].AceQualifier -eq $deny; $acl[1].SecurityIdentifier -eq $sid".to_owned(), "False|True"),
+        (format!("{write}{text}"), unchanged.as_str()),
+        (format!("{widen}{add}{write}{text}"), changed.as_str()),
+        ("$other = $sd.DiscretionaryAcl[0]\n$other.AccessMask = 3\n$acl[0].AccessMask".to_owned(), "3"),
+        ("$copy = [byte[]]@($bytes)\n$copy.Length; $bytes.Length; 'a{0:x}' -f (0 - 1)".to_owned(), "104|104|affffffff"),
+    ];
+    for (lines, wanted) in cases {
+        assert_eq!(run(&with_descriptor(&lines)).as_deref(), Ok(wanted), "{lines}");
+    }
+}
+
+#[test]
+fn what_dotnet_refuses_of_a_descriptor_is_an_error_and_the_rest_a_fault() {
+    let construct = "New-Object -TypeName System.Security.AccessControl.RawSecurityDescriptor -ArgumentList $parts";
+    let errors = [
+        "New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList 'S-1-x'".to_owned(),
+        "New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList 'Administrators'".to_owned(),
+        "$acl[0].AceQualifier = $deny".to_owned(),
+        "$acl[0].Nothing".to_owned(),
+        "$acl.InsertAce(3, $acl[0])".to_owned(),
+        "$acl[0].AccessMask = 4294967296".to_owned(),
+        "$small = New-Object -TypeName 'byte[]' -ArgumentList 103\n$sd.GetBinaryForm($small, 0)".to_owned(),
+        format!("$parts = @([byte[]]@(1, 0, 4), 0)\n{construct}"),
+        "[byte[]]@(256)".to_owned(),
+    ];
+    for lines in errors {
+        let result = run(&with_descriptor(&lines));
+        assert!(matches!(result, Err(Stop::Throw(_))), "{lines}: {result:?}");
+    }
+    let faults = [
+        // Objects are copied into an array of bytes, and the copy is filled.
+        "$sd.GetBinaryForm(@(0, 0), 0)",
+        "$parts = @(@(1, 0, 4), 0)\nNew-Object -TypeName System.Security.AccessControl.RawSecurityDescriptor -ArgumentList $parts",
+        "$acl.InsertAce(0, $sd)",
+        "$acl.Purge($sid)",
+        "$acl[0].SecurityIdentifier = $sid",
+        "$sd.DiscretionaryAcl = $null",
+        "[System.Security.AccessControl.AceFlags]::Nothing",
+        "$more = @($none, $deny, 4, $sid, $true, $null)\nNew-Object -TypeName System.Security.AccessControl.CommonAce -ArgumentList $more",
+        "$sid.Translate([System.Security.Principal.NTAccount])",
+    ];
+    for lines in faults {
+        let result = run(&with_descriptor(lines));
+        assert!(matches!(result, Err(Stop::Fault(_))), "{lines}: {result:?}");
+    }
+}
+
+#[test]
+fn damaged_descriptors_are_refused_wherever_they_are_cut_or_changed() {
+    let entry = crate::security::Ace { flags: 0, mask: 0x1f, sid: crate::security::sid("S-1-1-0") };
+    let bytes = crate::security::descriptor(&[entry]);
+    let class = "security.accesscontrol.rawsecuritydescriptor";
+    let read = |bytes: &[u8]| security::construct(class, &[Value::bytes(bytes), Value::Int(0)]);
+    let written = |value: &Value| {
+        let Value::Object(object) = value else { panic!("{value:?}") };
+        let length = security::computed(&object.borrow(), "binarylength").unwrap().unwrap().integer().unwrap();
+        let form = Value::bytes(&vec![0; usize::try_from(length).unwrap()]);
+        security::method(object, "getbinaryform", &[form.clone(), Value::Int(0)]).unwrap().unwrap();
+        form.as_bytes().unwrap()
+    };
+    assert!(matches!(read(&bytes), Some(Ok(_))));
+    for length in 0..bytes.len() {
+        assert!(matches!(read(&bytes[..length]), Some(Err(Stop::Throw(_)))), "{length}");
+    }
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            if let Some(Ok(value)) = read(&changed) {
+                let once = written(&value);
+                let again = read(&once).unwrap().unwrap();
+                assert_eq!(written(&again), once, "bit {bit} of byte {at}");
+            }
+        }
+    }
+}
+
 #[test]
 fn functions_bind_as_they_say() {
     let function = "function Get-It {\n    [CmdletBinding()]\n    param(\n        [Parameter(Mandatory = $true)][string]$Name,\n        [ValidateSet('a', 'b')][string]$Mode = 'a',\n        [switch]$On,\n        [int]$Count = 3,\n        [AllowNull()]$Any\n    )\n    '{0} {1} {2} {3}' -f $Name, $Mode, $On, $Count\n}\n";

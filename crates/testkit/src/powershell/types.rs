@@ -2,6 +2,7 @@
 
 use super::computer::{Run, Stop, fault, thrown};
 use super::methods::void;
+use super::security;
 use super::shell::Shell;
 use super::value::{List, ListKind, Value};
 
@@ -11,9 +12,12 @@ impl Shell<'_> {
         if let Some(item) = kind.strip_suffix("[]") {
             return match value {
                 Value::Null => Ok(Value::Null),
+                // An array of bytes stays the one that it is.
+                Value::List(list) if item == "byte" && list.kind == ListKind::Bytes => Ok(Value::List(list)),
                 value => {
                     let items: Run<Vec<Value>> = value.unrolled().into_iter().map(|one| self.cast(item, one)).collect();
-                    items.map(Value::array)
+                    let kind = if item == "byte" { ListKind::Bytes } else { ListKind::Array };
+                    items.map(|items| Value::list(kind, items))
                 }
             };
         }
@@ -43,8 +47,14 @@ impl Shell<'_> {
                 Value::List(list) if list.kind == ListKind::Array => Value::List(list),
                 other => Value::array(other.unrolled()),
             }),
-            _ => self.computer.construct(kind, &[value]),
+            _ if security::is_a(kind, &value) => Ok(value),
+            _ => self.make(kind, &[value]),
         }
+    }
+
+    /// An object of a class, made from arguments.
+    pub(super) fn make(&mut self, kind: &str, arguments: &[Value]) -> Run<Value> {
+        security::construct(kind, arguments).unwrap_or_else(|| self.computer.construct(kind, arguments))
     }
 
     /// A static property.
@@ -54,7 +64,7 @@ impl Shell<'_> {
                 Ok(Value::word("System.StringComparison", "OrdinalIgnoreCase", 5))
             }
             ("stringcomparison", "ordinal") => Ok(Value::word("System.StringComparison", "Ordinal", 4)),
-            _ => self.computer.static_member(kind, name),
+            _ => security::static_member(kind, name).unwrap_or_else(|| self.computer.static_member(kind, name)),
         }
     }
 
@@ -79,6 +89,13 @@ impl Shell<'_> {
                 let (one, two) = (one.integer().map_err(Stop::Throw)?, two.integer().map_err(Stop::Throw)?);
                 Ok(Value::number(one.min(two)))
             }
+            ("bitconverter", "tostring", [bytes]) => match bytes.as_bytes() {
+                Some(bytes) => {
+                    let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+                    Ok(Value::from(pairs.join("-")))
+                }
+                None => fault(format!("BitConverter.ToString of {}", bytes.kind())),
+            },
             ("array", "reverse", [Value::List(list)]) => {
                 let List { items, .. } = list.as_ref();
                 items.borrow_mut().reverse();

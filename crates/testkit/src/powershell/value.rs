@@ -41,6 +41,10 @@ pub enum ListKind {
     Array,
     /// `System.Collections.ArrayList`.
     Growing,
+    /// An array of bytes.
+    Bytes,
+    /// The entries of an access list, `System.Security.AccessControl.RawAcl`.
+    Acl,
 }
 
 /// A list.
@@ -159,9 +163,29 @@ impl Value {
         Value::Text(Rc::from(text.as_ref()))
     }
 
+    /// A list.
+    pub fn list(kind: ListKind, items: Vec<Value>) -> Value {
+        Value::List(Rc::new(List { kind, items: RefCell::new(items) }))
+    }
+
     /// An array.
     pub fn array(items: Vec<Value>) -> Value {
-        Value::List(Rc::new(List { kind: ListKind::Array, items: RefCell::new(items) }))
+        Value::list(ListKind::Array, items)
+    }
+
+    /// An array of bytes.
+    pub fn bytes(bytes: &[u8]) -> Value {
+        Value::list(ListKind::Bytes, bytes.iter().map(|byte| Value::Int(i32::from(*byte))).collect())
+    }
+
+    /// What an array of bytes holds; `None` for everything else.
+    pub fn as_bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Value::List(list) if list.kind == ListKind::Bytes => {
+                list.items.borrow().iter().map(|item| u8::try_from(item.integer().ok()?).ok()).collect()
+            }
+            _ => None,
+        }
     }
 
     /// An array of texts.
@@ -223,6 +247,8 @@ impl Value {
             Value::Double(number) => *number != 0.0,
             Value::Text(text) => !text.is_empty(),
             Value::Word(word) => word.number != 0,
+            // Only what .NET calls a list counts by its items.
+            Value::List(list) if list.kind == ListKind::Acl => true,
             Value::List(list) => match list.items.borrow().as_slice() {
                 [] => false,
                 [one] => one.truth(),

@@ -8,6 +8,7 @@ something differs. What was seen is written to state\observed.json, for: hvmigra
 param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Dcom.ps1'))
 Import-Module -Name 'Hyper-V'
 
 function ConvertTo-KitMac {
@@ -306,6 +307,25 @@ foreach ($step in @($role.steps)) {
         if ($value -cne [string]$setting.value) {
             $different++
             Write-Warning -Message ("{0}: {1} is '{2}' instead of '{3}'." -f $step.title, $setting.item, $value, $setting.value)
+        }
+    }
+}
+# The entries that Merge-DcomRestriction.ps1 adds.
+$dcom = Read-KitJson -Path (Get-KitPath -Relative 'dcom.json')
+foreach ($restriction in @($dcom.restrictions)) {
+    $name = [string]$restriction.name
+    $descriptor = Get-KitDescriptor -Name $name
+    foreach ($added in @($restriction.added | Where-Object { @('allow', 'deny') -contains $_.effect })) {
+        $checked++
+        $item = '{0}.{1}' -f $added.sid, $added.effect
+        $wanted = '0x{0:x}' -f (ConvertTo-KitMask -Mask $added.mask)
+        $value = Get-KitAddedState -Descriptor $descriptor -Added $added
+        if ($value -cne 'nothing') {
+            [void]$observed.Add(@{ subject = 'DCOM restriction ' + $name; item = $item; value = $value })
+        }
+        if ($value -cne $wanted) {
+            $different++
+            Write-Warning -Message ("DCOM restriction '{0}': {1} is '{2}' instead of '{3}'." -f $name, $item, $value, $wanted)
         }
     }
 }

@@ -1,7 +1,7 @@
 #requires -Version 3.0
 <#
 .SYNOPSIS
-Takes back what Import-HyperVRole.ps1 did, in the reverse order. The copied disks and files stay.
+Takes back what Merge-DcomRestriction.ps1 and Import-HyperVRole.ps1 did, in the reverse order. The copied disks and files stay.
 .EXAMPLE
 .\Undo-HyperVRole.ps1 -WhatIf
 #>
@@ -9,11 +9,25 @@ Takes back what Import-HyperVRole.ps1 did, in the reverse order. The copied disk
 param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Dcom.ps1'))
 
 if (-not (Test-KitAdministrator)) {
     throw 'Run this script in a PowerShell that was started as administrator.'
 }
 Import-Module -Name 'Hyper-V'
+$dcom = Read-KitJson -Path (Get-KitPath -Relative 'dcom.json')
+foreach ($restriction in @($dcom.restrictions)) {
+    $name = [string]$restriction.name
+    $kept = Get-KitKeptPath -Name $name -Which 'before'
+    if (([System.IO.File]::Exists($kept)) -and ($PSCmdlet.ShouldProcess($name, 'Take back the merge of the DCOM restriction'))) {
+        $asked = $ConfirmPreference
+        $ConfirmPreference = 'None'
+        if (Restore-KitRestriction -Name $name) {
+            Write-Output -InputObject ("Taken back: DCOM restriction '{0}'" -f $name)
+        }
+        $ConfirmPreference = $asked
+    }
+}
 $role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
 $results = Read-KitLog
 $steps = @($role.steps)
