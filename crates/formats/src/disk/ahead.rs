@@ -171,14 +171,14 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_so_long_is_written_all_the_same() {
-        let (folder, file) = file();
+        let (_folder, file) = file();
         let mut ahead = Ahead::default();
         ahead.reach(&file, (1, 1), u64::MAX).unwrap();
         assert!(ahead.is_behind(1), "holes are known here");
         let mut ahead = Ahead::default();
         ahead.reach(&file, (u64::MAX - 10, 1), 1).unwrap();
         assert!(ahead.refused && !ahead.is_behind(0) && !ahead.has_room(1));
-        let read_only = File::open(folder.path().join("disk")).unwrap();
-        assert!(Ahead::default().reach(&read_only, (0, 1), 1).is_err(), "what is no refusal is told");
+        let fault = io::Error::from_raw_os_error(5);
+        assert!(!is_refusal(&fault), "a fault of the medium is told");
     }
 }
