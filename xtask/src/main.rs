@@ -93,6 +93,10 @@ fn main() -> ExitCode {
         task.step("fuzz", |task| fuzz::run(task, &root(), &options));
         return task.close();
     }
+    #[cfg(unix)]
+    if std::env::args().nth(1).as_deref() == Some("bare") {
+        return bare();
+    }
     let Some(options) = options() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
@@ -109,6 +113,22 @@ fn main() -> ExitCode {
         }
     }
     task.close()
+}
+
+/// The program that the bench compares with the system's part; not for people.
+#[cfg(unix)]
+fn bare() -> ExitCode {
+    let Some((bare, from, to)) = bench::Bare::parse(std::env::args().skip(2)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match bench::run_bare(&bare, Path::new(&from), Path::new(&to)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("'{from}' to '{to}': {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 type Step = fn(&mut Task) -> Result<(), String>;

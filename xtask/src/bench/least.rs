@@ -9,6 +9,9 @@ use super::rows::{Parts, Places, Row, quote};
 use super::{at, prepare};
 
 const MIB: u64 = 1 << 20;
+/// The unit in which the formats with blocks leave zeros out; raw files leave out pages.
+const CLUSTER: u64 = 64 << 10;
+const PAGE: u64 = 4 << 10;
 /// Writes past the page cache that are under way at once.
 const WRITERS: u64 = 8;
 
@@ -21,6 +24,8 @@ pub struct Least {
     pub hash: f64,
     /// Writing.
     pub write: Cost,
+    /// All of that together, by the simplest program that does it.
+    pub bare: Option<Cost>,
 }
 
 impl Least {
@@ -33,6 +38,32 @@ impl Least {
     pub fn wall(&self) -> f64 {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.write.wall.max(self.cpu() / cores as f64)
+    }
+}
+
+/// The simplest program that does what a conversion has to, see [`super::bare`]: what it is to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Bare {
+    /// Bytes of the units that are looked at for zeros.
+    pub granule: u64,
+    /// Bytes that the result gets as room before.
+    pub room: u64,
+    /// Whether what holds something is hashed.
+    pub hashed: bool,
+}
+
+impl Bare {
+    /// The words after `xtask bare`, without the files.
+    pub fn words(&self) -> String {
+        format!("{} {} {}", self.granule, self.room, if self.hashed { "hashed" } else { "plain" })
+    }
+
+    /// From the words after `xtask bare`, and the two files.
+    pub fn parse(mut words: impl Iterator<Item = String>) -> Option<(Bare, String, String)> {
+        let granule = words.next()?.parse().ok().filter(|granule| (512..=MIB).contains(granule))?;
+        let room = words.next()?.parse().ok()?;
+        let hashed = words.next()? == "hashed";
+        Some((Bare { granule, room, hashed }, words.next()?, words.next()?))
     }
 }
 
@@ -57,6 +88,7 @@ impl Known {
             writing_at_once(content, places)
         } else {
             least.read = self.cost(&reading(parts, places)?, (0, rounds), places)?;
+            least.bare = Some(self.cost(&all_together(parts, written, places)?, (written, rounds), places)?);
             writing(content, written, places)
         };
         least.write = self.cost(&Job::new(write, out), (written, rounds), places)?;
@@ -93,6 +125,19 @@ fn reading(parts: &Parts, places: &Places) -> Result<Job, String> {
     Ok(Job::new(lines.join("; "), &places.memory))
 }
 
+/// The simplest program, on each disk that is read.
+fn all_together(parts: &Parts, written: u64, places: &Places) -> Result<Job, String> {
+    let program = std::env::current_exe().map_err(|error| format!("this program does not know its name: {error}"))?;
+    let granule = if parts.raw { PAGE } else { CLUSTER };
+    let bare = Bare { granule, room: parts.content.map_or(0, |_| written), hashed: parts.hashed };
+    let line = |(number, disk): (usize, &String)| {
+        let (program, from, out) = (quote(&program), quote(&places.disks.path(disk)), quote(&places.memory));
+        format!("{program} bare {} {from} {out}/bare{number}", bare.words())
+    };
+    let lines: Vec<String> = parts.read.iter().enumerate().map(line).collect();
+    Ok(Job::new(lines.join(" && "), &places.memory))
+}
+
 /// Writes `content` bytes into memory, always the same piece, after asking for the room of a file that is larger.
 fn writing(content: u64, written: u64, places: &Places) -> String {
     let file = format!("{}/least", quote(&places.memory));
@@ -101,8 +146,8 @@ fn writing(content: u64, written: u64, places: &Places) -> String {
     format!("{room}perl -e '{write}' {} 1<> {file}", content / MIB)
 }
 
-/// Writes `content` bytes of a disk past the page cache, several pieces at once, into a file that has its length before: writes
-/// that make a file longer wait for each other.
+/// Writes `content` bytes of a disk past the page cache, several pieces at once, into a file that has its room before: writes
+/// that make a file longer, and on ext4 writes into its holes, wait for each other.
 fn writing_at_once(content: u64, places: &Places) -> String {
     let (from, file) = (quote(&places.disks.path("aged.vhd")), format!("{}/least", quote(&places.disk)));
     let share = content / MIB / WRITERS;
@@ -113,7 +158,8 @@ fn writing_at_once(content: u64, places: &Places) -> String {
         )
     };
     let writers: Vec<String> = (0..WRITERS).map(writer).collect();
-    format!("truncate -s {}M {file}; {} wait; sync {file}", share * WRITERS, writers.join(" "))
+    let (len, writers) = (share * WRITERS, writers.join(" "));
+    format!("fallocate -l {len}M {file} 2> /dev/null || truncate -s {len}M {file}; {writers} wait; sync {file}")
 }
 
 /// Seconds that hashing `bytes` bytes takes which are in the cache of the processor.
@@ -148,9 +194,9 @@ mod unit {
     fn writing_goes_on_while_the_rest_does_not_need_more() {
         let cost = |wall, cpu| Cost { wall, cpu, ..Cost::default() };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
-        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0) };
+        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), bare: None };
         assert_eq!(slow.wall(), 9.0);
-        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0) };
+        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), bare: None };
         assert_eq!(busy.wall(), (10.0 + 9.0 * cores) / cores);
         assert!((slow.cpu() - 1.2).abs() < 1e-9);
     }

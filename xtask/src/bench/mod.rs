@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: makes the disks, runs hvmigrate and other programs in turns, checks what they made, and writes the
 //! figures to docs/performance.md and docs/peers.md.
 
+#[cfg(unix)]
+mod bare;
 mod disks;
 mod least;
 mod limit;
@@ -23,6 +25,9 @@ use rows::{Check, Goal, Measure, Places, Row, Side};
 
 use crate::run::{Task, cargo, is_there, run};
 
+#[cfg(unix)]
+pub use bare::run as run_bare;
+pub use least::Bare;
 pub use page::kept_figures;
 
 /// Programs without which nothing can be measured, and the packages that bring them.
@@ -167,6 +172,8 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     }
     if options.only.is_empty() {
         page.write(&crate::root())?;
+    } else {
+        println!("{}", limit::section(&page.outcomes));
     }
     Ok(())
 }

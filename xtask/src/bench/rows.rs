@@ -78,6 +78,8 @@ pub struct Parts {
     pub content: Option<&'static str>,
     /// Whether what is read is hashed on the way.
     pub hashed: bool,
+    /// Whether zeros are left out in pages; else in clusters.
+    pub raw: bool,
 }
 
 /// Where programs, disks and results are.
@@ -166,7 +168,7 @@ impl Places<'_> {
         let row = self.conversion(name, disk, format, goals);
         // A VHDX file is larger than its data, because it must not have holes.
         let content = (format == "vhdx").then_some("ordered.vhd");
-        Row { parts: Some(Parts { read: vec![disk.to_owned()], content, hashed: false }), ..row }
+        Row { parts: Some(Parts { read: vec![disk.to_owned()], content, hashed: false, raw: format == "raw" }), ..row }
     }
 
     fn with_manifest(&self, format: &'static str) -> Row {
@@ -190,7 +192,12 @@ impl Places<'_> {
             goals: vec![Goal { measure: Measure::Wall, most: 0.8 }],
             slow: false,
             profiled: false,
-            parts: Some(Parts { read: vec!["aged.vhd".to_owned()], content: Some("ordered.vhd"), hashed: false }),
+            parts: Some(Parts {
+                read: vec!["aged.vhd".to_owned()],
+                content: Some("ordered.vhd"),
+                hashed: false,
+                raw: true,
+            }),
         }
     }
 
@@ -243,7 +250,7 @@ impl Places<'_> {
             goals: quick(HALF),
             slow: false,
             profiled: false,
-            parts: Some(Parts { read, content: None, hashed: false }),
+            parts: Some(Parts { read, content: None, hashed: false, raw: false }),
         }
     }
 

@@ -80,24 +80,24 @@ impl Cursor {
 }
 
 /// An item that waits for the pen.
-pub(super) struct Ready {
+pub(super) struct Ready<'m> {
     kind: Kind,
     index: u64,
     len: usize,
     mask: Mask,
     value: Option<Digest>,
     pub(super) read: u64,
-    buffer: Buffer,
+    buffer: Buffer<'m>,
 }
 
 impl Item {
     /// Reads and hashes what has to be.
-    pub(super) fn read(
+    pub(super) fn read<'m>(
         self,
         content: &dyn Content,
         tree: Option<Tree>,
-        mut buffer: Buffer,
-    ) -> Result<Ready, TransferError> {
+        mut buffer: Buffer<'m>,
+    ) -> Result<Ready<'m>, TransferError> {
         let (Item { index, kind, .. }, total) = (self, content.len());
         let len = block_len(total, index);
         let offset = index * BLOCK;
@@ -113,7 +113,7 @@ impl Item {
     }
 }
 
-impl Ready {
+impl<'m> Ready<'m> {
     pub(super) fn piece(&self) -> Piece<'_> {
         let bytes = match self.kind {
             Kind::Zeros(count) => return Piece::Zeros(count),
@@ -133,7 +133,7 @@ impl Ready {
         self.buffer.bytes(self.len).get(fill.start..fill.start + fill.len).unwrap_or_default()
     }
 
-    pub(super) fn into_buffer(self) -> Buffer {
+    pub(super) fn into_buffer(self) -> Buffer<'m> {
         self.buffer
     }
 }

@@ -15,8 +15,8 @@ pub(super) struct Pen<'a> {
 }
 
 /// Bytes that are to be put away.
-pub(super) struct Put {
-    pub(super) ready: Ready,
+pub(super) struct Put<'m> {
+    pub(super) ready: Ready<'m>,
     pub(super) fills: Vec<Fill>,
 }
 
@@ -25,9 +25,9 @@ pub(super) enum Job<'a> {
     /// Hands over what is ready.
     Hand(Pen<'a>),
     /// Puts something away.
-    Put(Put),
+    Put(Put<'a>),
     /// Reads the next block.
-    Read(Buffer),
+    Read(Buffer<'a>),
     /// Waits until there is something to do.
     Wait,
     /// Everything is done, or somebody failed.
@@ -37,14 +37,14 @@ pub(super) enum Job<'a> {
 pub(super) struct State<'a> {
     /// `None` while somebody has it.
     pub(super) pen: Option<Pen<'a>>,
-    pub(super) buffers: Buffers,
+    pub(super) buffers: Buffers<'a>,
     /// What was read, by its number in the order.
-    ready: BTreeMap<u64, Result<Ready, TransferError>>,
+    ready: BTreeMap<u64, Result<Ready<'a>, TransferError>>,
     /// The number that is handed over next.
     turn: u64,
     /// How many there are, as soon as that is known.
     pub(super) total: Option<u64>,
-    pub(super) puts: VecDeque<Put>,
+    pub(super) puts: VecDeque<Put<'a>>,
     /// How many are to be put away or being put away.
     pub(super) filling: usize,
     /// Something that was handed over could not be put away.
@@ -59,10 +59,10 @@ pub(super) struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new(pen: Pen<'a>, threads: usize, buffers: usize) -> Self {
+    pub(super) fn new(pen: Pen<'a>, threads: usize, buffers: Buffers<'a>) -> Self {
         State {
             pen: Some(pen),
-            buffers: Buffers::new(buffers),
+            buffers,
             ready: BTreeMap::new(),
             turn: 0,
             total: None,
@@ -101,12 +101,12 @@ impl<'a> State<'a> {
         }
     }
 
-    pub(super) fn put_ready(&mut self, ticket: u64, ready: Result<Ready, TransferError>) {
+    pub(super) fn put_ready(&mut self, ticket: u64, ready: Result<Ready<'a>, TransferError>) {
         self.ready.insert(ticket, ready);
     }
 
     /// The next in the order, when it is there; nothing any more when somebody failed.
-    pub(super) fn take_ready(&mut self) -> Option<Result<Ready, TransferError>> {
+    pub(super) fn take_ready(&mut self) -> Option<Result<Ready<'a>, TransferError>> {
         if self.has_failed() {
             return None;
         }

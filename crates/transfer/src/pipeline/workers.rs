@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Buffers};
 use super::item::{Cursor, Ready};
 use super::state::{Job, Pen, Put, State};
 use super::{BLOCK, Filler, Sink};
@@ -17,8 +17,6 @@ use crate::tree::Tree;
 
 /// How often the progress is told.
 const TICK: Duration = Duration::from_millis(100);
-/// Blocks that may wait for the one that writes.
-const AHEAD: usize = 4;
 
 /// What the workers share.
 pub(super) struct Workers<'a> {
@@ -45,7 +43,7 @@ impl<'a> Workers<'a> {
         (content, filler, tree): (&'a dyn Content, Option<&'a Filler<'a>>, Option<Tree>),
         from: u64,
         watch: &Watch<'a>,
-        (threads, sink): (usize, &'a mut dyn Sink),
+        (threads, sink, buffers): (usize, &'a mut dyn Sink, Buffers<'a>),
     ) -> Self {
         let start = (from * BLOCK).min(content.len());
         let pen = Pen { sink, throttle: Throttle::new(watch.rate) };
@@ -55,7 +53,7 @@ impl<'a> Workers<'a> {
             tree,
             cancel: watch.cancel,
             cursor: Mutex::new(Cursor::new(from, start)),
-            state: Mutex::new(State::new(pen, threads, threads + AHEAD)),
+            state: Mutex::new(State::new(pen, threads, buffers)),
             bell: Condvar::new(),
             ended: Condvar::new(),
             passed: AtomicU64::new(start),
@@ -124,7 +122,7 @@ impl<'a> Workers<'a> {
     }
 
     /// Reads the next block.
-    fn read(&self, buffer: Buffer) {
+    fn read(&self, buffer: Buffer<'a>) {
         if self.cancel.is_cancelled() {
             return self.fail(TransferError::Cancelled);
         }
@@ -159,7 +157,7 @@ impl<'a> Workers<'a> {
         }
     }
 
-    fn hand(&self, pen: &mut Pen<'a>, ready: Ready) -> Result<(), TransferError> {
+    fn hand(&self, pen: &mut Pen<'a>, ready: Ready<'a>) -> Result<(), TransferError> {
         if pen.sink.is_due() {
             if !self.all_is_put() {
                 return Ok(());
@@ -197,7 +195,7 @@ impl<'a> Workers<'a> {
     }
 
     /// Puts away what the sink left to the workers.
-    fn put(&self, put: Put) {
+    fn put(&self, put: Put<'a>) {
         let Put { ready, fills } = put;
         let done = self
             .filler
@@ -215,7 +213,7 @@ impl<'a> Workers<'a> {
     }
 
     /// A piece has been dealt with: its buffer is free again.
-    fn is_done(&self, ready: Ready, state: &mut State<'a>) {
+    fn is_done(&self, ready: Ready<'a>, state: &mut State<'a>) {
         self.passed.fetch_add(ready.len(), Ordering::Relaxed);
         if state.buffers.give_back(ready.into_buffer()) && state.waiting > 0 {
             self.bell.notify_all();

@@ -1,0 +1,146 @@
+//! The simplest program that does what a conversion has to: reads a file, looks for zeros, writes the rest to the same place of
+//! another file. It knows no format, keeps nothing in order and tells nobody how far it is.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Mutex;
+
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
+
+use super::least::Bare;
+
+/// Bytes that are read at once.
+const PIECE: u64 = 1 << 20;
+static ZEROS: [u8; PIECE as usize] = [0; PIECE as usize];
+
+/// Does what `bare` says with the file `from`; the result is `to`.
+pub fn run(bare: &Bare, from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (File::open(from)?, File::create(to)?);
+    let len = from.metadata()?.len();
+    if bare.room > 0 {
+        fallocate(&to, FallocateFlags::empty(), 0, bare.room)?;
+    }
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let work = Work { bare, from: &from, to: &to, next: Mutex::new((0, 0)), pen: Mutex::new(()), len };
+    std::thread::scope(|scope| {
+        let started: Vec<_> = (0..threads).map(|_| scope.spawn(|| work.work())).collect();
+        let ended = started.into_iter().map(|thread| thread.join().expect("it does not panic"));
+        ended.collect::<io::Result<Vec<()>>>()
+    })?;
+    to.set_len(len.max(bare.room))
+}
+
+/// What the threads share.
+struct Work<'a> {
+    bare: &'a Bare,
+    from: &'a File,
+    to: &'a File,
+    /// Where the next piece begins, and the end of the data there.
+    next: Mutex<(u64, u64)>,
+    /// Writes to a file wait for each other in the system, which costs more than waiting here.
+    pen: Mutex<()>,
+    len: u64,
+}
+
+impl Work<'_> {
+    fn work(&self) -> io::Result<()> {
+        let mut buffer = vec![0; PIECE as usize];
+        while let Some((offset, len)) = self.piece()? {
+            let bytes = &mut buffer[..len];
+            std::os::unix::fs::FileExt::read_exact_at(self.from, bytes, offset)?;
+            self.put(bytes, offset)?;
+        }
+        Ok(())
+    }
+
+    /// The next piece of data: place and length.
+    fn piece(&self) -> io::Result<Option<(u64, usize)>> {
+        let mut next = self.next.lock().expect("nobody panics");
+        let (offset, end) = *next;
+        let (offset, end) = if offset < end {
+            (offset, end)
+        } else {
+            let Some(start) = self.seek(SeekFrom::Data(offset))? else { return Ok(None) };
+            (start, self.seek(SeekFrom::Hole(start))?.unwrap_or(self.len))
+        };
+        // Pieces begin at multiples of a piece, as the blocks of a disk do.
+        let stop = end.min((offset / PIECE + 1) * PIECE);
+        *next = (stop, end);
+        Ok(Some((offset, (stop - offset) as usize)))
+    }
+
+    /// None behind the last byte.
+    fn seek(&self, to: SeekFrom) -> io::Result<Option<u64>> {
+        match seek(self.from, to) {
+            Ok(offset) => Ok(Some(offset)),
+            Err(rustix::io::Errno::NXIO) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn put(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let runs = runs(bytes, self.bare.granule as usize);
+        if runs.is_empty() {
+            return Ok(());
+        }
+        if self.bare.hashed {
+            std::hint::black_box(blake3::hash(bytes));
+        }
+        let pen = self.pen.lock();
+        for (start, end) in runs {
+            std::os::unix::fs::FileExt::write_all_at(self.to, &bytes[start..end], offset + start as u64)?;
+        }
+        drop(pen);
+        Ok(())
+    }
+}
+
+/// The runs of granules that hold something.
+fn runs(bytes: &[u8], granule: usize) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (number, unit) in bytes.chunks(granule).enumerate() {
+        let (start, end) = (number * granule, number * granule + unit.len());
+        match runs.last_mut() {
+            _ if *unit == ZEROS[..unit.len()] => {}
+            Some((_, last)) if *last == start => *last = end,
+            _ => runs.push((start, end)),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn the_result_has_what_the_source_has() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let mut bytes = vec![0; 3 * PIECE as usize + 1000];
+        for place in [0, 5000, 70_000, PIECE as usize - 1, 2 * PIECE as usize + 9, bytes.len() - 1] {
+            bytes[place] = 1;
+        }
+        std::fs::write(&from, &bytes).expect("written");
+        for (granule, hashed) in [(4096, false), (65536, true)] {
+            let bare = Bare { granule, room: 0, hashed };
+            let words = format!("{} from to", bare.words());
+            let (again, ..) = Bare::parse(words.split(' ').map(str::to_owned)).expect("its own words");
+            assert_eq!((again.granule, again.room, again.hashed), (granule, 0, hashed));
+            run(&again, &from, &to).expect("copied");
+            assert_eq!(std::fs::read(&to).expect("read"), bytes);
+        }
+        let room = Bare { granule: 4096, room: 1 << 23, hashed: false };
+        run(&room, &from, &to).expect("copied");
+        assert_eq!(std::fs::metadata(&to).expect("there").len(), 1 << 23);
+    }
+
+    #[test]
+    fn zeros_are_left_out() {
+        let mut bytes = vec![0; 20_000];
+        assert_eq!(runs(&bytes, 4096), []);
+        (bytes[4096], bytes[8192], bytes[19_999]) = (1, 1, 1);
+        assert_eq!(runs(&bytes, 4096), [(4096, 12288), (16384, 20_000)]);
+    }
+}
