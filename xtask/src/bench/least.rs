@@ -13,7 +13,7 @@ const MIB: u64 = 1 << 20;
 const CLUSTER: u64 = 64 << 10;
 const PAGE: u64 = 4 << 10;
 /// Writes past the page cache that are under way at once.
-const WRITERS: u64 = 8;
+const WRITERS: u64 = 16;
 
 /// The parts of a row, each measured alone; medians.
 #[derive(Debug, Clone, Copy, Default)]

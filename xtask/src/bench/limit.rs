@@ -25,7 +25,7 @@ pub fn section(outcomes: &[Outcome]) -> String {
         the disk, from the page cache (`dd` to /dev/null); **hashing** the content with BLAKE3 in the cache of one processor;\n\
         **writing** as many bytes as the result has, to tmpfs (always the same piece, for VHDX after `fallocate`). A file takes one\n\
         write at a time, and all the rest can go on meanwhile as far as there are processors: the **least** wall time is that of\n\
-        writing or the least CPU through the number of processors, whichever is more. In `sync-raw` eight `dd` write at once,\n\
+        writing or the least CPU through the number of processors, whichever is more. In `sync-raw` sixteen `dd` write at once,\n\
         past the page cache, into a file that has its room already; reading is part of that.\n\n\
         **Bare** is all of it together in the simplest program that there can be (xtask/src/bench/bare.rs, 100 lines): on as many\n\
         threads as there are processors it reads the source as a plain file, looks for zeros, hashes where the row does, and\n\
