@@ -112,8 +112,13 @@ fn the_steps_are_in_the_order_of_the_guide_and_name_its_clauses() {
         "confirm.external-network.",
         "confirm.firewall",
         "confirm.remote-administration",
+        "confirm.images.",
+        "confirm.clients",
         "confirm.source-role-removed",
     ];
+    for of_machine in ["confirm.pass-through.", "confirm.images.", "confirm.vlan."] {
+        assert!(at("confirm.remote-administration") < at(of_machine) && at(of_machine) < at("confirm.clients"));
+    }
     for pair in order.windows(2) {
         assert!(at(pair[0]) < at(pair[1]), "{} before {}", pair[0], pair[1]);
     }

@@ -56,6 +56,16 @@ fn it_is_self_contained_at_every_stage() {
     let json = std::fs::read_to_string(scene.dir.join("reports/report.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["verification"]["differences"].as_array().unwrap().len(), 0);
+    let count = |pointer: &str| json.pointer(pointer).and_then(|found| found.as_array()).map_or(0, Vec::len);
+    for (promised, least) in [
+        ("/inventory/machines", 5),
+        ("/inventory/adapters", 1),
+        ("/inventory/host/settings/authorization/assignments", 1),
+        ("/plan/estimate/machines", 5),
+        ("/not_carried", 1),
+    ] {
+        assert!(count(promised) >= least, "{promised} has {} entries", count(promised));
+    }
 }
 
 #[test]

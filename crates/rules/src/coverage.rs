@@ -1,5 +1,6 @@
 //! The guide and what answers it, as a page of documentation.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use hvm_model::finding::Level;
@@ -7,11 +8,12 @@ use hvm_model::finding::Level;
 use crate::guide::{Answer, Clause, clauses};
 use crate::rule::{Offered, Rule};
 use crate::rules::rules;
+use crate::shown::shown;
 
 const HEAD: &str = "# The guide, clause by clause\n\n\
     Each statement of the migration guide that supports, excludes, requires, recommends or warns, in our own words, \
     and what in hvmigrate answers it: a rule that judges, a step of the plan, a check of `verify`, a part of the \
-    report, or the reason why nothing does. The last chapters are what we require beyond the guide.\n\n\
+    report, or the reason why nothing does; and the tests that show it. The last chapters are what we require beyond the guide.\n\n\
     This page is generated from `crates/rules/src/guide` and `beyond.rs`; \
     `HVM_BLESS=1 cargo test -p hvm-rules coverage` writes it anew.\n";
 
@@ -27,10 +29,11 @@ pub fn coverage_markdown() -> String {
     }
     for chapter in chapters {
         line(&mut page, &format!("\n## {chapter}\n"));
-        line(&mut page, "| Clause | What it says | Answered by |");
-        line(&mut page, "| --- | --- | --- |");
+        line(&mut page, "| Clause | What it says | Answered by | Shown by |");
+        line(&mut page, "| --- | --- | --- | --- |");
         for clause in clauses().iter().filter(|clause| clause.chapter == chapter) {
-            line(&mut page, &format!("| `{}` | {} | {} |", clause.id, cell(clause.text), cell(&answered_by(clause))));
+            let (text, answered) = (cell(clause.text), cell(&answered_by(clause)));
+            line(&mut page, &format!("| `{}` | {text} | {answered} | {} |", clause.id, shown_by(clause)));
         }
     }
     line(&mut page, "\n## Rules\n");
@@ -38,6 +41,16 @@ pub fn coverage_markdown() -> String {
     line(&mut page, "| Rule | Level | What it finds | Clause | Answers |");
     line(&mut page, "| --- | --- | --- | --- | --- |");
     rules().iter().for_each(|rule| line(&mut page, &rule_line(rule)));
+    line(&mut page, "\n## Tests\n");
+    line(
+        &mut page,
+        "What the column 'Shown by' names. Each rule has its own two examples in its file, which the one in `rules/src/tests.rs` runs.\n",
+    );
+    line(&mut page, "| Number | File | Test |");
+    line(&mut page, "| --- | --- | --- |");
+    for ((file, test), number) in tests().into_iter().zip(1..) {
+        line(&mut page, &format!("| T{number} | `crates/{file}` | `{test}` |"));
+    }
     page
 }
 
@@ -70,6 +83,20 @@ fn answered_by(clause: &Clause) -> String {
         Answer::None(why) => format!("not done: {why}"),
     };
     clause.answers.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// The tests, by the numbers of the list at the end of the page.
+fn shown_by(clause: &Clause) -> String {
+    let tests = tests();
+    let shown: BTreeSet<_> = clause.answers.iter().flat_map(shown).collect();
+    let numbers =
+        tests.iter().zip(1..).filter(|(test, _)| shown.contains(test)).map(|(_, number)| format!("T{number}"));
+    numbers.collect::<Vec<_>>().join(", ")
+}
+
+/// All tests that show something.
+fn tests() -> BTreeSet<(&'static str, &'static str)> {
+    clauses().iter().flat_map(|clause| clause.answers).flat_map(shown).collect()
 }
 
 fn rule_line(rule: &Rule) -> String {

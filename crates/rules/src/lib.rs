@@ -16,6 +16,7 @@ mod objection;
 mod proposal;
 mod rule;
 mod rules;
+mod shown;
 mod space;
 #[cfg(test)]
 mod tests;

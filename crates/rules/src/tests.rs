@@ -82,6 +82,36 @@ fn every_step_and_check_answers_some_clause() {
 }
 
 #[test]
+fn every_answer_is_shown_by_a_test_that_exists() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for clause in clauses() {
+        for answer in clause.answers {
+            let (tests, names) = (crate::shown::shown(answer), named(answer));
+            assert!(tests.len() >= usize::from(names > 0), "{}: {answer:?} is shown by nothing", clause.id);
+            for (file, test) in tests {
+                let text = std::fs::read_to_string(crates.join(file)).unwrap_or_default();
+                // A conversation is a test by its file.
+                let there = file.ends_with(&format!("/{test}.txt")) || text.contains(&format!("#[test]\nfn {test}()"));
+                assert!(!text.is_empty() && there, "{}: no test {test} in {file}", clause.id);
+            }
+        }
+    }
+    for id in STEPS.iter().chain(&CHECKS) {
+        let shown = crate::shown::shown(&Answer::Steps(std::slice::from_ref(id)));
+        assert_eq!(shown.len(), 1, "{id} is shown by nothing");
+    }
+}
+
+/// How many things an answer names that have to be shown.
+fn named(answer: &Answer) -> usize {
+    match answer {
+        Answer::Rules(names) | Answer::Steps(names) | Answer::Checks(names) => names.len(),
+        Answer::Says(_) => 1,
+        Answer::None(_) => 0,
+    }
+}
+
+#[test]
 fn ids_are_unique_and_well_formed() {
     let mut seen = BTreeSet::new();
     for id in rules().iter().map(|rule| rule.id).chain(clauses().iter().map(|clause| clause.id)) {
