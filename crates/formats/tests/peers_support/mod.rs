@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// What a program made of a disk.
@@ -123,10 +123,15 @@ with open(out, 'wb') as target:
 ";
 
 /// The Python that has dissect.hypervisor: of the folder `peers` beside the test's own in the target folder.
-fn python() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-    let python = target.join("peers").join("bin").join("python");
-    python.exists().then_some(python)
+fn python() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+        let python = target.join("peers").join("bin").join("python");
+        let asked = Command::new(&python).args(["-c", "import dissect.hypervisor"]).output().ok()?;
+        asked.status.success().then_some(python)
+    };
+    FOUND.get_or_init(find).as_deref()
 }
 
 /// `kind`: `vhd`, `vhdx`, `qcow2`.
