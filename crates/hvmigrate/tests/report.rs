@@ -68,6 +68,54 @@ fn it_is_self_contained_at_every_stage() {
     }
 }
 
+/// What the report promises a person who has to answer for the outage: how long each machine is off, before and after.
+#[test]
+fn it_tells_times_and_addresses() {
+    let scene = Scene::new();
+    scene.sample(Variant::Default);
+    let mut plan = vec!["plan", "--from", "folder:source", "--work", "work"];
+    plan.extend(["--to", "kit:to?os=2012&processors=2&memory=32GiB&free=500GiB&language=0407"]);
+    plan.extend(ANSWERS);
+    let said = scene.expect(0, &plan).stdout;
+    let estimate = said.split("ESTIMATE\n").nth(1).unwrap();
+    let report = |scene: &Scene| -> (serde_json::Value, String) {
+        scene.expect(0, &["report", "--work", "work", "--output", "reports"]);
+        let read = |name: &str| std::fs::read_to_string(scene.dir.join("reports").join(name)).unwrap();
+        (serde_json::from_str(&read("report.json")).unwrap(), read("report.html"))
+    };
+    let (json, html) = report(&scene);
+    let number = |value: &serde_json::Value, name: &str| value[name].as_f64().unwrap();
+    let whole = &json["plan"]["estimate"];
+    assert!(number(whole, "read_rate") > 0.0 && number(whole, "write_rate") > 0.0, "{whole}");
+    let machines = whole["machines"].as_array().unwrap();
+    assert_eq!(machines.len(), json["plan"]["role"]["machines"].as_array().unwrap().len());
+    for machine in machines {
+        let name = machine["name"].as_str().unwrap();
+        let line = estimate.lines().find(|line| line.ends_with(&format!(" off  {name}"))).unwrap();
+        assert!(line.contains(" to copy "), "{line}");
+        // All machines are off from the beginning to the end.
+        assert!(number(machine, "downtime_seconds") >= number(machine, "seconds"), "{machine}");
+        assert_eq!(number(machine, "downtime_seconds"), number(whole, "seconds"), "{machine}");
+    }
+    assert_eq!(machines.iter().map(|machine| number(machine, "bytes")).sum::<f64>(), number(whole, "bytes"));
+    assert!(estimate.contains(" in total\n") && html.contains("Off for,<br>estimated"), "{estimate}");
+    let adapters = json["inventory"]["adapters"].as_array().unwrap();
+    let ip = |id: &str| {
+        let id = id.trim_matches(['{', '}']);
+        let ip = adapters.iter().find(|adapter| adapter["id"] == id).map(|adapter| &adapter["ip"]).unwrap();
+        [&ip["addresses"], &ip["gateways"], &ip["dns_servers"]].map(ToString::to_string).join(" ")
+    };
+    assert_eq!(ip(ids::NIC_MANAGEMENT), r#"["10.20.0.11/16"] [] ["10.20.0.2"]"#);
+
+    scene.expect(0, &["migrate", "--work", "work", "--confirm", "all"]);
+    let (json, html) = report(&scene);
+    assert!(html.contains(">Estimated</th>") && html.contains(">Actual</th>"));
+    for step in json["steps"].as_array().unwrap() {
+        let id = step["id"].as_str().unwrap();
+        assert!(!id.starts_with("copy-disk.") || number(step, "seconds") > 0.0, "{step}");
+    }
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let scene = Scene::new();

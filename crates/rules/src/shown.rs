@@ -16,6 +16,7 @@ const TO_THE_END: &str = "from_the_plan_to_the_end_and_the_source_stays_as_it_wa
 const FLIPPED: &str = "a_flipped_byte_in_any_file_is_found_and_named";
 const KEPT: &str = "kept_data_is_taken_over_and_damaged_data_copied_again";
 const STAGES: &str = "it_is_self_contained_at_every_stage";
+const TIMES: &str = "it_tells_times_and_addresses";
 const PLANNED: &str = "performing_gives_what_was_planned";
 const EACH_STEP: &str = "each_step_alone_is_tested_performed_and_taken_back";
 
@@ -55,15 +56,11 @@ const SHOWN: &[Shown] = &[
     ("verify.machines-list", WHOLE, TO_THE_END),
     ("verify.checkpoints", WHOLE, TO_THE_END),
     ("inventory in report.json", PAGE, STAGES),
-    ("downtime per machine in the plan", TALK, "migration"),
-    ("downtime per machine and in total in the plan", TALK, "migration"),
-    (
-        "estimate of bytes and seconds per machine in the plan, compared with the actual time in the report",
-        TALK,
-        "migration",
-    ),
-    ("rates of reading and writing that were measured for the estimate, in the plan", TALK, "migration"),
-    ("adapters with their IP settings in the inventory of report.json; hvmigrate does not move them", PAGE, STAGES),
+    ("downtime per machine in the plan", PAGE, TIMES),
+    ("downtime per machine and in total in the plan", PAGE, TIMES),
+    ("estimate of bytes and seconds per machine in the plan, compared with the actual time in the report", PAGE, TIMES),
+    ("rates of reading and writing that were measured for the estimate, in the plan", PAGE, TIMES),
+    ("adapters with their IP settings in the inventory of report.json; hvmigrate does not move them", PAGE, TIMES),
     ("role assignments in the inventory of report.json", PAGE, STAGES),
     (
         "every step can be performed again and leaves the same result",
