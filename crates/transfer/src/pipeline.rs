@@ -38,7 +38,7 @@ const AHEAD: usize = 4;
 /// More workers bring nothing: they wait for the one that writes.
 const MOST_WORKERS: usize = 8;
 
-/// A worker that puts away waits for the medium and not for a core: with twice as many a disk needed 0.93 of the time.
+/// A worker that puts away waits for the medium and not for a core, so that there are more of them.
 const WRITERS: usize = 16;
 
 /// What the sink gets.
