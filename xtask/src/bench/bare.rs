@@ -3,19 +3,29 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
+use memmap2::MmapMut;
+use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fallocate, seek};
 
 use super::least::Bare;
 
 /// Bytes that are read at once.
 const PIECE: u64 = 1 << 20;
 static ZEROS: [u8; PIECE as usize] = [0; PIECE as usize];
+/// Writes past the page cache that are under way at once.
+const WRITERS: usize = 16;
+/// Bytes of a large page of memory.
+const LARGE: usize = 2 << 20;
 
 /// Does what `bare` says with the file `from`; the result is `to`.
 pub fn run(bare: &Bare, from: &Path, to: &Path) -> io::Result<()> {
+    if bare.direct {
+        return direct(bare.room, from, to);
+    }
     let (from, to) = (File::open(from)?, File::create(to)?);
     let len = from.metadata()?.len();
     if bare.room > 0 {
@@ -23,12 +33,45 @@ pub fn run(bare: &Bare, from: &Path, to: &Path) -> io::Result<()> {
     }
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let work = Work { bare, from: &from, to: &to, next: Mutex::new((0, 0)), pen: Mutex::new(()), len };
-    std::thread::scope(|scope| {
-        let started: Vec<_> = (0..threads).map(|_| scope.spawn(|| work.work())).collect();
-        let ended = started.into_iter().map(|thread| thread.join().expect("it does not panic"));
-        ended.collect::<io::Result<Vec<()>>>()
-    })?;
+    at_once(threads, || work.work())?;
     to.set_len(len.max(bare.room))
+}
+
+fn at_once(threads: usize, work: impl Fn() -> io::Result<()> + Sync) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        let started: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let ended = started.into_iter().map(|thread| thread.join().expect("it does not panic"));
+        ended.collect::<io::Result<Vec<()>>>().map(drop)
+    })
+}
+
+/// Writes the first `len` bytes of `from`, whole pieces, past the page cache into a file that has its room before: writes that make
+/// a file longer, and on ext4 writes into its holes, wait for each other.
+fn direct(len: u64, from: &Path, to: &Path) -> io::Result<()> {
+    let from = File::open(from)?;
+    let open = |flags: OFlags| {
+        File::options().write(true).create(true).truncate(true).custom_flags(flags.bits() as i32).open(to)
+    };
+    // Some file systems have no direct I/O.
+    let to = open(OFlags::DIRECT).or_else(|_| open(OFlags::empty()))?;
+    fallocate(&to, FallocateFlags::empty(), 0, len)?;
+    let next = AtomicU64::new(0);
+    at_once(WRITERS, || {
+        let mut memory = MmapMut::map_anon(2 * LARGE)?;
+        // A device takes a piece at once then; small pages do as well.
+        let _ = memory.advise(memmap2::Advice::HugePage);
+        let start = memory.as_ptr().align_offset(LARGE).min(LARGE);
+        let buffer = &mut memory[start..start + PIECE as usize];
+        loop {
+            let offset = next.fetch_add(PIECE, Ordering::Relaxed);
+            if offset + PIECE > len {
+                return Ok(());
+            }
+            from.read_exact_at(buffer, offset)?;
+            to.write_all_at(buffer, offset)?;
+        }
+    })?;
+    to.sync_all()
 }
 
 /// What the threads share.
@@ -48,7 +91,7 @@ impl Work<'_> {
         let mut buffer = vec![0; PIECE as usize];
         while let Some((offset, len)) = self.piece()? {
             let bytes = &mut buffer[..len];
-            std::os::unix::fs::FileExt::read_exact_at(self.from, bytes, offset)?;
+            self.from.read_exact_at(bytes, offset)?;
             self.put(bytes, offset)?;
         }
         Ok(())
@@ -89,7 +132,7 @@ impl Work<'_> {
         }
         let pen = self.pen.lock();
         for (start, end) in runs {
-            std::os::unix::fs::FileExt::write_all_at(self.to, &bytes[start..end], offset + start as u64)?;
+            self.to.write_all_at(&bytes[start..end], offset + start as u64)?;
         }
         drop(pen);
         Ok(())
@@ -124,16 +167,21 @@ mod unit {
         }
         std::fs::write(&from, &bytes).expect("written");
         for (granule, hashed) in [(4096, false), (65536, true)] {
-            let bare = Bare { granule, room: 0, hashed };
+            let bare = Bare { granule, room: 0, hashed, direct: false };
             let words = format!("{} from to", bare.words());
             let (again, ..) = Bare::parse(words.split(' ').map(str::to_owned)).expect("its own words");
             assert_eq!((again.granule, again.room, again.hashed), (granule, 0, hashed));
             run(&again, &from, &to).expect("copied");
             assert_eq!(std::fs::read(&to).expect("read"), bytes);
         }
-        let room = Bare { granule: 4096, room: 1 << 23, hashed: false };
+        let room = Bare { granule: 4096, room: 1 << 23, hashed: false, direct: false };
         run(&room, &from, &to).expect("copied");
         assert_eq!(std::fs::metadata(&to).expect("there").len(), 1 << 23);
+        let direct = Bare { granule: 4096, room: 2 * PIECE, hashed: false, direct: true };
+        let (direct, ..) =
+            Bare::parse(format!("{} from to", direct.words()).split(' ').map(str::to_owned)).expect("its own");
+        run(&direct, &from, &to).expect("copied");
+        assert_eq!(std::fs::read(&to).expect("read"), bytes[..2 * PIECE as usize]);
     }
 
     #[test]

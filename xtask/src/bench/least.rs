@@ -12,8 +12,6 @@ const MIB: u64 = 1 << 20;
 /// The unit in which the formats with blocks leave zeros out; raw files leave out pages.
 const CLUSTER: u64 = 64 << 10;
 const PAGE: u64 = 4 << 10;
-/// Writes past the page cache that are under way at once.
-const WRITERS: u64 = 16;
 
 /// The parts of a row, each measured alone; medians.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,20 +48,28 @@ pub struct Bare {
     pub room: u64,
     /// Whether what holds something is hashed.
     pub hashed: bool,
+    /// Past the page cache, as many bytes as there is room for, zeros too; the two above do not matter then.
+    pub direct: bool,
 }
 
 impl Bare {
     /// The words after `xtask bare`, without the files.
     pub fn words(&self) -> String {
-        format!("{} {} {}", self.granule, self.room, if self.hashed { "hashed" } else { "plain" })
+        let way = match self {
+            Bare { direct: true, .. } => "direct",
+            Bare { hashed: true, .. } => "hashed",
+            _ => "plain",
+        };
+        format!("{} {} {way}", self.granule, self.room)
     }
 
     /// From the words after `xtask bare`, and the two files.
     pub fn parse(mut words: impl Iterator<Item = String>) -> Option<(Bare, String, String)> {
         let granule = words.next()?.parse().ok().filter(|granule| (512..=MIB).contains(granule))?;
         let room = words.next()?.parse().ok()?;
-        let hashed = words.next()? == "hashed";
-        Some((Bare { granule, room, hashed }, words.next()?, words.next()?))
+        let way = words.next()?;
+        let (hashed, direct) = (way == "hashed", way == "direct");
+        Some((Bare { granule, room, hashed, direct }, words.next()?, words.next()?))
     }
 }
 
@@ -85,7 +91,7 @@ impl Known {
         }
         let out = &row.ours.job.out;
         let write = if *out == places.disk {
-            writing_at_once(content, places)
+            writing_at_once(content, places)?
         } else {
             least.read = self.cost(&reading(parts, places)?, (0, rounds), places)?;
             least.bare = Some(self.cost(&all_together(parts, written, places)?, (written, rounds), places)?);
@@ -127,15 +133,18 @@ fn reading(parts: &Parts, places: &Places) -> Result<Job, String> {
 
 /// The simplest program, on each disk that is read.
 fn all_together(parts: &Parts, written: u64, places: &Places) -> Result<Job, String> {
-    let program = std::env::current_exe().map_err(|error| format!("this program does not know its name: {error}"))?;
     let granule = if parts.raw { PAGE } else { CLUSTER };
-    let bare = Bare { granule, room: parts.content.map_or(0, |_| written), hashed: parts.hashed };
-    let line = |(number, disk): (usize, &String)| {
-        let (program, from, out) = (quote(&program), quote(&places.disks.path(disk)), quote(&places.memory));
-        format!("{program} bare {} {from} {out}/bare{number}", bare.words())
-    };
-    let lines: Vec<String> = parts.read.iter().enumerate().map(line).collect();
-    Ok(Job::new(lines.join(" && "), &places.memory))
+    let bare = Bare { granule, room: parts.content.map_or(0, |_| written), hashed: parts.hashed, direct: false };
+    let line =
+        |(number, disk): (usize, &String)| bare_line(&bare, disk, &places.memory.join(format!("bare{number}")), places);
+    let lines: Result<Vec<String>, String> = parts.read.iter().enumerate().map(line).collect();
+    Ok(Job::new(lines?.join(" && "), &places.memory))
+}
+
+fn bare_line(bare: &Bare, disk: &str, out: &Path, places: &Places) -> Result<String, String> {
+    let program = std::env::current_exe().map_err(|error| format!("this program does not know its name: {error}"))?;
+    let (program, from, out) = (quote(&program), quote(&places.disks.path(disk)), quote(out));
+    Ok(format!("{program} bare {} {from} {out}", bare.words()))
 }
 
 /// Writes `content` bytes into memory, always the same piece, after asking for the room of a file that is larger.
@@ -146,20 +155,10 @@ fn writing(content: u64, written: u64, places: &Places) -> String {
     format!("{room}perl -e '{write}' {} 1<> {file}", content / MIB)
 }
 
-/// Writes `content` bytes of a disk past the page cache, several pieces at once, into a file that has its room before: writes
-/// that make a file longer, and on ext4 writes into its holes, wait for each other.
-fn writing_at_once(content: u64, places: &Places) -> String {
-    let (from, file) = (quote(&places.disks.path("aged.vhd")), format!("{}/least", quote(&places.disk)));
-    let share = content / MIB / WRITERS;
-    let writer = |writer| {
-        let start = writer * share;
-        format!(
-            "dd if={from} of={file} bs=1M count={share} skip={start} seek={start} oflag=direct conv=notrunc status=none &"
-        )
-    };
-    let writers: Vec<String> = (0..WRITERS).map(writer).collect();
-    let (len, writers) = (share * WRITERS, writers.join(" "));
-    format!("fallocate -l {len}M {file} 2> /dev/null || truncate -s {len}M {file}; {writers} wait; sync {file}")
+/// Writes `content` bytes of a disk past the page cache.
+fn writing_at_once(content: u64, places: &Places) -> Result<String, String> {
+    let bare = Bare { granule: PAGE, room: content / MIB * MIB, hashed: false, direct: true };
+    bare_line(&bare, "aged.vhd", &places.disk.join("least"), places)
 }
 
 /// Seconds that hashing `bytes` bytes takes which are in the cache of the processor.

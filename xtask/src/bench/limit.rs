@@ -11,7 +11,7 @@ type Of = fn(&Cost) -> f64;
 const WALL: Of = |cost| cost.wall;
 const CPU: Of = |cost| cost.cpu;
 /// Figures of a row.
-const COLUMNS: usize = 14;
+const COLUMNS: usize = 16;
 
 /// The section; empty when nothing was worked out.
 pub fn section(outcomes: &[Outcome]) -> String {
@@ -25,15 +25,15 @@ pub fn section(outcomes: &[Outcome]) -> String {
         the disk, from the page cache (`dd` to /dev/null); **hashing** the content with BLAKE3 in the cache of one processor;\n\
         **writing** as many bytes as the result has, to tmpfs (always the same piece, for VHDX after `fallocate`). A file takes one\n\
         write at a time, and all the rest can go on meanwhile as far as there are processors: the **least** wall time is that of\n\
-        writing or the least CPU through the number of processors, whichever is more. In `sync-raw` sixteen `dd` write at once,\n\
-        past the page cache, into a file that has its room already; reading is part of that.\n\n\
-        **Bare** is all of it together in the simplest program that there can be (xtask/src/bench/bare.rs, 100 lines): on as many\n\
+        writing or the least CPU through the number of processors, whichever is more. In `sync-raw` sixteen threads read as many\n\
+        bytes of the source and write them at once, past the page cache, into a file that has its room already, and flush it.\n\n\
+        **Bare** is all of it together in the simplest program that there can be (xtask/src/bench/bare.rs): on as many\n\
         threads as there are processors it reads the source as a plain file, looks for zeros, hashes where the row does, and\n\
         writes the rest to the same place of the result. It knows no format, keeps no order, and checks and tells nothing.\n\n\
         A goal below the least of a row cannot be reached by reading and writing files; how far bare is above the least is what\n\
         looking for zeros costs, and that bytes which were just read are no longer in the cache of the processor that writes them.\n\n\
-        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | least / peer: wall | CPU | bare: wall s | CPU s | bare / peer: wall | CPU | ours / bare: wall | CPU |\n\
-        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | least / peer: wall | CPU | ours / least: wall | CPU | bare: wall s | CPU s | bare / peer: wall | CPU | ours / bare: wall | CPU |\n\
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for (outcome, least) in bounded {
         let of = |cost: Of| theirs(outcome, cost).unwrap_or(f64::NAN);
@@ -46,6 +46,8 @@ pub fn section(outcomes: &[Outcome]) -> String {
             least.cpu(),
             least.wall() / of(WALL),
             least.cpu() / of(CPU),
+            median(outcome, WALL) / least.wall(),
+            median(outcome, CPU) / least.cpu(),
         ];
         if let Some(bare) = least.bare {
             let ours = |cost: Of| median(outcome, cost) / cost(&bare);
