@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::MmapMut;
 use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fallocate, seek};
 
-use super::least::Bare;
+use super::least::{Bare, Way};
 
 /// Bytes that are read at once.
 const PIECE: u64 = 1 << 20;
@@ -23,7 +23,7 @@ const LARGE: usize = 2 << 20;
 
 /// Does what `bare` says with the file `from`; the result is `to`.
 pub fn run(bare: &Bare, from: &Path, to: &Path) -> io::Result<()> {
-    if bare.direct {
+    if bare.way == Way::Direct {
         return direct(bare.room, from, to);
     }
     let (from, to) = (File::open(from)?, File::create(to)?);
@@ -54,7 +54,8 @@ fn direct(len: u64, from: &Path, to: &Path) -> io::Result<()> {
     };
     // Some file systems have no direct I/O.
     let to = open(OFlags::DIRECT).or_else(|_| open(OFlags::empty()))?;
-    fallocate(&to, FallocateFlags::empty(), 0, len)?;
+    // Some cannot give room ahead.
+    fallocate(&to, FallocateFlags::empty(), 0, len).or_else(|_| to.set_len(len))?;
     let next = AtomicU64::new(0);
     at_once(WRITERS, || {
         let mut memory = MmapMut::map_anon(2 * LARGE)?;
@@ -127,7 +128,7 @@ impl Work<'_> {
         if runs.is_empty() {
             return Ok(());
         }
-        if self.bare.hashed {
+        if self.bare.way == Way::Hashed {
             std::hint::black_box(blake3::hash(bytes));
         }
         let pen = self.pen.lock();
@@ -166,21 +167,19 @@ mod unit {
             bytes[place] = 1;
         }
         std::fs::write(&from, &bytes).expect("written");
-        for (granule, hashed) in [(4096, false), (65536, true)] {
-            let bare = Bare { granule, room: 0, hashed, direct: false };
-            let words = format!("{} from to", bare.words());
-            let (again, ..) = Bare::parse(words.split(' ').map(str::to_owned)).expect("its own words");
-            assert_eq!((again.granule, again.room, again.hashed), (granule, 0, hashed));
-            run(&again, &from, &to).expect("copied");
+        let again = |bare: Bare| {
+            let (again, ..) =
+                Bare::parse(format!("{} from to", bare.words()).split(' ').map(str::to_owned)).expect("its own words");
+            assert_eq!((again.granule, again.room, again.way), (bare.granule, bare.room, bare.way));
+            again
+        };
+        for (granule, way) in [(4096, Way::Plain), (65536, Way::Hashed)] {
+            run(&again(Bare { granule, room: 0, way }), &from, &to).expect("copied");
             assert_eq!(std::fs::read(&to).expect("read"), bytes);
         }
-        let room = Bare { granule: 4096, room: 1 << 23, hashed: false, direct: false };
-        run(&room, &from, &to).expect("copied");
+        run(&again(Bare { granule: 4096, room: 1 << 23, way: Way::Plain }), &from, &to).expect("copied");
         assert_eq!(std::fs::metadata(&to).expect("there").len(), 1 << 23);
-        let direct = Bare { granule: 4096, room: 2 * PIECE, hashed: false, direct: true };
-        let (direct, ..) =
-            Bare::parse(format!("{} from to", direct.words()).split(' ').map(str::to_owned)).expect("its own");
-        run(&direct, &from, &to).expect("copied");
+        run(&again(Bare { granule: 4096, room: 2 * PIECE, way: Way::Direct }), &from, &to).expect("copied");
         assert_eq!(std::fs::read(&to).expect("read"), bytes[..2 * PIECE as usize]);
     }
 

@@ -46,30 +46,37 @@ pub struct Bare {
     pub granule: u64,
     /// Bytes that the result gets as room before.
     pub room: u64,
-    /// Whether what holds something is hashed.
-    pub hashed: bool,
-    /// Past the page cache, as many bytes as there is room for, zeros too; the two above do not matter then.
-    pub direct: bool,
+    /// How the bytes come there.
+    pub way: Way,
 }
+
+/// How bytes come from the one file to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Those that are no zeros are written.
+    Plain,
+    /// And hashed before.
+    Hashed,
+    /// As many as there is room for are written past the page cache, zeros too.
+    Direct,
+}
+
+const WAYS: [(&str, Way); 3] = [("plain", Way::Plain), ("hashed", Way::Hashed), ("direct", Way::Direct)];
 
 impl Bare {
     /// The words after `xtask bare`, without the files.
     pub fn words(&self) -> String {
-        let way = match self {
-            Bare { direct: true, .. } => "direct",
-            Bare { hashed: true, .. } => "hashed",
-            _ => "plain",
-        };
-        format!("{} {} {way}", self.granule, self.room)
+        let name = WAYS.iter().find(|(_, way)| *way == self.way).map_or("", |(name, _)| name);
+        format!("{} {} {name}", self.granule, self.room)
     }
 
     /// From the words after `xtask bare`, and the two files.
     pub fn parse(mut words: impl Iterator<Item = String>) -> Option<(Bare, String, String)> {
         let granule = words.next()?.parse().ok().filter(|granule| (512..=MIB).contains(granule))?;
         let room = words.next()?.parse().ok()?;
-        let way = words.next()?;
-        let (hashed, direct) = (way == "hashed", way == "direct");
-        Some((Bare { granule, room, hashed, direct }, words.next()?, words.next()?))
+        let wanted = words.next()?;
+        let (_, way) = *WAYS.iter().find(|(name, _)| *name == wanted)?;
+        Some((Bare { granule, room, way }, words.next()?, words.next()?))
     }
 }
 
@@ -134,7 +141,8 @@ fn reading(parts: &Parts, places: &Places) -> Result<Job, String> {
 /// The simplest program, on each disk that is read.
 fn all_together(parts: &Parts, written: u64, places: &Places) -> Result<Job, String> {
     let granule = if parts.raw { PAGE } else { CLUSTER };
-    let bare = Bare { granule, room: parts.content.map_or(0, |_| written), hashed: parts.hashed, direct: false };
+    let way = if parts.hashed { Way::Hashed } else { Way::Plain };
+    let bare = Bare { granule, room: parts.content.map_or(0, |_| written), way };
     let line =
         |(number, disk): (usize, &String)| bare_line(&bare, disk, &places.memory.join(format!("bare{number}")), places);
     let lines: Result<Vec<String>, String> = parts.read.iter().enumerate().map(line).collect();
@@ -157,7 +165,7 @@ fn writing(content: u64, written: u64, places: &Places) -> String {
 
 /// Writes `content` bytes of a disk past the page cache.
 fn writing_at_once(content: u64, places: &Places) -> Result<String, String> {
-    let bare = Bare { granule: PAGE, room: content / MIB * MIB, hashed: false, direct: true };
+    let bare = Bare { granule: PAGE, room: content / MIB * MIB, way: Way::Direct };
     bare_line(&bare, "aged.vhd", &places.disk.join("least"), places)
 }
 
