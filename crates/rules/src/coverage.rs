@@ -14,7 +14,7 @@ const HEAD: &str = "# The guide, clause by clause\n\n\
     Each statement of the migration guide that supports, excludes, requires, recommends or warns, in our own words, \
     and what in hvmigrate answers it: a rule that judges, a step of the plan, a check of `verify`, a part of the \
     report, or the reason why nothing does; and the tests that show it. The last chapters are what we require beyond the guide.\n\n\
-    This page is generated from `crates/rules/src/guide` and `beyond.rs`; \
+    This page is generated from `crates/rules/src/guide`, `beyond.rs` and `shown.rs`; \
     `HVM_BLESS=1 cargo test -p hvm-rules coverage` writes it anew.\n";
 
 /// The page `docs/guide-coverage.md`.
