@@ -43,6 +43,30 @@ pub struct LocalFile {
     /// False for a device, which shares no extents.
     #[cfg(unix)]
     plain: bool,
+    #[cfg(target_os = "linux")]
+    runs: DataRuns,
+}
+
+/// Runs of data that were found lately. Each time that the system is asked where data end, it walks over all extents up to there.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Default)]
+struct DataRuns(std::sync::Mutex<std::collections::VecDeque<(u64, u64)>>);
+
+#[cfg(target_os = "linux")]
+impl DataRuns {
+    const MOST: usize = 32;
+
+    fn end(&self, offset: u64) -> Option<u64> {
+        let runs = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        runs.iter().find(|(start, end)| (*start..*end).contains(&offset)).map(|(_, end)| *end)
+    }
+
+    fn add(&self, start: u64, end: u64) {
+        let mut runs = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        runs.retain(|known| known.1 != end);
+        runs.push_front((start, end));
+        runs.truncate(DataRuns::MOST);
+    }
 }
 
 impl LocalFile {
@@ -62,6 +86,8 @@ impl LocalFile {
             name: name.into(),
             #[cfg(unix)]
             plain,
+            #[cfg(target_os = "linux")]
+            runs: DataRuns::default(),
         })
     }
 }
@@ -116,12 +142,17 @@ impl ReadAt for LocalFile {
     #[cfg(target_os = "linux")]
     fn run(&self, offset: u64) -> (bool, u64) {
         use rustix::fs::{SeekFrom, seek};
+        if let Some(end) = self.runs.end(offset) {
+            return (true, end);
+        }
         match seek(&self.file, SeekFrom::Data(offset)) {
             Ok(data) if data > offset => (false, data.min(self.len)),
-            Ok(_) => match seek(&self.file, SeekFrom::Hole(offset)) {
-                Ok(hole) if hole > offset => (true, hole.min(self.len)),
-                _ => (true, self.len),
-            },
+            Ok(_) => {
+                let hole = seek(&self.file, SeekFrom::Hole(offset)).ok().filter(|hole| *hole > offset);
+                let end = hole.map_or(self.len, |hole| hole.min(self.len));
+                self.runs.add(offset, end);
+                (true, end)
+            }
             // Nothing but a hole follows, unless the file was cut since it was opened: then reading has to fail.
             Err(rustix::io::Errno::NXIO) => {
                 (self.plain && self.file.metadata().is_ok_and(|now| now.len() < self.len), self.len)

@@ -3,7 +3,7 @@
 use crate::pipeline::{BLOCK, ZEROS};
 
 /// Bytes of a page: the granularity in which zeros are found.
-const PAGE: usize = 4 << 10;
+pub(crate) const PAGE: usize = 4 << 10;
 /// Bytes of a unit: the granularity in which lists of finished blocks note what was written.
 pub(crate) const UNIT: usize = 64 << 10;
 
@@ -13,6 +13,7 @@ pub(crate) struct Mask([u64; BLOCK as usize / PAGE / 64]);
 
 impl Mask {
     /// Looks at every byte of a block.
+    #[cfg(test)]
     pub(crate) fn of(bytes: &[u8]) -> Mask {
         let mut mask = Mask::default();
         mask.look(0, bytes);

@@ -88,21 +88,21 @@ impl ChainLayer for VhdLayer {
         })
     }
 
-    /// Holes of a fixed disk's file count as zeros.
+    /// Holes of the file count as zeros.
     fn presence(&self, offset: u64, max: u64) -> Result<(Presence, u64), DiskError> {
         match &self.body {
-            Body::Fixed => {
-                let (data, end) = self.file.run(offset);
-                let presence = if data { Presence::Data } else { Presence::Zero };
-                Ok((presence, end.saturating_sub(offset).clamp(1, max)))
-            }
+            Body::Fixed => Ok(self.stored(offset, max)),
             Body::Sparse { table, .. } => {
                 let (block, within) = self.split(table, offset);
                 if table.is_faulty(block) {
                     return Ok((Presence::Data, max.min(table.shape().block_size - within)));
                 }
                 let (place, len) = self.place(offset, max)?;
-                Ok((if place == Place::Absent { Presence::Absent } else { Presence::Data }, len))
+                Ok(match place {
+                    Place::Stored(at) => self.stored(at, len),
+                    Place::Zero => (Presence::Zero, len),
+                    Place::Absent => (Presence::Absent, len),
+                })
             }
         }
     }
@@ -121,6 +121,12 @@ impl ChainLayer for VhdLayer {
 }
 
 impl VhdLayer {
+    /// What the file has at an offset of its own.
+    fn stored(&self, at: u64, max: u64) -> (Presence, u64) {
+        let (data, end) = self.file.run(at);
+        (if data { Presence::Data } else { Presence::Zero }, end.saturating_sub(at).clamp(1, max))
+    }
+
     fn split(&self, table: &BlockTable, offset: u64) -> (u32, u64) {
         let block_size = table.shape().block_size;
         // The table has fewer than 2^32 entries and `offset` lies inside the disk.

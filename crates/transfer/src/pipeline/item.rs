@@ -26,8 +26,8 @@ pub(super) struct Item {
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// A block that must be read.
-    Data,
+    /// A block that must be read, and up to which offset of the content it is known to be data.
+    Data(u64),
     /// A block that is known to be zeros, but has a value of its own.
     Hole,
     /// So many whole blocks that are known to be zeros.
@@ -71,7 +71,7 @@ impl Cursor {
             (true, 1..) if tree == Some(Tree::Plain) => Kind::Hole,
             (true, 1..) => Kind::Zeros(whole),
             (true, 0) if end >= total => Kind::Hole,
-            _ => Kind::Data,
+            _ => Kind::Data(if zero { offset } else { end }),
         };
         let item = Item { index: self.index, kind };
         self.index += if let Kind::Zeros(count) = kind { count } else { 1 };
@@ -102,7 +102,7 @@ impl Item {
         let len = block_len(total, index);
         let offset = index * BLOCK;
         let (mask, read) = match kind {
-            Kind::Data => content.block(offset, buffer.bytes_mut(len))?,
+            Kind::Data(data) => content.block((offset, data), buffer.bytes_mut(len))?,
             Kind::Hole | Kind::Zeros(_) => (Mask::default(), 0),
         };
         let mut ready = Ready { kind, index, len, mask, value: None, read, buffer };
@@ -118,7 +118,7 @@ impl<'m> Ready<'m> {
         let bytes = match self.kind {
             Kind::Zeros(count) => return Piece::Zeros(count),
             Kind::Hole => ZEROS.get(..self.len).unwrap_or_default(),
-            Kind::Data => self.buffer.bytes(self.len),
+            Kind::Data(_) => self.buffer.bytes(self.len),
         };
         let Ready { index, mask, value, read, .. } = *self;
         Piece::Block(Block { index, bytes, mask, value, read })

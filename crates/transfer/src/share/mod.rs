@@ -389,11 +389,11 @@ impl Content for SharedContent<'_> {
         self.disk.read(offset, buffer)
     }
 
-    fn block(&self, offset: u64, buffer: &mut [u8]) -> Result<(Mask, u64), TransferError> {
+    fn block(&self, (offset, data): (u64, u64), buffer: &mut [u8]) -> Result<(Mask, u64), TransferError> {
         let on = self.sharing.on.as_ref();
         let parts = on.map(|on| on.plan(offset, buffer.len() as u64)).transpose()?.flatten();
         let parts = parts.filter(|_| on.is_some_and(|on| !on.how.read_all));
-        let Some(parts) = parts else { return self.disk.block(offset, buffer) };
+        let Some(parts) = parts else { return self.disk.block((offset, data), buffer) };
         let (mut mask, mut read) = (Mask::default(), 0);
         for part in parts {
             let start = (part.start - offset) as usize;
