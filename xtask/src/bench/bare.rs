@@ -15,6 +15,8 @@ use super::least::{Bare, Way};
 
 /// Bytes that are read at once.
 const PIECE: u64 = 1 << 20;
+/// The same for one thread alone: what was read is still in the cache of its processor when it is written.
+const SMALL: u64 = 128 << 10;
 static ZEROS: [u8; PIECE as usize] = [0; PIECE as usize];
 /// Writes past the page cache that are under way at once.
 const WRITERS: usize = 16;
@@ -31,8 +33,9 @@ pub fn run(bare: &Bare, from: &Path, to: &Path) -> io::Result<()> {
     if bare.room > 0 {
         fallocate(&to, FallocateFlags::empty(), 0, bare.room)?;
     }
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let work = Work { bare, from: &from, to: &to, next: Mutex::new((0, 0)), pen: Mutex::new(()), len };
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let (threads, piece) = if bare.alone { (1, SMALL) } else { (cores, PIECE) };
+    let work = Work { bare, piece, from: &from, to: &to, next: Mutex::new((0, 0)), pen: Mutex::new(()), len };
     at_once(threads, || work.work())?;
     to.set_len(len.max(bare.room))
 }
@@ -78,6 +81,7 @@ fn direct(len: u64, from: &Path, to: &Path) -> io::Result<()> {
 /// What the threads share.
 struct Work<'a> {
     bare: &'a Bare,
+    piece: u64,
     from: &'a File,
     to: &'a File,
     /// Where the next piece begins, and the end of the data there.
@@ -89,7 +93,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn work(&self) -> io::Result<()> {
-        let mut buffer = vec![0; PIECE as usize];
+        let mut buffer = vec![0; self.piece as usize];
         while let Some((offset, len)) = self.piece()? {
             let bytes = &mut buffer[..len];
             self.from.read_exact_at(bytes, offset)?;
@@ -109,7 +113,7 @@ impl Work<'_> {
             (start, self.seek(SeekFrom::Hole(start))?.unwrap_or(self.len))
         };
         // Pieces begin at multiples of a piece, as the blocks of a disk do.
-        let stop = end.min((offset / PIECE + 1) * PIECE);
+        let stop = end.min((offset / self.piece + 1) * self.piece);
         *next = (stop, end);
         Ok(Some((offset, (stop - offset) as usize)))
     }
@@ -170,16 +174,17 @@ mod unit {
         let again = |bare: Bare| {
             let (again, ..) =
                 Bare::parse(format!("{} from to", bare.words()).split(' ').map(str::to_owned)).expect("its own words");
-            assert_eq!((again.granule, again.room, again.way), (bare.granule, bare.room, bare.way));
+            assert_eq!(again, bare);
             again
         };
-        for (granule, way) in [(4096, Way::Plain), (65536, Way::Hashed)] {
-            run(&again(Bare { granule, room: 0, way }), &from, &to).expect("copied");
+        let bare = Bare { granule: 4096, room: 0, way: Way::Plain, alone: false };
+        for (granule, way, alone) in [(4096, Way::Plain, true), (65536, Way::Hashed, false)] {
+            run(&again(Bare { granule, way, alone, ..bare }), &from, &to).expect("copied");
             assert_eq!(std::fs::read(&to).expect("read"), bytes);
         }
-        run(&again(Bare { granule: 4096, room: 1 << 23, way: Way::Plain }), &from, &to).expect("copied");
+        run(&again(Bare { room: 1 << 23, ..bare }), &from, &to).expect("copied");
         assert_eq!(std::fs::metadata(&to).expect("there").len(), 1 << 23);
-        run(&again(Bare { granule: 4096, room: 2 * PIECE, way: Way::Direct }), &from, &to).expect("copied");
+        run(&again(Bare { room: 2 * PIECE, way: Way::Direct, ..bare }), &from, &to).expect("copied");
         assert_eq!(std::fs::read(&to).expect("read"), bytes[..2 * PIECE as usize]);
     }
 

@@ -24,6 +24,8 @@ pub struct Least {
     pub write: Cost,
     /// All of that together, by the simplest program that does it.
     pub bare: Option<Cost>,
+    /// The same by one thread.
+    pub alone: Option<Cost>,
 }
 
 impl Least {
@@ -40,7 +42,7 @@ impl Least {
 }
 
 /// The simplest program that does what a conversion has to, see [`super::bare`]: what it is to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bare {
     /// Bytes of the units that are looked at for zeros.
     pub granule: u64,
@@ -48,6 +50,8 @@ pub struct Bare {
     pub room: u64,
     /// How the bytes come there.
     pub way: Way,
+    /// By one thread, in small pieces, instead of one for each processor.
+    pub alone: bool,
 }
 
 /// How bytes come from the one file to the other.
@@ -63,11 +67,14 @@ pub enum Way {
 
 const WAYS: [(&str, Way); 3] = [("plain", Way::Plain), ("hashed", Way::Hashed), ("direct", Way::Direct)];
 
+const ONE: &str = "one";
+const ALL: &str = "all";
+
 impl Bare {
     /// The words after `xtask bare`, without the files.
     pub fn words(&self) -> String {
         let name = WAYS.iter().find(|(_, way)| *way == self.way).map_or("", |(name, _)| name);
-        format!("{} {} {name}", self.granule, self.room)
+        format!("{} {} {name} {}", self.granule, self.room, if self.alone { ONE } else { ALL })
     }
 
     /// From the words after `xtask bare`, and the two files.
@@ -76,7 +83,8 @@ impl Bare {
         let room = words.next()?.parse().ok()?;
         let wanted = words.next()?;
         let (_, way) = *WAYS.iter().find(|(name, _)| *name == wanted)?;
-        Some((Bare { granule, room, way }, words.next()?, words.next()?))
+        let alone = words.next().filter(|word| [ONE, ALL].contains(&word.as_str()))? == ONE;
+        Some((Bare { granule, room, way, alone }, words.next()?, words.next()?))
     }
 }
 
@@ -101,7 +109,8 @@ impl Known {
             writing_at_once(content, places)?
         } else {
             least.read = self.cost(&reading(parts, places)?, (0, rounds), places)?;
-            least.bare = Some(self.cost(&all_together(parts, written, places)?, (written, rounds), places)?);
+            let mut all = |alone| self.cost(&all_together(parts, written, places, alone)?, (written, rounds), places);
+            (least.bare, least.alone) = (Some(all(false)?), Some(all(true)?));
             writing(content, written, places)
         };
         least.write = self.cost(&Job::new(write, out), (written, rounds), places)?;
@@ -139,10 +148,10 @@ fn reading(parts: &Parts, places: &Places) -> Result<Job, String> {
 }
 
 /// The simplest program, on each disk that is read.
-fn all_together(parts: &Parts, written: u64, places: &Places) -> Result<Job, String> {
+fn all_together(parts: &Parts, written: u64, places: &Places, alone: bool) -> Result<Job, String> {
     let granule = if parts.raw { PAGE } else { CLUSTER };
     let way = if parts.hashed { Way::Hashed } else { Way::Plain };
-    let bare = Bare { granule, room: parts.content.map_or(0, |_| written), way };
+    let bare = Bare { granule, room: parts.content.map_or(0, |_| written), way, alone };
     let line =
         |(number, disk): (usize, &String)| bare_line(&bare, disk, &places.memory.join(format!("bare{number}")), places);
     let lines: Result<Vec<String>, String> = parts.read.iter().enumerate().map(line).collect();
@@ -165,7 +174,7 @@ fn writing(content: u64, written: u64, places: &Places) -> String {
 
 /// Writes `content` bytes of a disk past the page cache.
 fn writing_at_once(content: u64, places: &Places) -> Result<String, String> {
-    let bare = Bare { granule: PAGE, room: content / MIB * MIB, way: Way::Direct };
+    let bare = Bare { granule: PAGE, room: content / MIB * MIB, way: Way::Direct, alone: false };
     bare_line(&bare, "aged.vhd", &places.disk.join("least"), places)
 }
 
@@ -201,9 +210,9 @@ mod unit {
     fn writing_goes_on_while_the_rest_does_not_need_more() {
         let cost = |wall, cpu| Cost { wall, cpu, ..Cost::default() };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
-        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), bare: None };
+        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), ..Least::default() };
         assert_eq!(slow.wall(), 9.0);
-        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), bare: None };
+        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), ..Least::default() };
         assert_eq!(busy.wall(), (10.0 + 9.0 * cores) / cores);
         assert!((slow.cpu() - 1.2).abs() < 1e-9);
     }

@@ -11,7 +11,7 @@ type Of = fn(&Cost) -> f64;
 const WALL: Of = |cost| cost.wall;
 const CPU: Of = |cost| cost.cpu;
 /// Figures of a row.
-const COLUMNS: usize = 16;
+const COLUMNS: usize = 19;
 
 /// The section; empty when nothing was worked out.
 pub fn section(outcomes: &[Outcome]) -> String {
@@ -29,11 +29,14 @@ pub fn section(outcomes: &[Outcome]) -> String {
         bytes of the source and write them at once, past the page cache, into a file that has its room already, and flush it.\n\n\
         **Bare** is all of it together in the simplest program that there can be (xtask/src/bench/bare.rs): on as many\n\
         threads as there are processors it reads the source as a plain file, looks for zeros, hashes where the row does, and\n\
-        writes the rest to the same place of the result. It knows no format, keeps no order, and checks and tells nothing.\n\n\
+        writes the rest to the same place of the result. It knows no format, keeps no order, and checks and tells nothing.\n\
+        **Alone** is the same by one thread in pieces so small that what was read is still in the cache when it is hashed and\n\
+        written: nobody waits for anybody, and the processors do not share the memory. It takes more time on the clock and is the\n\
+        least CPU of a program that reads, hashes and writes these bytes.\n\n\
         A goal below the least of a row cannot be reached by reading and writing files; how far bare is above the least is what\n\
         looking for zeros costs, and that bytes which were just read are no longer in the cache of the processor that writes them.\n\n\
-        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | least / peer: wall | CPU | ours / least: wall | CPU | bare: wall s | CPU s | bare / peer: wall | CPU | ours / bare: wall | CPU |\n\
-        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | least / peer: wall | CPU | ours / least: wall | CPU | bare: wall s | CPU s | bare / peer: wall | CPU | ours / bare: wall | CPU | alone: CPU s | alone / peer: CPU | ours / alone: CPU |\n\
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for (outcome, least) in bounded {
         let of = |cost: Of| theirs(outcome, cost).unwrap_or(f64::NAN);
@@ -52,6 +55,9 @@ pub fn section(outcomes: &[Outcome]) -> String {
         if let Some(bare) = least.bare {
             let ours = |cost: Of| median(outcome, cost) / cost(&bare);
             figures.extend([bare.wall, bare.cpu, bare.wall / of(WALL), bare.cpu / of(CPU), ours(WALL), ours(CPU)]);
+        }
+        if let Some(alone) = least.alone {
+            figures.extend([alone.cpu, alone.cpu / of(CPU), median(outcome, CPU) / alone.cpu]);
         }
         let mut cells: Vec<String> = figures.iter().map(|figure| format!("{figure:.2}")).collect();
         cells.resize(COLUMNS, String::new());
