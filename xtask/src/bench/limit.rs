@@ -31,8 +31,9 @@ pub fn section(outcomes: &[Outcome]) -> String {
         threads as there are processors it reads the source as a plain file, looks for zeros, hashes where the row does, and\n\
         writes the rest to the same place of the result. It knows no format, keeps no order, and checks and tells nothing.\n\
         **Alone** is the same by one thread in pieces so small that what was read is still in the cache when it is hashed and\n\
-        written: nobody waits for anybody, and the processors do not share the memory. It takes more time on the clock and is the\n\
-        least CPU of a program that reads, hashes and writes these bytes.\n\n\
+        written: nobody waits for anybody, and one processor has the memory for itself. It takes more time on the clock and should\n\
+        take less CPU. The parts of a row are measured minutes apart, and how fast the memory of a virtual machine is changes\n\
+        meanwhile; where alone took more CPU than bare, it was slower then.\n\n\
         A goal below the least of a row cannot be reached by reading and writing files; how far bare is above the least is what\n\
         looking for zeros costs, and that bytes which were just read are no longer in the cache of the processor that writes them.\n\n\
         | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | least / peer: wall | CPU | ours / least: wall | CPU | bare: wall s | CPU s | bare / peer: wall | CPU | ours / bare: wall | CPU | alone: CPU s | alone / peer: CPU | ours / alone: CPU |\n\
