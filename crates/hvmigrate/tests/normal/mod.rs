@@ -8,6 +8,7 @@ pub fn normal(text: &str, dir: &Path) -> String {
     text = text.split_inclusive('\n').map(way).collect();
     text = replaced(&text, timestamp, "[WHEN]");
     text = replaced(&text, rate, "[RATE]");
+    text = replaced(&text, sample, "[SIZE]");
     replaced(&text, time, "[TIME]")
 }
 
@@ -89,6 +90,13 @@ fn time(text: &str) -> Option<usize> {
             _ => return (length > 0).then_some(length),
         }
     }
+}
+
+/// How much is read to measure the source depends on which holes of a file the file system knows.
+fn sample(text: &str) -> Option<usize> {
+    let end = text.find(" read from the source, ")?;
+    let (number, unit) = text.get(..end)?.split_once(' ')?;
+    (number.parse::<f64>().is_ok() && unit.ends_with('B') && unit.len() < 4).then_some(end)
 }
 
 #[test]
