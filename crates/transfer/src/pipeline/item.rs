@@ -5,7 +5,7 @@ use super::{BLOCK, Block, Fill, Piece, ZEROS, block_len};
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::error::TransferError;
-use crate::mask::Mask;
+use crate::mask::{Mask, UNIT};
 use crate::tree::Tree;
 
 /// Goes over the content once.
@@ -86,7 +86,7 @@ pub(super) struct Ready<'m> {
     len: usize,
     mask: Mask,
     value: Option<Digest>,
-    pub(super) read: u64,
+    read: u64,
     buffer: Buffer<'m>,
 }
 
@@ -124,6 +124,13 @@ impl<'m> Ready<'m> {
         Piece::Block(Block { index, bytes, mask, value, read })
     }
 
+    /// Bytes that pass for it, on the way from the source or on that to the destination, whichever are more: some formats write
+    /// whole units of which not all was read.
+    pub(super) fn passing(&self) -> u64 {
+        let units = self.mask.units().count_ones() as usize * UNIT;
+        self.read.max(units.min(self.len) as u64)
+    }
+
     /// Bytes of the content that it stands for.
     pub(super) fn len(&self) -> u64 {
         if let Kind::Zeros(count) = self.kind { count * BLOCK } else { self.len as u64 }
@@ -135,5 +142,30 @@ impl<'m> Ready<'m> {
 
     pub(super) fn into_buffer(self) -> Buffer<'m> {
         self.buffer
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::mask::PAGE;
+    use crate::pipeline::buffer::Memory;
+
+    #[test]
+    fn what_passes_is_what_is_read_or_the_units_that_are_written() {
+        let mut memory = Memory::new(1);
+        let buffer = memory.buffers().take().unwrap();
+        let mut ready =
+            Ready { kind: Kind::Data(0), index: 0, len: 3 * UNIT, mask: Mask::default(), value: None, read: 0, buffer };
+        assert_eq!(ready.passing(), 0);
+        ready.read = 5 * PAGE as u64;
+        assert_eq!(ready.passing(), 5 * PAGE as u64, "zeros that were read");
+        ready.mask.fill(UNIT - PAGE, 2 * PAGE);
+        assert_eq!(ready.passing(), 2 * UNIT as u64, "two pages in two units");
+        ready.read = 3 * UNIT as u64;
+        assert_eq!(ready.passing(), 3 * UNIT as u64);
+        (ready.len, ready.read) = (UNIT + 512, 512);
+        assert_eq!(ready.passing(), UNIT as u64 + 512, "the end of a disk");
     }
 }

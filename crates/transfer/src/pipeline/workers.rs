@@ -165,7 +165,7 @@ impl<'a> Workers<'a> {
             pen.sink.settle()?;
         }
         let fills = pen.sink.take(&ready.piece())?;
-        let early = pen.throttle.pass(ready.read);
+        let early = pen.throttle.pass(ready.passing());
         if fills.is_empty() {
             self.is_done(ready, &mut lock(&self.state));
         } else {
