@@ -5,7 +5,7 @@ use super::{BLOCK, Block, Fill, Piece, ZEROS, block_len};
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::error::TransferError;
-use crate::mask::{Mask, UNIT};
+use crate::mask::{Mask, PAGE, UNIT};
 use crate::tree::Tree;
 
 /// Goes over the content once.
@@ -125,10 +125,10 @@ impl<'m> Ready<'m> {
     }
 
     /// Bytes that pass for it, on the way from the source or on that to the destination, whichever are more: some formats write
-    /// whole units of which not all was read.
+    /// whole units of which not all was read. What is shared with the source was not read and passes on neither.
     pub(super) fn passing(&self) -> u64 {
-        let units = self.mask.units().count_ones() as usize * UNIT;
-        self.read.max(units.min(self.len) as u64)
+        let units = u64::from(self.mask.units().count_ones()).min(self.read.div_ceil(PAGE as u64));
+        self.read.max((units * UNIT as u64).min(self.len as u64))
     }
 
     /// Bytes of the content that it stands for.
@@ -149,7 +149,6 @@ impl<'m> Ready<'m> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::mask::PAGE;
     use crate::pipeline::buffer::Memory;
 
     #[test]
@@ -162,10 +161,13 @@ mod tests {
         ready.read = 5 * PAGE as u64;
         assert_eq!(ready.passing(), 5 * PAGE as u64, "zeros that were read");
         ready.mask.fill(UNIT - PAGE, 2 * PAGE);
+        ready.read = 0;
+        assert_eq!(ready.passing(), 0, "shared");
+        ready.read = 2 * PAGE as u64;
         assert_eq!(ready.passing(), 2 * UNIT as u64, "two pages in two units");
         ready.read = 3 * UNIT as u64;
         assert_eq!(ready.passing(), 3 * UNIT as u64);
-        (ready.len, ready.read) = (UNIT + 512, 512);
+        (ready.len, ready.read) = (UNIT + 512, PAGE as u64 + 512);
         assert_eq!(ready.passing(), UNIT as u64 + 512, "the end of a disk");
     }
 }
