@@ -44,6 +44,11 @@ impl Mask {
         self.0.get(page / 64).is_some_and(|word| word >> (page % 64) & 1 == 1)
     }
 
+    /// True when all pages are zeros.
+    pub(crate) fn is_empty(self) -> bool {
+        self == Mask::default()
+    }
+
     /// True when the pages of `at .. at + len` are zeros.
     pub(crate) fn is_zero(self, at: usize, len: usize) -> bool {
         !(at / PAGE..(at + len).div_ceil(PAGE)).any(|page| self.has(page))

@@ -32,8 +32,14 @@ pub const BLOCK: u64 = 1 << 20;
 
 pub(crate) static ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
 
-/// Blocks that may wait for the one that writes.
-const AHEAD: usize = 4;
+/// Blocks with data that may wait for the one that writes: while it is busy with them the others read on.
+const AHEAD: usize = 12;
+
+/// The same where the workers put away what it hands out: they have blocks enough themselves.
+const AHEAD_OF_WRITERS: usize = 4;
+
+/// Blocks that may wait for it at all; those that turned out to be zeros need no memory.
+const FARTHEST: usize = 64;
 
 /// More workers bring nothing: they wait for the one that writes.
 const MOST_WORKERS: usize = 8;
@@ -132,8 +138,9 @@ pub(crate) fn run_filling(
     watch.progress.started(stage, content.len());
     watch.progress.advanced(start);
     let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
-    let threads = if filler.is_some() { WRITERS } else { cores.min(MOST_WORKERS) };
-    let mut memory = Memory::new(threads + AHEAD);
+    let (threads, ahead) =
+        if filler.is_some() { (WRITERS, AHEAD_OF_WRITERS) } else { (cores.min(MOST_WORKERS), AHEAD) };
+    let mut memory = Memory::new(threads + ahead);
     let workers = Workers::new((content, filler, tree), from, watch, (threads, sink, memory.buffers()));
     let mut told = start;
     let mut tell = || {

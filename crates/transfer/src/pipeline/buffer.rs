@@ -64,7 +64,7 @@ impl Memory {
     }
 }
 
-/// The buffers that nobody uses. Each block takes one on its way, also one that is not read, so that none runs far ahead.
+/// The buffers that nobody uses.
 pub(super) struct Buffers<'m> {
     free: Vec<Buffer<'m>>,
     most: usize,

@@ -87,17 +87,18 @@ pub(super) struct Ready<'m> {
     mask: Mask,
     value: Option<Digest>,
     read: u64,
-    buffer: Buffer<'m>,
+    /// Only for a block that is no zeros.
+    buffer: Option<Buffer<'m>>,
 }
 
 impl Item {
-    /// Reads and hashes what has to be.
+    /// Reads and hashes what has to be. The buffer comes back when it is not needed any more.
     pub(super) fn read<'m>(
         self,
         content: &dyn Content,
         tree: Option<Tree>,
         mut buffer: Buffer<'m>,
-    ) -> Result<Ready<'m>, TransferError> {
+    ) -> Result<(Ready<'m>, Option<Buffer<'m>>), TransferError> {
         let (Item { index, kind, .. }, total) = (self, content.len());
         let len = block_len(total, index);
         let offset = index * BLOCK;
@@ -105,11 +106,16 @@ impl Item {
             Kind::Data(data) => content.block((offset, data), buffer.bytes_mut(len))?,
             Kind::Hole | Kind::Zeros(_) => (Mask::default(), 0),
         };
+        let (kind, buffer, free) = match kind {
+            Kind::Data(_) if !mask.is_empty() => (kind, Some(buffer), None),
+            Kind::Data(_) => (Kind::Hole, None, Some(buffer)),
+            _ => (kind, None, Some(buffer)),
+        };
         let mut ready = Ready { kind, index, len, mask, value: None, read, buffer };
         if let (Some(tree), Piece::Block(block)) = (tree, ready.piece()) {
             ready.value = Some(tree.block(total, offset, block.bytes, mask));
         }
-        Ok(ready)
+        Ok((ready, free))
     }
 }
 
@@ -118,7 +124,7 @@ impl<'m> Ready<'m> {
         let bytes = match self.kind {
             Kind::Zeros(count) => return Piece::Zeros(count),
             Kind::Hole => ZEROS.get(..self.len).unwrap_or_default(),
-            Kind::Data(_) => self.buffer.bytes(self.len),
+            Kind::Data(_) => self.bytes(),
         };
         let Ready { index, mask, value, read, .. } = *self;
         Piece::Block(Block { index, bytes, mask, value, read })
@@ -136,11 +142,15 @@ impl<'m> Ready<'m> {
         if let Kind::Zeros(count) = self.kind { count * BLOCK } else { self.len as u64 }
     }
 
-    pub(super) fn part(&self, fill: &Fill) -> &[u8] {
-        self.buffer.bytes(self.len).get(fill.start..fill.start + fill.len).unwrap_or_default()
+    fn bytes(&self) -> &[u8] {
+        self.buffer.as_ref().map_or(&[], |buffer| buffer.bytes(self.len))
     }
 
-    pub(super) fn into_buffer(self) -> Buffer<'m> {
+    pub(super) fn part(&self, fill: &Fill) -> &[u8] {
+        self.bytes().get(fill.start..fill.start + fill.len).unwrap_or_default()
+    }
+
+    pub(super) fn into_buffer(self) -> Option<Buffer<'m>> {
         self.buffer
     }
 }
@@ -149,14 +159,18 @@ impl<'m> Ready<'m> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::pipeline::buffer::Memory;
 
     #[test]
     fn what_passes_is_what_is_read_or_the_units_that_are_written() {
-        let mut memory = Memory::new(1);
-        let buffer = memory.buffers().take().unwrap();
-        let mut ready =
-            Ready { kind: Kind::Data(0), index: 0, len: 3 * UNIT, mask: Mask::default(), value: None, read: 0, buffer };
+        let mut ready = Ready {
+            kind: Kind::Hole,
+            index: 0,
+            len: 3 * UNIT,
+            mask: Mask::default(),
+            value: None,
+            read: 0,
+            buffer: None,
+        };
         assert_eq!(ready.passing(), 0);
         ready.read = 5 * PAGE as u64;
         assert_eq!(ready.passing(), 5 * PAGE as u64, "zeros that were read");

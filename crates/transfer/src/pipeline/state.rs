@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::buffer::{Buffer, Buffers};
 use super::item::Ready;
-use super::{Fill, Sink};
+use super::{FARTHEST, Fill, Sink};
 use crate::error::TransferError;
 use crate::throttle::Throttle;
 
@@ -95,10 +95,16 @@ impl<'a> State<'a> {
             return Job::Put(put);
         }
         match self.total {
+            None if self.ready.len() >= FARTHEST => Job::Wait,
             None => self.buffers.take().map_or(Job::Wait, Job::Read),
             Some(total) if self.turn == total && self.filling == 0 && self.pen.is_some() => Job::End,
             Some(_) => Job::Wait,
         }
+    }
+
+    /// True when just now half as many wait for the pen as may.
+    pub(super) fn has_room_again(&self) -> bool {
+        self.ready.len() == FARTHEST / 2
     }
 
     pub(super) fn put_ready(&mut self, ticket: u64, ready: Result<Ready<'a>, TransferError>) {

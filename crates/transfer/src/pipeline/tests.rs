@@ -196,3 +196,51 @@ fn it_can_be_stopped_in_a_pause() {
     assert!(blocks < 20, "{blocks}");
     stop.join().unwrap();
 }
+
+/// Nothing but zeros of which nobody knew.
+struct Empty(AtomicU64);
+
+impl Content for Empty {
+    fn len(&self) -> u64 {
+        4 * FARTHEST as u64 * BLOCK
+    }
+
+    fn run(&self, _: u64) -> Result<(bool, u64), TransferError> {
+        Ok((false, self.len()))
+    }
+
+    fn read(&self, _: u64, buffer: &mut [u8]) -> Result<(), TransferError> {
+        self.0.fetch_add(1, SeqCst);
+        buffer.fill(0);
+        Ok(())
+    }
+}
+
+#[test]
+fn blocks_that_turn_out_to_be_zeros_wait_without_memory_but_not_too_many_of_them() {
+    let (content, cancel) = (Empty(AtomicU64::new(0)), Cancel::new());
+    let workers = std::thread::available_parallelism().map_or(2, |n| n.get()).min(MOST_WORKERS);
+    if workers == 1 {
+        eprintln!("SKIPPED: one processor alone reads and hands over in turns");
+        return;
+    }
+    let mut seen = 0;
+    let mut take = |piece: &Piece<'_>| {
+        let Piece::Block(block) = piece else { panic!("it is not known to be zeros") };
+        assert_eq!((block.bytes.len() as u64, block.read), (BLOCK, BLOCK));
+        seen += 1;
+        if seen == 1 {
+            let start = std::time::Instant::now();
+            while content.0.load(SeqCst) < FARTHEST as u64 && start.elapsed() < Duration::from_secs(20) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let ahead = content.0.load(SeqCst) - seen;
+        assert!(seen != 1 || ahead + 1 >= FARTHEST as u64, "{ahead} blocks ahead");
+        assert!(ahead <= (FARTHEST + workers) as u64, "{ahead} blocks ahead");
+        Ok(())
+    };
+    run(&content, (None, Stage::Copying), 0, &watched(&cancel), &mut take).unwrap();
+    assert_eq!(seen, 4 * FARTHEST as u64);
+}

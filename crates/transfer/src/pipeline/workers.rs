@@ -134,6 +134,11 @@ impl<'a> Workers<'a> {
             next.map(|(ticket, item)| (ticket, item.and_then(|item| item.read(self.content, self.tree, buffer))));
         let mut state = lock(&self.state);
         if let Some((ticket, ready)) = read {
+            let ready = ready.map(|(ready, free)| {
+                // This worker takes it again: nobody needs to be woken.
+                free.map(|buffer| state.buffers.give_back(buffer));
+                ready
+            });
             state.put_ready(ticket, ready);
         }
         if end.is_some() && state.total.is_none() {
@@ -215,7 +220,8 @@ impl<'a> Workers<'a> {
     /// A piece has been dealt with: its buffer is free again.
     fn is_done(&self, ready: Ready<'a>, state: &mut State<'a>) {
         self.passed.fetch_add(ready.len(), Ordering::Relaxed);
-        if state.buffers.give_back(ready.into_buffer()) && state.waiting > 0 {
+        let enough = ready.into_buffer().is_some_and(|buffer| state.buffers.give_back(buffer));
+        if (enough || state.has_room_again()) && state.waiting > 0 {
             self.bell.notify_all();
         }
     }
