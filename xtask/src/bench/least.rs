@@ -1,19 +1,18 @@
 //! What the system alone needs for a row: reading the source, hashing it, writing the result.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 
-use super::measure::{Cost, Job, spread};
-use super::rows::{Parts, Places, Row, quote};
-use super::{at, prepare};
+use super::at;
+use super::measure::{Cost, Job};
+use super::rows::{Bytes, Places, Row, quote};
 
 const MIB: u64 = 1 << 20;
 /// The unit in which the formats with blocks leave zeros out; raw files leave out pages.
 const CLUSTER: u64 = 64 << 10;
 const PAGE: u64 = 4 << 10;
 
-/// The parts of a row, each measured alone; medians.
+/// What the system alone needs for a row, in one round.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Least {
     /// Reading from the page cache; nothing where the disk is what takes the time.
@@ -22,10 +21,8 @@ pub struct Least {
     pub hash: f64,
     /// Writing.
     pub write: Cost,
-    /// All of that together, by the simplest program that does it.
-    pub bare: Option<Cost>,
-    /// The same by one thread.
-    pub alone: Option<Cost>,
+    /// All of that together, by the simplest program that does it: by all threads and by one.
+    pub simplest: Option<[Cost; 2]>,
 }
 
 impl Least {
@@ -88,57 +85,60 @@ impl Bare {
     }
 }
 
-/// What was measured before, by what was run: rows have parts in common.
-#[derive(Default)]
-pub struct Known(HashMap<String, Cost>);
+/// What is run to find the least of a row.
+pub struct Parts<'a> {
+    hashed: u64,
+    read: Option<Job>,
+    write: Job,
+    simplest: Option<[Job; 2]>,
+    measure: &'a dyn Fn(&Job) -> Result<Cost, String>,
+}
 
-impl Known {
-    /// The least that `row` needs, of which ours wrote `written` bytes.
-    pub fn of(&mut self, row: &Row, written: u64, (rounds, places): (usize, &Places)) -> Result<Option<Least>, String> {
-        let Some(parts) = &row.parts else { return Ok(None) };
-        let content = match parts.content {
+impl<'a> Parts<'a> {
+    /// Of `row`, of which ours wrote `written` bytes; nothing where it is not worked out.
+    pub fn of(
+        row: &Row,
+        written: u64,
+        places: &Places,
+        measure: &'a dyn Fn(&Job) -> Result<Cost, String>,
+    ) -> Result<Option<Self>, String> {
+        let Some(bytes) = &row.bytes else { return Ok(None) };
+        let content = match bytes.content {
             Some(disk) => allocated(&places.disks.path(disk))?,
             None => written,
         };
-        let mut least = Least::default();
-        if parts.hashed {
-            least.hash = hashing(content);
-        }
         let out = &row.ours.job.out;
-        let write = if *out == places.disk {
-            writing_at_once(content, places)?
-        } else {
-            least.read = self.cost(&reading(parts, places)?, (0, rounds), places)?;
-            let mut all = |alone| self.cost(&all_together(parts, written, places, alone)?, (written, rounds), places);
-            (least.bare, least.alone) = (Some(all(false)?), Some(all(true)?));
-            writing(content, written, places)
-        };
-        least.write = self.cost(&Job::new(write, out), (written, rounds), places)?;
-        Ok(Some(least))
+        let hashed = if bytes.hashed { content } else { 0 };
+        if *out == places.disk {
+            let write = Job::new(writing_at_once(content, places)?, out);
+            return Ok(Some(Parts { hashed, read: None, write, simplest: None, measure }));
+        }
+        let all = |alone| all_together(bytes, written, places, alone);
+        Ok(Some(Parts {
+            hashed,
+            read: Some(reading(bytes, places)?),
+            write: Job::new(writing(content, written, places), out),
+            simplest: Some([all(false)?, all(true)?]),
+            measure,
+        }))
     }
 
-    /// Writes up to `most` bytes.
-    fn cost(&mut self, job: &Job, (most, rounds): (u64, usize), places: &Places) -> Result<Cost, String> {
-        if let Some(known) = self.0.get(&job.script) {
-            return Ok(*known);
-        }
-        let mut costs = Vec::new();
-        for _ in 0..rounds.max(1) {
-            prepare(job, most, places)?;
-            costs.push(job.run()?);
-            job.clean()?;
-        }
-        let of = |figure: fn(&Cost) -> f64| spread(costs.iter().map(figure)).median;
-        let cost = Cost { wall: of(|cost| cost.wall), cpu: of(|cost| cost.cpu), ..Cost::default() };
-        self.0.insert(job.script.clone(), cost);
-        Ok(cost)
+    /// One round.
+    pub fn run(&self) -> Result<Least, String> {
+        let of = |job: &Job| (self.measure)(job);
+        let simplest = match &self.simplest {
+            Some([all, one]) => Some([of(all)?, of(one)?]),
+            None => None,
+        };
+        let read = self.read.as_ref().map(of).transpose()?.unwrap_or_default();
+        Ok(Least { read, hash: hashing(self.hashed), write: of(&self.write)?, simplest })
     }
 }
 
 /// Reads as many bytes as the disks have; of one with holes as many as its data are, from one that has none.
-fn reading(parts: &Parts, places: &Places) -> Result<Job, String> {
+fn reading(bytes: &Bytes, places: &Places) -> Result<Job, String> {
     let mut lines = Vec::new();
-    for disk in &parts.read {
+    for disk in &bytes.read {
         let dense = if matches!(disk.as_str(), "ordered.vhd" | "main.vhdx") { "aged.vhd" } else { disk };
         let count = allocated(&places.disks.path(disk))? / MIB;
         let dense = quote(&places.disks.path(dense));
@@ -148,13 +148,13 @@ fn reading(parts: &Parts, places: &Places) -> Result<Job, String> {
 }
 
 /// The simplest program, on each disk that is read.
-fn all_together(parts: &Parts, written: u64, places: &Places, alone: bool) -> Result<Job, String> {
-    let granule = if parts.raw { PAGE } else { CLUSTER };
-    let way = if parts.hashed { Way::Hashed } else { Way::Plain };
-    let bare = Bare { granule, room: parts.content.map_or(0, |_| written), way, alone };
+fn all_together(bytes: &Bytes, written: u64, places: &Places, alone: bool) -> Result<Job, String> {
+    let granule = if bytes.raw { PAGE } else { CLUSTER };
+    let way = if bytes.hashed { Way::Hashed } else { Way::Plain };
+    let bare = Bare { granule, room: bytes.content.map_or(0, |_| written), way, alone };
     let line =
         |(number, disk): (usize, &String)| bare_line(&bare, disk, &places.memory.join(format!("bare{number}")), places);
-    let lines: Result<Vec<String>, String> = parts.read.iter().enumerate().map(line).collect();
+    let lines: Result<Vec<String>, String> = bytes.read.iter().enumerate().map(line).collect();
     Ok(Job::new(lines?.join(" && "), &places.memory))
 }
 
@@ -181,14 +181,11 @@ fn writing_at_once(content: u64, places: &Places) -> Result<String, String> {
 /// Seconds that hashing `bytes` bytes takes which are in the cache of the processor.
 fn hashing(bytes: u64) -> f64 {
     let piece: Vec<u8> = (0..MIB).map(|at| (at * 7 / 3) as u8).collect();
-    let round = || {
-        let start = Instant::now();
-        for _ in 0..bytes / MIB {
-            std::hint::black_box(blake3::hash(std::hint::black_box(&piece)));
-        }
-        start.elapsed().as_secs_f64()
-    };
-    spread((0..3).map(|_| round())).median
+    let start = Instant::now();
+    for _ in 0..bytes / MIB {
+        std::hint::black_box(blake3::hash(std::hint::black_box(&piece)));
+    }
+    start.elapsed().as_secs_f64()
 }
 
 #[cfg(unix)]
@@ -210,9 +207,9 @@ mod unit {
     fn writing_goes_on_while_the_rest_does_not_need_more() {
         let cost = |wall, cpu| Cost { wall, cpu, ..Cost::default() };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
-        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), ..Least::default() };
+        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), simplest: None };
         assert_eq!(slow.wall(), 9.0);
-        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), ..Least::default() };
+        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), simplest: None };
         assert_eq!(busy.wall(), (10.0 + 9.0 * cores) / cores);
         assert!((slow.cpu() - 1.2).abs() < 1e-9);
     }

@@ -19,7 +19,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use disks::{Disks, PARTITION, Scale};
-use least::{Known, Least};
+use least::{Least, Parts};
 use measure::{Cost, Job, Spread, spread};
 use rows::{Check, Goal, Measure, Places, Row, Side};
 
@@ -88,8 +88,8 @@ struct Outcome {
     pairs: Vec<(Cost, Option<Cost>)>,
     /// Bytes that the guest uses, where that matters.
     used: u64,
-    /// What the system alone needs, where that was worked out.
-    least: Option<Least>,
+    /// What the system alone needs, measured after each pair; nothing where that is not worked out.
+    least: Vec<Least>,
 }
 
 impl Outcome {
@@ -216,7 +216,7 @@ fn all_rows(task: &mut Task, options: &Options, places: &Places) -> Result<Vec<O
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         return Err(format!("there is no row '{unknown}'; the rows are {}", names.join(" ")));
     }
-    let (mut outcomes, mut known) = (Vec::new(), Known::default());
+    let mut outcomes = Vec::new();
     for row in rows {
         if !options.only.is_empty() && !options.only.contains(&row.name) {
             continue;
@@ -227,7 +227,7 @@ fn all_rows(task: &mut Task, options: &Options, places: &Places) -> Result<Vec<O
         }
         let rounds = if row.slow { rounds.min(2) } else { rounds };
         let name = row.name.clone();
-        let outcome = one_row(row, (rounds, places), &mut known).map_err(|error| format!("row {name}: {error}"))?;
+        let outcome = one_row(row, (rounds, places)).map_err(|error| format!("row {name}: {error}"))?;
         println!("{}", page::short(&outcome));
         outcomes.push(outcome);
     }
@@ -235,7 +235,7 @@ fn all_rows(task: &mut Task, options: &Options, places: &Places) -> Result<Vec<O
 }
 
 /// One round that is not measured but checked, then pairs whose order alternates. Without those the first round must do.
-fn one_row(row: Row, (rounds, places): (usize, &Places), known: &mut Known) -> Result<Outcome, String> {
+fn one_row(row: Row, (rounds, places): (usize, &Places)) -> Result<Outcome, String> {
     let mut rounds = rounds;
     let mut checked: Vec<Cost> = Vec::new();
     if rounds > 0 {
@@ -251,32 +251,36 @@ fn one_row(row: Row, (rounds, places): (usize, &Places), known: &mut Known) -> R
         checked.push(cost);
     }
     let most = checked.iter().map(|cost| cost.written).max().unwrap_or(0);
-    let mut pairs = Vec::new();
+    let measure = |job: &Job| {
+        prepare(job, most, places)?;
+        let cost = job.run();
+        job.clean()?;
+        cost
+    };
+    let parts = Parts::of(&row, checked[0].written, places, &measure)?;
+    let (mut pairs, mut least) = (Vec::new(), Vec::new());
     if rounds == 0 {
         pairs.push((checked[0], checked.get(1).copied()));
     }
-    for round in 0..rounds {
-        let measure = |side: &Side| {
-            prepare(&side.job, most, places)?;
-            let cost = side.job.run();
-            side.job.clean()?;
-            cost
-        };
-        pairs.push(match &row.peer {
-            None => (measure(&row.ours)?, None),
+    for round in 0..rounds.max(1) {
+        match &row.peer {
+            _ if rounds == 0 => {}
+            None => pairs.push((measure(&row.ours.job)?, None)),
             Some(peer) if round % 2 == 0 => {
-                let ours = measure(&row.ours)?;
-                (ours, Some(measure(peer)?))
+                let ours = measure(&row.ours.job)?;
+                pairs.push((ours, Some(measure(&peer.job)?)));
             }
             Some(peer) => {
-                let theirs = measure(peer)?;
-                (measure(&row.ours)?, Some(theirs))
+                let theirs = measure(&peer.job)?;
+                pairs.push((measure(&row.ours.job)?, Some(theirs)));
             }
-        });
+        }
+        if let Some(parts) = &parts {
+            least.push(parts.run()?);
+        }
     }
     // The partition, and what lies before it.
     let used = places.disks.facts["main"]["used_bytes"].as_u64().unwrap_or(0) + PARTITION;
-    let least = known.of(&row, checked[0].written, (rounds, places))?;
     Ok(Outcome { row, pairs, used, least })
 }
 

@@ -65,13 +65,13 @@ pub struct Row {
     pub slow: bool,
     /// Whether it is looked where the time of ours goes.
     pub profiled: bool,
-    /// What no program can do without, where that is worked out.
-    pub parts: Option<Parts>,
+    /// What no program can do without, where that is measured.
+    pub bytes: Option<Bytes>,
 }
 
-/// The system's part of a row.
+/// The bytes that the system has to move for a row.
 #[derive(Debug, Clone)]
-pub struct Parts {
+pub struct Bytes {
     /// The disks that are read.
     pub read: Vec<String>,
     /// The disk whose room on the disk is the bytes that are written; without it, it is what ours wrote.
@@ -159,7 +159,7 @@ impl Places<'_> {
             goals,
             slow: false,
             profiled: PROFILED.contains(&name),
-            parts: None,
+            bytes: None,
         }
     }
 
@@ -168,12 +168,12 @@ impl Places<'_> {
         let row = self.conversion(name, disk, format, goals);
         // A VHDX file is larger than its data, because it must not have holes.
         let content = (format == "vhdx").then_some("ordered.vhd");
-        Row { parts: Some(Parts { read: vec![disk.to_owned()], content, hashed: false, raw: format == "raw" }), ..row }
+        Row { bytes: Some(Bytes { read: vec![disk.to_owned()], content, hashed: false, raw: format == "raw" }), ..row }
     }
 
     fn with_manifest(&self, format: &'static str) -> Row {
         let mut row = self.bounded(&format!("vhd-{format}-manifest"), "aged.vhd", format, quick(WITH_MANIFEST));
-        row.parts = row.parts.map(|parts| Parts { hashed: true, ..parts });
+        row.bytes = row.bytes.map(|bytes| Bytes { hashed: true, ..bytes });
         row.about.push_str(", a manifest made in the same pass");
         row.ours.job.script.push_str(&format!(" --manifest {}/manifest", quote(&self.memory)));
         row
@@ -192,7 +192,7 @@ impl Places<'_> {
             goals: vec![Goal { measure: Measure::Wall, most: 0.8 }],
             slow: false,
             profiled: false,
-            parts: Some(Parts {
+            bytes: Some(Bytes {
                 read: vec!["aged.vhd".to_owned()],
                 content: Some("ordered.vhd"),
                 hashed: false,
@@ -225,7 +225,7 @@ impl Places<'_> {
             goals: vec![Goal { measure: Measure::Wall, most: 1.15 }],
             slow: false,
             profiled: false,
-            parts: None,
+            bytes: None,
         }
     }
 
@@ -250,7 +250,7 @@ impl Places<'_> {
             goals: quick(HALF),
             slow: false,
             profiled: false,
-            parts: Some(Parts { read, content: None, hashed: false, raw: false }),
+            bytes: Some(Bytes { read, content: None, hashed: false, raw: false }),
         }
     }
 
@@ -265,7 +265,7 @@ impl Places<'_> {
             goals: vec![Goal { measure: Measure::Seconds, most: 1.0 }],
             slow: false,
             profiled: false,
-            parts: None,
+            bytes: None,
         };
         let info = format!("{} disk info {}", quote(self.program), self.disk("huge.vhdx"));
         let mut rows = vec![row("huge-info", "info of an empty VHDX of 64 TB", info)];
