@@ -1,7 +1,7 @@
 //! What every destination can do. Disks and plain files are copied by the engine to the paths of the plan; the destination
 //! makes everything else of a step and can show afterwards what is there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hvm_model::capabilities::Capabilities;
 use hvm_model::plan::{Plan, Step};
@@ -25,4 +25,47 @@ pub trait Destination: Send + Sync {
     fn observe(&self) -> Result<Vec<Setting>, DestinationError>;
     /// Whether this kind of destination can hold a setting.
     fn carries(&self, setting: &Setting) -> Carry;
+    /// What can be done on the host itself, when the destination is one that runs and not only files.
+    fn host(&self) -> Option<&dyn RunningHost> {
+        None
+    }
+}
+
+/// A host that runs and can be talked to. Every method may be called again after it failed or was cut off, and then goes on.
+pub trait RunningHost {
+    /// Its name, for titles and messages.
+    fn name(&self) -> &str;
+    /// Performs `CarryOver` and `ImportOnHost` there.
+    fn perform(&self, plan: &Plan, step: &Step, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;
+    /// Has the host compare itself with the plan, and fetches what it saw into [`RunningHost::observed`].
+    fn look(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;
+    /// The file of this computer that holds what the host saw when it looked last; it need not exist.
+    fn observed(&self) -> PathBuf;
+    /// Has the host take back what it imported; what was carried there stays.
+    fn undo(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;
+    /// Removes from the host what was carried there, after `undo`.
+    fn discard(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;
+}
+
+/// What was done on a host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DoneOnHost {
+    /// Bytes that were sent to it.
+    pub sent: u64,
+    /// Whole sentences worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// Hears what goes on with a host, and may ask to stop.
+pub trait HostWatch {
+    /// Something worth knowing, one line.
+    fn note(&self, text: &str);
+    /// So many bytes are about to be carried.
+    fn bytes_started(&self, total: u64);
+    /// So many bytes more are there.
+    fn bytes_advanced(&self, bytes: u64);
+    /// All of them are there.
+    fn bytes_finished(&self);
+    /// True when the work shall stop as soon as it safely can.
+    fn is_cancelled(&self) -> bool;
 }

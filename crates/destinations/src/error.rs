@@ -81,6 +81,86 @@ pub enum DestinationError {
         /// Why.
         reason: String,
     },
+    /// A file with a password cannot be used.
+    #[error("The password in '{}' cannot be used: {reason}.", path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody gave the password.
+    #[error("The password of {user} on {host} is wanted, and nobody gave it.")]
+    NoPassword {
+        /// The user.
+        user: String,
+        /// The host.
+        host: String,
+    },
+    /// The host cannot be reached, does not let in, or does not answer as it should.
+    #[error(transparent)]
+    Winrm(Box<hvm_winrm::Error>),
+    /// A script ended with an error on the host.
+    #[error("On {host} it was not possible to {doing}: {message}")]
+    Script {
+        /// The host.
+        host: String,
+        /// What was tried.
+        doing: &'static str,
+        /// The error there.
+        message: String,
+    },
+    /// A script said something else than it should.
+    #[error("{host} was to {doing}, and the answer '{answer}' cannot be understood.")]
+    Answer {
+        /// The host.
+        host: String,
+        /// What was tried.
+        doing: &'static str,
+        /// What it said.
+        answer: String,
+    },
+    /// A file is not there as it was sent.
+    #[error("'{path}' on {host} is not what was sent, although each piece of it arrived: its SHA-256 differs.")]
+    NotEqual {
+        /// The host.
+        host: String,
+        /// The file there.
+        path: String,
+    },
+    /// A job of the kit failed on the host.
+    #[error("{script} failed on {host}: {message}{}", before(said))]
+    Job {
+        /// The host.
+        host: String,
+        /// The script.
+        script: &'static str,
+        /// The error there.
+        message: String,
+        /// The warnings before it.
+        said: Vec<String>,
+    },
+    /// A job of the kit ended on the host and left no result.
+    #[error("{script} ended on {host} without a result, {starts} times; the last line of its log is '{last}'.")]
+    NoResult {
+        /// The host.
+        host: String,
+        /// The script.
+        script: &'static str,
+        /// How often it was started.
+        starts: u32,
+        /// The last line.
+        last: String,
+    },
+    /// Nobody asked the host yet what it is.
+    #[error("It is not known yet what {host} is. Make a plan first, or name its release with 'os='.")]
+    NotAsked {
+        /// The host.
+        host: String,
+    },
+    /// It was asked to stop.
+    #[error("The run was stopped on request; what runs on the host goes on there.")]
+    Cancelled,
     /// A text holds a character that the target language cannot write.
     #[error(
         "The text '{text}' cannot be written in {language}: it holds the character U+{character:04X} at position {position}."
@@ -95,6 +175,11 @@ pub enum DestinationError {
         /// Its position in characters, from 0.
         position: usize,
     },
+}
+
+/// What was said before an error.
+fn before(said: &[String]) -> String {
+    if said.is_empty() { String::new() } else { format!(" Before that it warned: {}", said.join(" ")) }
 }
 
 impl DestinationError {

@@ -1,22 +1,42 @@
 //! The one list of destinations.
 
+use crate::access::{Access, PasswordWanted};
 use crate::destination::Destination;
 use crate::error::DestinationError;
 use crate::hyperv::Kit;
 use crate::libvirt::LibvirtFiles;
+use crate::live::LiveHost;
 use crate::uri::Uri;
 
 /// Forms of the URIs, for messages and help.
-pub const FORMS: [&str; 2] = ["kit:DIR?os=2012|2012R2|2016|2019|2022|2025", "libvirt-files:DIR"];
+pub const FORMS: [&str; 3] = [
+    "kit:DIR?os=2012|2012R2|2016|2019|2022|2025",
+    "libvirt-files:DIR",
+    "winrm://HOST[:PORT]/DRIVE:/FOLDER?user=USER",
+];
 
-/// Opens the destination that a URI names; nothing is written yet.
+/// Opens the destination that a URI names, when it needs nothing beside; nothing is written yet.
 pub fn open(uri: &str) -> Result<Box<dyn Destination>, DestinationError> {
+    open_with(uri, &Access::default())
+}
+
+/// Opens the destination that a URI names; nothing is written yet, and no host is asked.
+pub fn open_with(uri: &str, access: &Access) -> Result<Box<dyn Destination>, DestinationError> {
     let unknown = || DestinationError::UnknownScheme { uri: uri.to_owned(), known: FORMS.join(", ") };
     let parsed = Uri::parse(uri)?.ok_or_else(unknown)?;
     match parsed.scheme.as_str() {
         "kit" => Ok(Box::new(Kit::open(&parsed)?)),
         "libvirt-files" => Ok(Box::new(LibvirtFiles::open(&parsed)?)),
+        "winrm" => Ok(Box::new(LiveHost::open(parsed, access)?)),
         _ => Err(unknown()),
+    }
+}
+
+/// Whose password the destination of a URI wants; `None` when it wants none.
+pub fn password_wanted(uri: &str) -> Result<Option<PasswordWanted>, DestinationError> {
+    match Uri::parse(uri)? {
+        Some(parsed) if parsed.scheme == "winrm" => LiveHost::password_wanted(&parsed).map(Some),
+        _ => Ok(None),
     }
 }
 

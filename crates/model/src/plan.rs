@@ -158,6 +158,15 @@ pub enum Action {
     },
     /// Writes what runs or explains all of the above on the destination (scripts, README).
     Complete,
+    /// Carries files to the running host that the destination is, each one verified there.
+    CarryOver {
+        /// The one file, below the destination's root; without it all that no other step carries.
+        file: Option<String>,
+    },
+    /// Has the running host import what was carried to it.
+    ImportOnHost,
+    /// Has the running host compare itself with the plan, and fetches what it saw.
+    ObserveOnHost,
 }
 
 /// Sizes and times of a plan.

@@ -1,5 +1,5 @@
-//! What is known of the destination: from the parameters of the URI, and from the file that `Get-DestinationFacts.ps1`
-//! writes there. Both have the same names; parameters win.
+//! What is known of the destination: from the parameters of the URI, and from what `Get-DestinationFacts.ps1` writes
+//! there. Both have the same names; parameters win.
 
 use std::path::Path;
 
@@ -54,6 +54,11 @@ impl Facts {
             Some(path) => Facts::read(Path::new(&path))?,
             None => Facts::default(),
         };
+        Facts::over(uri, file)
+    }
+
+    /// Facts of a URI, with others below them.
+    pub fn over(uri: &Uri, file: Facts) -> Result<Facts, DestinationError> {
         let size = "a size such as 32GiB is wanted";
         let facts = Facts {
             os: uri.text("os")?.or(file.os),
@@ -71,7 +76,8 @@ impl Facts {
         facts.check()
     }
 
-    fn read(path: &Path) -> Result<Facts, DestinationError> {
+    /// Facts in a file.
+    pub fn read(path: &Path) -> Result<Facts, DestinationError> {
         let text = files::read_text(path)?;
         serde_json::from_str(&text)
             .map_err(|error| DestinationError::Unreadable { path: path.to_owned(), message: format!("{error}.") })

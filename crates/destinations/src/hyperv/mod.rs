@@ -6,15 +6,15 @@
 
 mod adapters;
 mod carries;
-mod cmdlet;
+pub(crate) mod cmdlet;
 mod complete;
 mod dcom;
-mod facts;
+pub(crate) mod facts;
 mod firewall;
 mod machines;
 mod observe;
 mod observe_machine;
-mod quote;
+pub(crate) mod quote;
 mod read;
 mod readme;
 mod release;
@@ -71,11 +71,15 @@ impl Kit {
         let mut known = vec!["facts"];
         known.extend(facts::NAMES);
         uri.check(&known)?;
-        let facts = Facts::of(uri)?;
+        Kit::with(uri, uri.folder.clone(), Facts::of(uri)?)
+    }
+
+    /// A kit in a folder for a host of which these facts are known.
+    pub(crate) fn with(uri: &Uri, root: PathBuf, facts: Facts) -> Result<Kit, DestinationError> {
         let os = facts.os.as_deref().unwrap_or(RELEASES[0].word);
         let release =
             Release::of_word(os).ok_or_else(|| bad("os", os, &format!("one of {} is wanted", Release::words())))?;
-        Ok(Kit { uri: uri.text.clone(), root: uri.folder.clone(), release, facts })
+        Ok(Kit { uri: uri.text.clone(), root, release, facts })
     }
 
     /// Path of the script of a step: its place in the plan keeps the scripts in order.
@@ -211,7 +215,12 @@ impl Destination for Kit {
             Action::CopyDisk { disk, .. } => vec![disk.target.clone()],
             Action::CopyFile { file } => vec![file.target.clone()],
             Action::Complete => complete::outputs(),
-            Action::Confirm { .. } | Action::CheckSource | Action::CheckDestination => Vec::new(),
+            Action::Confirm { .. }
+            | Action::CheckSource
+            | Action::CheckDestination
+            | Action::CarryOver { .. }
+            | Action::ImportOnHost
+            | Action::ObserveOnHost => Vec::new(),
         }
     }
 

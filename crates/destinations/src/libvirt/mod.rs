@@ -132,7 +132,10 @@ impl Destination for LibvirtFiles {
             | Action::CreateManagementAdapter { .. }
             | Action::Confirm { .. }
             | Action::CheckSource
-            | Action::CheckDestination => Vec::new(),
+            | Action::CheckDestination
+            | Action::CarryOver { .. }
+            | Action::ImportOnHost
+            | Action::ObserveOnHost => Vec::new(),
         }
     }
 

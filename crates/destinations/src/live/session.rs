@@ -1,0 +1,173 @@
+//! A session with a host: scripts one after the other in one pool of PowerShell, over connections that are made anew when one
+//! is lost. Whatever is run here may be run twice: what became of a script whose answer did not come is not known.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use hvm_winrm::clixml::Value;
+use hvm_winrm::psrp::{Outcome, Pool, Record, Script};
+use hvm_winrm::{Client, Endpoint, Error, FaultKind, Flow, Login, Options};
+
+use crate::destination::HostWatch;
+use crate::error::DestinationError;
+use crate::live::pace::nap;
+
+/// Bytes of an envelope: what Windows Server 2012 and later take by default (`MaxEnvelopeSizekb`).
+const ENVELOPE: u32 = 512_000;
+/// How long a host may be away before that is an error. The import of an external virtual network cuts its own connection
+/// for some seconds, and a host that starts again needs minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Waits before each new try, in seconds; the last one again and again.
+const WAITS: [u64; 5] = [1, 2, 4, 8, 15];
+
+/// What a job does with a host; it goes on where it was when it is called again.
+pub(crate) type Job<'j, T> = &'j mut dyn FnMut(&mut Talk<'_, '_>) -> Result<T, DestinationError>;
+
+/// How a host is reached.
+#[derive(Debug)]
+pub(crate) struct Session {
+    endpoint: Endpoint,
+    login: Login,
+    options: Options,
+    /// Whether the host ever answered: a wrong name or port is told at once.
+    is_known: AtomicBool,
+}
+
+/// Runs scripts on a host.
+pub(crate) struct Talk<'t, 'c> {
+    pool: &'t mut Pool<'c>,
+    host: &'t str,
+    watch: &'t dyn HostWatch,
+    done: u64,
+}
+
+impl Session {
+    /// A session that has not begun yet.
+    pub fn new(endpoint: Endpoint, login: Login) -> Session {
+        let options = Options { envelope: ENVELOPE, ..Options::default() };
+        Session { endpoint, login, options, is_known: AtomicBool::new(false) }
+    }
+
+    /// The name of the host.
+    pub fn host(&self) -> &str {
+        self.endpoint.host()
+    }
+
+    /// Does a job with the host, as often as the connection breaks.
+    pub fn work<T>(&self, watch: &dyn HostWatch, job: Job<'_, T>) -> Result<T, DestinationError> {
+        let mut client = Client::new(self.endpoint.clone(), self.login.clone(), self.options.clone());
+        let (mut tries, mut since) = (0, Instant::now());
+        loop {
+            let mut done = 0;
+            let error = match self.once(&mut client, watch, (&mut *job, &mut done)) {
+                Err(DestinationError::Winrm(error)) => error,
+                other => return other,
+            };
+            if done > 0 {
+                (tries, since) = (0, Instant::now());
+            }
+            if !self.is_known.load(Ordering::Relaxed) || !may_be_mended(&error) || since.elapsed() > PATIENCE {
+                return Err(DestinationError::Winrm(error));
+            }
+            if tries == 0 {
+                watch.note(&format!("The connection to {} was lost and is made anew.", self.host()));
+            }
+            client.hang_up();
+            nap(Duration::from_secs(*WAITS.get(tries).unwrap_or(&WAITS[WAITS.len() - 1])), watch);
+            if watch.is_cancelled() {
+                return Err(DestinationError::Cancelled);
+            }
+            tries += 1;
+        }
+    }
+
+    fn once<T>(
+        &self,
+        client: &mut Client,
+        watch: &dyn HostWatch,
+        (job, done): (Job<'_, T>, &mut u64),
+    ) -> Result<T, DestinationError> {
+        let mut pool = client.open_pool().map_err(winrm)?;
+        self.is_known.store(true, Ordering::Relaxed);
+        let mut talk = Talk { pool: &mut pool, host: self.endpoint.host(), watch, done: 0 };
+        let result = job(&mut talk);
+        *done = talk.done;
+        // A pool that cannot be closed expires by itself.
+        if !matches!(&result, Err(DestinationError::Winrm(error)) if error.is_lost()) {
+            let _ = pool.close();
+        }
+        result
+    }
+}
+
+/// Whether a new connection can help.
+fn may_be_mended(error: &Error) -> bool {
+    let gone = |fault: &hvm_winrm::Fault| matches!(fault.kind(), FaultKind::NoShell);
+    error.is_lost() || matches!(error, Error::Remoting { .. }) || error.fault().is_some_and(gone)
+}
+
+fn winrm(error: Error) -> DestinationError {
+    DestinationError::Winrm(Box::new(error))
+}
+
+impl Talk<'_, '_> {
+    /// The host's name.
+    pub fn host(&self) -> String {
+        self.host.to_owned()
+    }
+
+    /// Runs a script to its end and gives its output as texts. `doing` completes "it was not possible to".
+    pub fn run(&mut self, doing: &'static str, script: &Script) -> Result<Vec<String>, DestinationError> {
+        let mut output = Vec::new();
+        let mut failed = None;
+        let watch = self.watch;
+        let outcome = self.pool.run(script, &mut |record| {
+            match record {
+                Record::Output(value) => output.push(value.to_string()),
+                Record::Error(error) => failed = Some(error.to_string()),
+                _ => {}
+            }
+            if watch.is_cancelled() { Flow::Stop } else { Flow::GoOn }
+        });
+        let failed = match outcome.map_err(winrm)? {
+            Outcome::Stopped => return Err(DestinationError::Cancelled),
+            Outcome::Failed(error) => Some(error.to_string()),
+            Outcome::Completed => failed,
+        };
+        self.done += 1;
+        match failed {
+            Some(message) => Err(DestinationError::Script { host: self.host(), doing, message }),
+            None => Ok(output),
+        }
+    }
+
+    /// Runs a script that answers with one text.
+    pub fn ask(&mut self, doing: &'static str, script: &Script) -> Result<String, DestinationError> {
+        let output = self.run(doing, script)?;
+        match <[String; 1]>::try_from(output) {
+            Ok([answer]) => Ok(answer),
+            Err(output) => Err(self.not_understood(doing, &output.join(" "))),
+        }
+    }
+
+    /// The error for an answer that says nothing.
+    pub fn not_understood(&self, doing: &'static str, answer: &str) -> DestinationError {
+        let answer = answer.chars().take(200).collect();
+        DestinationError::Answer { host: self.host(), doing, answer }
+    }
+
+    /// Stops when that was asked for.
+    pub fn stop_if_asked(&self) -> Result<(), DestinationError> {
+        if self.watch.is_cancelled() { Err(DestinationError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Who listens.
+    pub fn watch(&self) -> &dyn HostWatch {
+        self.watch
+    }
+}
+
+/// A text as the value of a parameter.
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
