@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub use hvm_winrm::Secret;
+pub use hvm_winrm::{Error as Unreached, Secret};
 
 use crate::error::DestinationError;
 

@@ -9,6 +9,8 @@ use hvm_rules::Facts;
 use hvm_sources::source::Source;
 
 use crate::error::EngineError;
+use crate::events::Observer;
+use crate::host::{self, Asking};
 
 /// What was read, and what the guide says of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +26,14 @@ pub struct Assessment {
 }
 
 /// Reads the source `from` and judges it, for the destination `to` when there is one.
-pub fn assess(from: &str, to: Option<&str>, choices: Choices) -> Result<Assessment, EngineError> {
+pub fn assess(
+    from: &str,
+    to: Option<&str>,
+    choices: Choices,
+    observer: &dyn Observer,
+) -> Result<Assessment, EngineError> {
     let source = hvm_sources::select::open(from)?;
-    let destination = to.map(hvm_destinations::select::open).transpose()?;
+    let destination = to.map(|to| host::open(to, None, (observer, Asking::Needed))).transpose()?;
     assess_opened(&*source, destination.as_deref(), choices)
 }
 

@@ -220,7 +220,12 @@ impl EngineError {
 
     /// True when the run was stopped on request.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, EngineError::Cancelled | EngineError::Transfer(TransferError::Cancelled))
+        matches!(
+            self,
+            EngineError::Cancelled
+                | EngineError::Transfer(TransferError::Cancelled)
+                | EngineError::Destination(DestinationError::Cancelled)
+        )
     }
 
     /// What to do next, a command where there is one.
@@ -261,7 +266,7 @@ impl EngineError {
                     .to_owned()
             }
             EngineError::NotMigrated { .. } => "go on with 'hvmigrate migrate' first".to_owned(),
-            EngineError::Cancelled | EngineError::Transfer(TransferError::Cancelled) => {
+            error if error.is_cancelled() => {
                 "run the same command again to go on".to_owned()
             }
             _ => return advice::of(self).map(str::to_owned),

@@ -1,9 +1,11 @@
-//! What the engine tells while it works. Every method has a default that does nothing.
+//! What the engine tells while it works, and what it asks. Every method has a default that does nothing.
 
+use hvm_destinations::access::{PasswordWanted, Secret};
+use hvm_destinations::error::DestinationError;
 use hvm_model::plan::Step;
 use hvm_transfer::{Cancel, Progress, Stage, Watch};
 
-/// Hears what happens, and may ask to stop.
+/// Hears what happens, may ask to stop, and is asked for what only a person knows.
 pub trait Observer {
     /// Work on a list of steps begins.
     fn steps(&self, verb: &str, total: usize) {
@@ -35,6 +37,11 @@ pub trait Observer {
     fn is_cancelled(&self) -> bool {
         false
     }
+    /// The password of a user on a host; `None` when nobody can be asked. It is asked for once in a run, and kept nowhere.
+    fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, DestinationError> {
+        let _ = wanted;
+        Ok(None)
+    }
 }
 
 /// Hears nothing.
@@ -53,6 +60,14 @@ pub(crate) struct Relay<'a> {
 impl<'a> Relay<'a> {
     pub(crate) fn new(observer: &'a dyn Observer, subject: impl Into<String>) -> Self {
         Relay { observer, subject: subject.into(), cancel: Cancel::new() }
+    }
+
+    pub(crate) fn observer(&self) -> &dyn Observer {
+        self.observer
+    }
+
+    pub(crate) fn subject(&self) -> &str {
+        &self.subject
     }
 
     pub(crate) fn watch(&self) -> Watch<'_> {

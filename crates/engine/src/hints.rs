@@ -3,6 +3,8 @@
 
 use std::io::ErrorKind;
 
+use hvm_destinations::access::Unreached;
+use hvm_destinations::error::DestinationError;
 use hvm_formats::disk::DiskError;
 use hvm_formats::disk::write::DiskWriteError;
 use hvm_formats::qcow2::Qcow2Error;
@@ -28,6 +30,46 @@ pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
         EngineError::Source(SourceError::Disk(error)) | EngineError::Disk(error) => of_disk(error),
         EngineError::Source(SourceError::Reach(error)) => of_reach(error),
         EngineError::Transfer(error) => of_transfer(error),
+        EngineError::Destination(error) => of_destination(error),
+        _ => None,
+    }
+}
+
+/// The hint for a destination that is a running host; what stands in the way of others says its error.
+fn of_destination(error: &DestinationError) -> Option<&'static str> {
+    Some(match error {
+        DestinationError::NoPassword { .. } => {
+            "give it with '--password-file FILE' or '--password-fd N', or run the command in a terminal, which asks for it"
+        }
+        DestinationError::Winrm(error) => return of_winrm(error),
+        DestinationError::Job { .. } => {
+            "mend the cause on the host, then run the same command again: what is done there stays done"
+        }
+        DestinationError::NoResult { .. } => {
+            "look on the host into state\\transcript.txt and the folder live of the kit, and into the history of the task \
+             scheduler; then run the same command again"
+        }
+        DestinationError::NotEqual { .. } => "check the memory and the disk of the host, then run the same command again",
+        DestinationError::Script { .. } | DestinationError::Answer { .. } => {
+            "mend the cause on the host, then run the same command again; it goes on where it stopped"
+        }
+        _ => return None,
+    })
+}
+
+/// The hint for a host that cannot be talked to.
+fn of_winrm(error: &Unreached) -> Option<&'static str> {
+    match error {
+        Unreached::Certificate { .. } => Some(
+            "compare the thumbprint with the one that the host itself shows; if it is the same, add 'pin=THUMBPRINT' to the URI of \
+             the destination, or 'ca=FILE' with the certificate of its issuer",
+        ),
+        Unreached::Refused { .. } | Unreached::Authentication { .. } => {
+            Some("check 'user=' in the URI of the destination, such as user=HOST%5CAdministrator, and give the password again")
+        }
+        Unreached::Connect { .. } | Unreached::Dropped { .. } | Unreached::Silent { .. } => {
+            Some("when the host can be reached again, run the same command again; it goes on where it stopped")
+        }
         _ => None,
     }
 }

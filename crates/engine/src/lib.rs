@@ -13,6 +13,7 @@ mod estimate;
 mod events;
 mod finish;
 mod hints;
+mod host;
 mod journal;
 mod migrate;
 mod observed;
@@ -39,6 +40,8 @@ pub use disks::{KeptDisk, KeptFile, disk_keep_chain};
 pub use error::EngineError;
 pub use events::{Observer, Quiet};
 pub use finish::finish;
+pub use hvm_destinations::access::{PasswordWanted, Secret, password_descriptor, password_file};
+pub use hvm_destinations::error::DestinationError;
 pub use hvm_formats::disk::{Checksums, ParentTime};
 pub use hvm_formats::guestfs::{
     DiskContents, FileSystem, FsKind, GuestSystem, PartitionContents, TableKind, UsedVolume,

@@ -10,6 +10,7 @@ use hvm_sources::source::Source;
 
 use crate::error::EngineError;
 use crate::events::Observer;
+use crate::host::{self, Asking};
 use crate::journal::Journal;
 use crate::owned::{is_there, missing_folders};
 use crate::perform::Run;
@@ -51,7 +52,7 @@ pub fn migrate(work: &Path, options: MigrateOptions, observer: &dyn Observer) ->
     let work = WorkDir::open(work)?;
     let plan = work.plan(&State::of(&work.journal()?.records()?))?;
     let source = hvm_sources::select::open(&plan.source)?;
-    let destination = hvm_destinations::select::open(&plan.destination)?;
+    let destination = host::open(&plan.destination, Some(work.path()), (observer, Asking::Needed))?;
     migrate_opened(&work, &*source, &*destination, &options, observer)
 }
 

@@ -16,6 +16,7 @@ use hvm_transfer::{CopyJob, Reflink, TransferError, leftovers};
 use crate::advice;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
+use crate::host;
 use crate::owned::{is_there, locate};
 use crate::state::State;
 use crate::workdir::{WorkDir, manifest_name};
@@ -67,6 +68,9 @@ impl Run<'_> {
             Action::CheckDestination => self.check_destination(state)?,
             Action::CopyDisk { disk, .. } => self.copy_disk(step, disk)?,
             Action::CopyFile { file } => self.copy_file(step, file)?,
+            Action::CarryOver { .. } | Action::ImportOnHost | Action::ObserveOnHost => {
+                host::perform(self.destination, self.plan, step, self.observer)?
+            }
             _ => self.make(step)?,
         };
         evidence.seconds = started.elapsed().as_secs_f64();

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hvm_destinations::destination::Destination;
+use hvm_destinations::destination::{Destination, RunningHost};
 use hvm_model::choices::Choices;
 use hvm_model::finding::Finding;
 use hvm_model::inventory::SCHEMA_VERSION;
@@ -18,6 +18,7 @@ use crate::clock::{TOOL, now};
 use crate::error::EngineError;
 use crate::estimate::estimate;
 use crate::events::Observer;
+use crate::host::{self, Asking};
 use crate::role::{Built, RoleInput, build, goes_without_a_disk};
 use crate::state::State;
 use crate::steps::{self, StepInput};
@@ -39,7 +40,7 @@ pub struct PlanRequest {
 /// Reads, judges and plans. A plan is refused while a migration is under way with the same work folder.
 pub fn plan(request: PlanRequest, observer: &dyn Observer) -> Result<(Plan, Assessment), EngineError> {
     let source = hvm_sources::select::open(&request.from)?;
-    let destination = hvm_destinations::select::open(&request.to)?;
+    let destination = host::open(&request.to, Some(&request.work), (observer, Asking::Needed))?;
     plan_opened(&request, &*source, &*destination, observer)
 }
 
@@ -116,7 +117,8 @@ fn make(
     if let (true, Some(capabilities)) = (plan.blocked.is_empty(), &assessment.destination) {
         let input = RoleInput { source, destination, inventory, capabilities, findings };
         let built = build(&input, &machines)?;
-        plan.steps = steps::all(&StepInput { inventory, findings, kind: capabilities.kind, built: &built });
+        let host = destination.host().map(RunningHost::name);
+        plan.steps = steps::all(&StepInput { inventory, findings, kind: capabilities.kind, host, built: &built });
         let Built { role, .. } = built;
         observer.note("Measuring how fast the source can be read and the destination be written.");
         plan.estimate = estimate(source, destination.root(), &role)?;

@@ -11,6 +11,7 @@ use hvm_model::setting::{Carry, settings_of};
 
 use crate::clock::{TOOL, now};
 use crate::error::EngineError;
+use crate::host;
 use crate::rollback;
 use crate::state::State;
 use crate::workdir::WorkDir;
@@ -30,7 +31,7 @@ pub fn report(work: &Path) -> Result<Report, EngineError> {
         destination: work.destination().ok().map(|destination| destination.capabilities),
         findings: work.findings()?,
         steps: plan.as_ref().map(|plan| steps(plan, &state, &records)).unwrap_or_default(),
-        not_carried: plan.as_ref().map(not_carried).unwrap_or_default(),
+        not_carried: plan.as_ref().map(|plan| not_carried(&work, plan)).unwrap_or_default(),
         remaining: plan.as_ref().map(|plan| remaining(plan, &state, verification.as_ref())).unwrap_or_default(),
         plan,
         verification,
@@ -59,8 +60,8 @@ fn steps(plan: &Plan, state: &State, records: &[Record]) -> Vec<StepState> {
 }
 
 /// Settings without counterpart; empty when the destination cannot be opened from here.
-fn not_carried(plan: &Plan) -> Vec<NotCarried> {
-    let Ok(destination) = hvm_destinations::select::open(&plan.destination) else { return Vec::new() };
+fn not_carried(work: &WorkDir, plan: &Plan) -> Vec<NotCarried> {
+    let Ok(destination) = host::open_quietly(&plan.destination, work.path()) else { return Vec::new() };
     let reason = |setting| match destination.carries(&setting) {
         Carry::Carried => None,
         Carry::NotCarried { reason } => Some(NotCarried { setting, reason }),

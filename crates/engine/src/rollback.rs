@@ -11,6 +11,7 @@ use hvm_transfer::{io, leftovers};
 
 use crate::error::EngineError;
 use crate::events::Observer;
+use crate::host::{self, Asking};
 use crate::migrate::check_root;
 use crate::owned::{is_data, locate};
 use crate::state::{State, StepProgress};
@@ -44,10 +45,14 @@ pub fn rollback(work: &Path, data: DataChoice, observer: &dyn Observer) -> Resul
     let journal = work.journal()?;
     let mut state = State::of(&journal.records()?);
     let plan = work.plan(&state)?;
-    let destination = hvm_destinations::select::open(&plan.destination)?;
+    let asking = if state.steps.keys().any(|step| host::is_on_host(step)) { Asking::Needed } else { Asking::Never };
+    let destination = host::open(&plan.destination, Some(work.path()), (observer, asking))?;
     check_root(&work, &plan, &*destination)?;
     let root = work.destination()?.root;
     let mut outcome = RollbackOutcome { remaining: remaining(&plan, &state), ..RollbackOutcome::default() };
+    if let (Some(host), Asking::Needed) = (destination.host(), asking) {
+        host::take_back(host, (&plan, &state), (data, observer), &mut outcome)?;
+    }
     let steps = steps_of(&plan, &state);
     observer.steps("rollback", steps.len());
     for step in steps {
@@ -175,7 +180,8 @@ pub(crate) fn remaining(plan: &Plan, state: &State) -> Vec<String> {
     if !names.is_empty() {
         list.push(format!("Start the virtual machines on the source again: {}.", names.join(", ")));
     }
-    if state.is_complete("complete") {
+    // What a running host imported was taken back there.
+    if state.is_complete("complete") && plan.step(host::IMPORT).is_none() {
         list.push(
             "If the kit or the definitions were already used on the destination, delete the machines and virtual networks that \
              they made there, and remove the Hyper-V role from it."

@@ -110,6 +110,11 @@ impl State {
         self.steps.get(step).is_some_and(StepProgress::is_complete)
     }
 
+    /// True when something is recorded of the step that was not taken back.
+    pub(crate) fn is_open(&self, step: &str) -> bool {
+        self.steps.get(step).is_some_and(|progress| *progress != StepProgress::Undone)
+    }
+
     /// The evidence of a step that is done.
     pub(crate) fn evidence(&self, step: &str) -> Option<&Evidence> {
         match self.steps.get(step) {

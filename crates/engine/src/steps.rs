@@ -7,6 +7,7 @@ use hvm_model::inventory::Inventory;
 use hvm_model::plan::{Action, Phase, Step};
 use hvm_model::role::{PlacedDisk, PlacedFile, RoleMachine};
 
+use crate::host;
 use crate::role::Built;
 
 /// What the steps are made from.
@@ -14,6 +15,8 @@ pub(crate) struct StepInput<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) findings: &'a [Finding],
     pub(crate) kind: DestinationKind,
+    /// Name of the destination when it is a host that runs.
+    pub(crate) host: Option<&'a str>,
     pub(crate) built: &'a Built,
 }
 
@@ -33,6 +36,9 @@ pub(crate) fn all(input: &StepInput<'_>) -> Vec<Step> {
     ));
     steps.push(step("check.source-again", Phase::Migrate, "beyond.source.unchanged", Action::CheckSource));
     makes(input, &mut steps);
+    if let Some(name) = input.host {
+        on_host(input, name, &mut steps);
+    }
     finish(input, &mut steps);
     steps
 }
@@ -144,18 +150,48 @@ fn machine_of(machine: &RoleMachine) -> Subject {
 
 fn copy_disk(machine: &RoleMachine, disk: &PlacedDisk) -> Step {
     let slot = format!("{}{}-{}", disk.controller, disk.number, disk.slot);
-    let checkpoint = disk.checkpoint.as_ref().map(|id| format!(".{id}")).unwrap_or_default();
     let state = disk.checkpoint_name.as_ref().map(|name| format!(", checkpoint '{name}'")).unwrap_or_default();
     let title = format!("Copy disk {slot} of '{}'{state} ({}) to {}", machine.name, disk.size, disk.target);
-    let (id, path) = (machine.id.clone(), disk.source.clone());
     Step {
-        id: format!("copy-disk.{}.{slot}{checkpoint}", machine.id),
+        id: format!("copy-disk.{}", disk_name(machine, disk)),
         phase: Phase::Migrate,
-        subject: Subject::Disk { machine: id.clone(), machine_name: machine.name.clone(), path },
+        subject: disk_of(machine, disk),
         title,
         clause: "guide.automatic.machines".to_owned(),
-        action: Action::CopyDisk { machine: id, disk: disk.clone() },
+        action: Action::CopyDisk { machine: machine.id.clone(), disk: disk.clone() },
     }
+}
+
+/// A disk in the ids of steps.
+fn disk_name(machine: &RoleMachine, disk: &PlacedDisk) -> String {
+    let checkpoint = disk.checkpoint.as_ref().map(|id| format!(".{id}")).unwrap_or_default();
+    format!("{}.{}{}-{}{checkpoint}", machine.id, disk.controller, disk.number, disk.slot)
+}
+
+fn disk_of(machine: &RoleMachine, disk: &PlacedDisk) -> Subject {
+    Subject::Disk { machine: machine.id.clone(), machine_name: machine.name.clone(), path: disk.source.clone() }
+}
+
+/// What is done on a host that runs: the kit is carried there, imported, and compared.
+fn on_host(input: &StepInput<'_>, host: &str, steps: &mut Vec<Step>) {
+    let mut add = |id: String, (clause, subject): (&str, Subject), title: String, action: Action| {
+        steps.push(Step { id, phase: Phase::Migrate, subject, title, clause: clause.to_owned(), action });
+    };
+    for machine in &input.built.role.machines {
+        for disk in &machine.disks {
+            let id = format!("{}{}", host::CARRY, disk_name(machine, disk));
+            let title = format!("Carry {} to {host}", disk.target);
+            let action = Action::CarryOver { file: Some(disk.target.clone()) };
+            add(id, ("guide.automatic.machines", disk_of(machine, disk)), title, action);
+        }
+    }
+    let there = || Subject::Destination;
+    let title = format!("Carry all other files of the kit to {host}");
+    add(format!("{}kit", host::CARRY), ("tools.send-receive", there()), title, Action::CarryOver { file: None });
+    let title = format!("Import settings, virtual networks and virtual machines on {host}");
+    add(host::IMPORT.to_owned(), ("guide.overview.import", there()), title, Action::ImportOnHost);
+    let title = format!("Compare {host} with the plan");
+    add(host::OBSERVE.to_owned(), ("guide.about.phases", there()), title, Action::ObserveOnHost);
 }
 
 fn copy_file(id: String, subject: Subject, clause: &str, what: &str, file: &PlacedFile) -> Step {

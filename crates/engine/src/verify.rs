@@ -18,6 +18,7 @@ use hvm_transfer::{Check, Manifest, Mismatch, MismatchKind};
 use crate::clock::now;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
+use crate::host::{self, Asking};
 use crate::migrate::check_root;
 use crate::observed;
 use crate::owned::locate;
@@ -29,7 +30,8 @@ use crate::workdir::WorkDir;
 pub struct VerifyOptions {
     /// Looks into the source to name the first differing byte; the hashes of the manifest are compared either way.
     pub against_source: bool,
-    /// What the kit's scripts saw on the destination host: its settings are compared instead of the kit's.
+    /// What the kit's scripts saw on the destination host: its settings are compared instead of the kit's. A destination that
+    /// is a running host is asked itself when this is not given.
     pub observed: Option<PathBuf>,
 }
 
@@ -42,8 +44,9 @@ impl Default for VerifyOptions {
 /// Compares everything that a complete migration made.
 pub fn verify(work: &Path, options: VerifyOptions, observer: &dyn Observer) -> Result<Verification, EngineError> {
     let work = WorkDir::open(work)?;
-    let plan = work.plan(&State::of(&work.journal()?.records()?))?;
-    let destination = hvm_destinations::select::open(&plan.destination)?;
+    let state = State::of(&work.journal()?.records()?);
+    let plan = work.plan(&state)?;
+    let destination = host::open(&plan.destination, Some(work.path()), (observer, Asking::IfGiven))?;
     let source = match options.against_source.then(|| hvm_sources::select::open(&plan.source)) {
         Some(Ok(source)) => Some(source),
         Some(Err(error)) => {
@@ -52,9 +55,10 @@ pub fn verify(work: &Path, options: VerifyOptions, observer: &dyn Observer) -> R
         }
         None => None,
     };
-    let observed = match &options.observed {
-        Some(path) => Some(observed::read(path, &plan)?),
-        None => None,
+    let observed = match (&options.observed, destination.host()) {
+        (Some(path), _) => Some(observed::read(path, &plan)?),
+        (None, Some(host)) if state.is_complete(host::IMPORT) => host::observed(host, &plan, observer)?,
+        (None, _) => None,
     };
     verify_opened(&work, source.as_deref(), (&*destination, observed), observer)
 }

@@ -4,11 +4,12 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use hvm_engine::{Observer, Stage};
+use hvm_engine::{DestinationError, Observer, PasswordWanted, Secret, Stage};
 use hvm_model::names::ByteSize;
 use hvm_model::plan::Step;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::cli::password::PasswordArgs;
 use crate::output;
 use crate::render::words::{duration, rate};
 
@@ -22,6 +23,7 @@ const STEPS: &str = "  {msg:40!} {bar:24} {pos:>11} of {len:<11} {elapsed:>13}";
 pub struct Progress {
     bars: MultiProgress,
     moving: bool,
+    password: PasswordArgs,
     state: RefCell<State>,
 }
 
@@ -50,7 +52,12 @@ impl Progress {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         });
-        Progress { bars, moving, state: RefCell::default() }
+        Progress { bars, moving, password: PasswordArgs::default(), state: RefCell::default() }
+    }
+
+    /// The same for a verb that may have to know the password of a host.
+    pub fn asking(password: &PasswordArgs) -> Progress {
+        Progress { password: password.clone(), ..Progress::new() }
     }
 
     /// Takes the bars away.
@@ -131,7 +138,11 @@ impl Observer for Progress {
     }
 
     fn note(&self, text: &str) {
-        self.say(&format!("Note: {text}"));
+        self.say(&format!("Note: {}", output::one_line(text)));
+    }
+
+    fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, DestinationError> {
+        self.password.password(wanted)
     }
 }
 

@@ -79,10 +79,7 @@ struct Names {
 impl LiveHost {
     /// Opens a host; nothing is said to it yet.
     pub(crate) fn open(uri: Uri, access: &Access) -> Result<LiveHost, DestinationError> {
-        let mut known = vec!["limit"];
-        known.extend(login::NAMES);
-        known.extend(NAMES);
-        uri.check(&known)?;
+        check(&uri)?;
         let place = Place::of(&uri)?;
         let endpoint = login::endpoint(&uri, &place)?;
         let password = access.password.clone();
@@ -105,6 +102,7 @@ impl LiveHost {
 
     /// Whose password it wants.
     pub(crate) fn password_wanted(uri: &Uri) -> Result<PasswordWanted, DestinationError> {
+        check(uri)?;
         Ok(PasswordWanted { user: login::user(uri)?, host: Place::of(uri)?.host })
     }
 
@@ -180,6 +178,20 @@ impl LiveHost {
         let notes = Task { place: &self.place, kind, run }.run(self.session()?, watch)?;
         Ok(DoneOnHost { sent: 0, notes })
     }
+}
+
+/// Refuses parameters that there are not. The message does not repeat the URI: somebody may have written a password into it.
+fn check(uri: &Uri) -> Result<(), DestinationError> {
+    let mut known = vec!["limit"];
+    known.extend(login::NAMES);
+    known.extend(NAMES);
+    uri.check(&known).map_err(|error| match error {
+        DestinationError::UnknownParameter { uri, parameter, known } => {
+            let shown = uri.split('?').next().unwrap_or_default().to_owned();
+            DestinationError::UnknownParameter { uri: shown, parameter, known }
+        }
+        other => other,
+    })
 }
 
 /// The run of a plan: a migration that was cut off finds its own job again.

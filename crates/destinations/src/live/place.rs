@@ -24,6 +24,10 @@ impl Place {
         let wrong = || bad("address", text, "winrm://HOST[:PORT]/DRIVE:/FOLDER is wanted, such as winrm://hv2/D:/Kit");
         let rest = text.strip_prefix("//").ok_or_else(wrong)?;
         let (authority, path) = rest.split_once('/').ok_or_else(wrong)?;
+        if authority.contains('@') {
+            // What stands before it may be a password and is not repeated.
+            return Err(bad("address", "(not shown)", "the user is wanted as 'user=' and the password in no URI at all"));
+        }
         let (host, port) = host_and_port(authority).ok_or_else(wrong)?;
         Ok(Place { host, port, folder: folder(path)? })
     }

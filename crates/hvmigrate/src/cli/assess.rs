@@ -2,7 +2,9 @@
 
 use super::Format;
 use super::choices::ChoiceArgs;
+use super::password::PasswordArgs;
 use crate::messages::{Exit, Failure};
+use crate::progress::Progress;
 use crate::{output, render};
 
 const EXAMPLES: &str = "\
@@ -26,6 +28,8 @@ pub struct Args {
     to: Option<String>,
     #[command(flatten)]
     choices: ChoiceArgs,
+    #[command(flatten)]
+    password: PasswordArgs,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -34,7 +38,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let choices = args.choices.choices()?;
-    let assessment = hvm_engine::assess(&args.from, args.to.as_deref(), choices)?;
+    let assessment = hvm_engine::assess(&args.from, args.to.as_deref(), choices, &Progress::asking(&args.password))?;
     match args.format {
         Format::Text => output::data(&render::assessment::text(&assessment))?,
         Format::Json => output::json(&render::assessment::document(&assessment))?,

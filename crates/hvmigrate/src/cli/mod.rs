@@ -8,6 +8,7 @@ mod demo;
 mod disk;
 mod finish;
 mod migrate;
+pub mod password;
 mod plan;
 mod report;
 mod rollback;

@@ -7,6 +7,7 @@ use hvm_model::plan::Verdict;
 
 use super::Format;
 use super::choices::ChoiceArgs;
+use super::password::PasswordArgs;
 use crate::messages::{Exit, Failure, shell_quote};
 use crate::progress::Progress;
 use crate::{output, render};
@@ -16,6 +17,8 @@ Examples:
   hvmigrate plan --from folder:/mnt/old --to libvirt-files:/srv/vms --work ./work
   hvmigrate plan --from folder:/mnt/old --to 'kit:/srv/kit?os=2012' --work ./work \\
       --exclude 'Old test' --answer 'machine.saved-state@Web=discard' --map-nic 'LAN=Ethernet 2'
+  hvmigrate plan --from folder:/mnt/old --to 'winrm://hv2/D:/Kit?user=HV2%5CAdministrator' \\
+      --password-file ~/hv2.password --work ./work
 
 The exit code is 3 when a machine stays blocked; the others can be migrated all the same.";
 
@@ -34,6 +37,8 @@ pub struct Args {
     work: PathBuf,
     #[command(flatten)]
     choices: ChoiceArgs,
+    #[command(flatten)]
+    password: PasswordArgs,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -47,7 +52,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         choices: args.choices.choices()?,
         work: args.work.clone(),
     };
-    let progress = Progress::new();
+    let progress = Progress::asking(&args.password);
     let (plan, assessment) = hvm_engine::plan(request, &progress)?;
     progress.end();
     match args.format {

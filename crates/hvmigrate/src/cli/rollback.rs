@@ -2,6 +2,7 @@
 
 use hvm_engine::{DataChoice, RollbackOutcome};
 
+use super::password::PasswordArgs;
 use super::work::WorkArgs;
 use crate::messages::{Exit, Failure};
 use crate::progress::Progress;
@@ -20,6 +21,8 @@ The copied disks are kept unless --discard-data is given; the source is never to
 pub struct Args {
     #[command(flatten)]
     work: WorkArgs,
+    #[command(flatten)]
+    password: PasswordArgs,
     /// Removes the copied disks and files too
     #[arg(long)]
     discard_data: bool,
@@ -28,7 +31,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let data = if args.discard_data { DataChoice::Discard } else { DataChoice::Keep };
-    let progress = Progress::new();
+    let progress = Progress::asking(&args.password);
     let outcome = hvm_engine::rollback(&args.work.work, data, &progress);
     progress.end();
     output::data(&text(&outcome?))?;

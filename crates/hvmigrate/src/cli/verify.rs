@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use hvm_engine::VerifyOptions;
 
 use super::Format;
+use super::password::PasswordArgs;
 use super::work::WorkArgs;
 use crate::messages::{Exit, Failure};
 use crate::progress::Progress;
@@ -24,6 +25,8 @@ The exit code is 4 when something differs; each difference names machine, disk a
 pub struct Args {
     #[command(flatten)]
     work: WorkArgs,
+    #[command(flatten)]
+    password: PasswordArgs,
     /// Compares with the hashes that were taken while copying, when the source is no longer there
     #[arg(long)]
     without_source: bool,
@@ -38,7 +41,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let options = VerifyOptions { against_source: !args.without_source, observed: args.observed.clone() };
-    let progress = Progress::new();
+    let progress = Progress::asking(&args.password);
     let verification = hvm_engine::verify(&args.work.work, options, &progress);
     progress.end();
     let verification = verification?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hvm_engine::{MigrateOptions, MigrateState, PlanRequest, VerifyOptions};
+use hvm_engine::{MigrateOptions, MigrateState, PlanRequest, Quiet, VerifyOptions};
 use hvm_model::choices::Choices;
 use hvm_model::plan::{Plan, Verdict};
 use hvm_testkit::sample::{SampleHost, ids};
@@ -151,7 +151,7 @@ impl Stage<'_> {
 
     fn assess(&self) -> Result<(), Failure> {
         self.title("what the guide says")?;
-        let assessment = hvm_engine::assess(&self.source(), Some(&self.target.uri), Choices::default())?;
+        let assessment = hvm_engine::assess(&self.source(), Some(&self.target.uri), Choices::default(), &Quiet)?;
         self.say(&match self.target.report {
             Voice::Whole => render::assessment::text(&assessment),
             Voice::Counts | Voice::Silent => render::assessment::summary_line(&assessment),

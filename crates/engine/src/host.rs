@@ -1,0 +1,141 @@
+//! A destination that is a running host: it is opened with a password that the observer is asked for, its steps are performed
+//! there, it is looked at again for a verification, and taken back.
+
+use std::path::Path;
+
+use hvm_destinations::access::Access;
+use hvm_destinations::destination::{Destination, HostWatch, RunningHost};
+use hvm_destinations::error::DestinationError;
+use hvm_destinations::select;
+use hvm_model::plan::{Plan, Step};
+use hvm_model::record::Evidence;
+use hvm_model::setting::Setting;
+use hvm_transfer::Stage;
+
+use crate::error::EngineError;
+use crate::events::{Observer, Relay};
+use crate::observed;
+use crate::rollback::{DataChoice, RollbackOutcome};
+use crate::state::State;
+
+/// Folder below the work folder for what is made here and carried to a host.
+const FOLDER: &str = "live";
+
+/// The step that imports on the host.
+pub(crate) const IMPORT: &str = "import-on-host";
+/// The step in which the host compares itself with the plan.
+pub(crate) const OBSERVE: &str = "observe-on-host";
+/// What the ids of the steps begin with that carry files.
+pub(crate) const CARRY: &str = "carry-over.";
+
+/// Whether a password is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// Nothing can be done without it.
+    Needed,
+    /// It is used when there is one.
+    IfGiven,
+    /// Nothing is said to the host.
+    Never,
+}
+
+/// Opens a destination for a work folder.
+pub(crate) fn open(
+    uri: &str,
+    work: Option<&Path>,
+    (observer, asking): (&dyn Observer, Asking),
+) -> Result<Box<dyn Destination>, EngineError> {
+    let mut access = Access { folder: work.map(|work| work.join(FOLDER)), password: None };
+    if let (Some(wanted), true) = (select::password_wanted(uri)?, asking != Asking::Never) {
+        access.password = observer.password(&wanted)?;
+        if access.password.is_none() && asking == Asking::Needed {
+            return Err(DestinationError::NoPassword { user: wanted.user, host: wanted.host }.into());
+        }
+    }
+    Ok(select::open_with(uri, &access)?)
+}
+
+/// Opens a destination of which only files of this computer are wanted.
+pub(crate) fn open_quietly(uri: &str, work: &Path) -> Result<Box<dyn Destination>, EngineError> {
+    open(uri, Some(work), (&crate::events::Quiet, Asking::Never))
+}
+
+/// True for the steps that do something on the host.
+pub(crate) fn is_on_host(step: &str) -> bool {
+    step.starts_with(CARRY) || step == IMPORT || step == OBSERVE
+}
+
+/// Performs a step on the host.
+pub(crate) fn perform(
+    destination: &dyn Destination,
+    plan: &Plan,
+    step: &Step,
+    observer: &dyn Observer,
+) -> Result<Evidence, EngineError> {
+    let reason = || "the destination is no running host".to_owned();
+    let host = destination.host().ok_or_else(|| EngineError::Step { step: step.id.clone(), reason: reason() })?;
+    let done = host.perform(plan, step, &Relay::new(observer, step.title.clone()))?;
+    Ok(Evidence { bytes_written: done.sent, notes: done.notes, ..Evidence::default() })
+}
+
+/// What the host is like now. One that cannot be asked is taken as it was when it was looked at last, which is said.
+pub(crate) fn observed(
+    host: &dyn RunningHost,
+    plan: &Plan,
+    observer: &dyn Observer,
+) -> Result<Option<Vec<Setting>>, EngineError> {
+    match host.look(plan, &Relay::new(observer, format!("look at {}", host.name()))) {
+        Ok(_) => {}
+        Err(DestinationError::Cancelled) => return Err(EngineError::Cancelled),
+        Err(error) if host.observed().is_file() => {
+            observer.note(&format!(
+                "{} could not be asked, so its settings are compared as it showed them last: {error}",
+                host.name()
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    observed::read(&host.observed(), plan).map(Some)
+}
+
+/// Takes back on the host what was done there.
+pub(crate) fn take_back(
+    host: &dyn RunningHost,
+    (plan, state): (&Plan, &State),
+    (data, observer): (DataChoice, &dyn Observer),
+    outcome: &mut RollbackOutcome,
+) -> Result<(), EngineError> {
+    let relay = Relay::new(observer, format!("take back on {}", host.name()));
+    if state.is_open(IMPORT) {
+        outcome.left.extend(host.undo(plan, &relay)?.notes);
+    }
+    let carried = state.steps.keys().any(|step| step.starts_with(CARRY));
+    match data {
+        DataChoice::Discard if carried => outcome.left.extend(host.discard(plan, &relay)?.notes),
+        DataChoice::Keep if carried => outcome.kept.push(format!("what was carried to {}", host.name())),
+        _ => {}
+    }
+    Ok(())
+}
+
+impl HostWatch for Relay<'_> {
+    fn note(&self, text: &str) {
+        self.observer().note(text);
+    }
+
+    fn bytes_started(&self, total: u64) {
+        self.observer().bytes_started(self.subject(), Stage::Copying, total);
+    }
+
+    fn bytes_advanced(&self, bytes: u64) {
+        self.observer().bytes_advanced(bytes);
+    }
+
+    fn bytes_finished(&self) {
+        self.observer().bytes_finished();
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.observer().is_cancelled()
+    }
+}
