@@ -9,7 +9,7 @@ use crate::powershell::{Call, Computer, Object, Run, Signature, Value, fault, th
 type Command = fn(&mut Host, &Call) -> Run<Vec<Value>>;
 
 /// The commands; each one that `signatures.txt` has stands here.
-const COMMANDS: [(&str, Command); 82] = [
+const COMMANDS: [(&str, Command); 89] = [
     ("Get-VM", Host::get_vm),
     ("New-VM", Host::new_vm),
     ("Set-VM", Host::set_vm),
@@ -92,6 +92,13 @@ const COMMANDS: [(&str, Command); 82] = [
     ("Add-LocalGroupMember", Host::add_member),
     ("Get-LocalGroupMember", Host::get_members),
     ("Remove-LocalGroupMember", Host::remove_member),
+    ("New-ScheduledTaskAction", Host::new_task_action),
+    ("New-ScheduledTaskPrincipal", Host::new_task_principal),
+    ("New-ScheduledTaskSettingsSet", Host::new_task_settings),
+    ("Register-ScheduledTask", Host::register_task),
+    ("Start-ScheduledTask", Host::start_task),
+    ("Get-ScheduledTask", Host::get_task),
+    ("Unregister-ScheduledTask", Host::unregister_task),
 ];
 
 /// Names of all commands.
@@ -127,7 +134,8 @@ impl Computer for Host {
 
     /// Which commands ask is said by none of the pages; these two do on every host that was seen, so they count as asking.
     fn asks(&self, call: &Call) -> bool {
-        ["Remove-VM", "Remove-VMSwitch"].contains(&call.name.as_str()) && !call.has("Force")
+        call.name == "Unregister-ScheduledTask"
+            || ["Remove-VM", "Remove-VMSwitch"].contains(&call.name.as_str()) && !call.has("Force")
     }
 
     fn run(&mut self, call: &Call) -> Run<Vec<Value>> {
@@ -151,6 +159,7 @@ impl Computer for Host {
             ("security.principal.windowsbuiltinrole", "administrator") => {
                 Ok(Value::word("WindowsBuiltInRole", "Administrator", 544))
             }
+            ("io.filemode" | "io.fileaccess" | "io.fileshare", _) => Ok(Value::word(kind, member, 0)),
             ("management.textformat", "wmidtd20") => Ok(Value::word("TextFormat", "WmiDtd20", 2)),
             _ => fault(format!("[{kind}]::{member}")),
         }

@@ -50,6 +50,38 @@ impl Files {
         Ok(())
     }
 
+    /// Writes bytes into a file that is there, from an offset on; what is missing before them is zeros.
+    pub fn write_at(&mut self, path: &str, offset: usize, bytes: &[u8]) -> Result<(), String> {
+        let Some(file) = self.files.get_mut(&key(path)) else { return Err(format!("Could not find file '{path}'.")) };
+        let end = offset + bytes.len();
+        if file.bytes.len() < end {
+            file.bytes.resize(end, 0);
+        }
+        file.bytes[offset..end].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Cuts or lengthens a file that is there.
+    pub fn set_length(&mut self, path: &str, length: usize) -> Result<(), String> {
+        let Some(file) = self.files.get_mut(&key(path)) else { return Err(format!("Could not find file '{path}'.")) };
+        file.bytes.resize(length, 0);
+        Ok(())
+    }
+
+    /// Files and folders that lie in a folder itself.
+    pub fn entries(&self, folder: &str) -> Vec<String> {
+        let start = key(folder) + "\\";
+        let inside = |path: &&String| path.strip_prefix(&start).is_some_and(|rest| !rest.contains('\\'));
+        self.files.keys().chain(self.folders.keys()).filter(inside).cloned().collect()
+    }
+
+    /// Removes a folder with all that is in it.
+    pub fn remove_folder(&mut self, path: &str) {
+        let (own, start) = (key(path), key(path) + "\\");
+        self.files.retain(|known, _| !known.starts_with(&start));
+        self.folders.retain(|known, _| *known != own && !known.starts_with(&start));
+    }
+
     /// The bytes of a file.
     pub fn read(&self, path: &str) -> Option<&[u8]> {
         self.files.get(&key(path)).map(|file| file.bytes.as_slice())

@@ -16,9 +16,12 @@ mod objects;
 mod parts;
 mod registry;
 mod release;
+mod served;
 mod signature;
 mod state;
+mod streams;
 mod switches;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -31,7 +34,11 @@ use crate::powershell::{Cache, Outcome, Run, Shell, Signature, Stop, Value, thro
 
 pub use files::{File, Files};
 pub use release::Release;
+pub use served::Served;
 pub use state::*;
+
+/// What happens on a host while one of its scripts runs.
+type Meanwhile = Box<dyn FnMut(&mut Host)>;
 
 /// What does not change on a host.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +68,7 @@ pub struct Host {
     next: u64,
     changes: u64,
     cut: Option<u64>,
+    meanwhile: Option<Meanwhile>,
 }
 
 impl Clone for Host {
@@ -75,6 +83,7 @@ impl Clone for Host {
             next: self.next,
             changes: 0,
             cut: None,
+            meanwhile: None,
         }
     }
 }
@@ -92,6 +101,7 @@ impl Host {
             next: 1,
             changes: 0,
             cut: None,
+            meanwhile: None,
         };
         for folder in
             [r"C:\ProgramData\Microsoft\Windows\Hyper-V", r"C:\Users\Public\Documents\Hyper-V\Virtual Hard Disks"]
@@ -141,8 +151,19 @@ impl Host {
         self.changes
     }
 
+    /// Runs a script that is given as text with parameters. Gives its output and its warnings.
+    pub fn run_script(&mut self, text: &str, arguments: Vec<(String, Value)>) -> (Run<Vec<Value>>, Vec<String>) {
+        let cache = self.cache.clone();
+        Shell::new(self, &cache).run_script(text, arguments)
+    }
+
     /// Called before each change of state or files.
     fn change(&mut self) -> Run<()> {
+        // Taken away while it runs, since it may run scripts that change something.
+        if let Some(mut meanwhile) = self.meanwhile.take() {
+            meanwhile(self);
+            self.meanwhile = Some(meanwhile);
+        }
         if self.cut.is_some_and(|cut| self.changes >= cut) {
             return Err(Stop::Cut);
         }

@@ -11,7 +11,7 @@ const TEXT: &str = include_str!("signatures.txt");
 /// Words of an enumeration with their numbers. Numbers are those of the documentation where it tells them; the order else.
 type Words = &'static [(&'static str, i64)];
 
-const WORDS: [(&str, Words); 15] = [
+const WORDS: [(&str, Words); 17] = [
     ("StartAction", &[("Nothing", 2), ("StartIfRunning", 3), ("Start", 4)]),
     ("StopAction", &[("TurnOff", 2), ("Save", 3), ("ShutDown", 4)]),
     (
@@ -29,6 +29,19 @@ const WORDS: [(&str, Words); 15] = [
     ("Enabled", &[("True", 1), ("False", 2)]),
     ("InterfaceType", &[("Any", 0), ("Wired", 1), ("Wireless", 2), ("RemoteAccess", 4)]),
     ("EdgeTraversal", &[("Block", 0), ("Allow", 1), ("DeferToUser", 2), ("DeferToApp", 3)]),
+    (
+        "LogonTypeEnum",
+        &[
+            ("None", 0),
+            ("Password", 1),
+            ("S4U", 2),
+            ("Interactive", 3),
+            ("Group", 4),
+            ("ServiceAccount", 5),
+            ("InteractiveOrPassword", 6),
+        ],
+    ),
+    ("RunLevelEnum", &[("Limited", 0), ("Highest", 1)]),
     ("Profile", &[("Any", 0), ("Domain", 1), ("Private", 2), ("Public", 4), ("NotApplicable", 65_536)]),
 ];
 

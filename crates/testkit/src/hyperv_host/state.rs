@@ -23,6 +23,25 @@ pub struct State {
     pub groups: BTreeMap<String, Vec<String>>,
     /// How often the Virtual Machine Management service was started.
     pub service_starts: u32,
+    /// Tasks of the scheduler.
+    pub tasks: Vec<ScheduledTask>,
+    /// How often a task was started.
+    pub task_starts: u32,
+}
+
+/// A task of the scheduler.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScheduledTask {
+    /// Its name.
+    pub name: String,
+    /// The program that it runs.
+    pub execute: String,
+    /// The arguments of the program.
+    pub argument: String,
+    /// Who runs it.
+    pub user: String,
+    /// `Queued`, `Ready` or `Running`.
+    pub state: String,
 }
 
 /// Settings of Hyper-V.

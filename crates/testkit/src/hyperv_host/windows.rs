@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::Host;
+use super::{Host, streams};
 use crate::powershell::{Call, Object, Run, Value, fault, thrown};
 
 impl Host {
@@ -123,7 +123,7 @@ impl Host {
         change
     }
 
-    fn write(&mut self, path: &str, bytes: Vec<u8>) -> Run<Value> {
+    pub(super) fn write(&mut self, path: &str, bytes: Vec<u8>) -> Run<Value> {
         self.change()?;
         match self.files.write(path, bytes) {
             Ok(()) => Ok(Value::Type("void".into())),
@@ -131,14 +131,14 @@ impl Host {
         }
     }
 
-    fn bytes(&self, path: &str) -> Run<Vec<u8>> {
+    pub(super) fn bytes(&self, path: &str) -> Run<Vec<u8>> {
         match self.files.read(path) {
             Some(bytes) => Ok(bytes.to_vec()),
             None => thrown(format!("Could not find file '{path}'.")),
         }
     }
 
-    fn read_text(&self, path: &str) -> Run<String> {
+    pub(super) fn read_text(&self, path: &str) -> Run<String> {
         match String::from_utf8(self.bytes(path)?) {
             Ok(text) => Ok(text.trim_start_matches('\u{feff}').to_owned()),
             Err(_) => fault(format!("{path} is no UTF-8")),
@@ -159,15 +159,32 @@ impl Host {
                 }
                 Ok(Object::new("System.IO.DirectoryInfo", path).value())
             }
+            ("io.directory", "getfilesystementries", [Value::Text(path)]) => Ok(Value::texts(self.files.entries(path))),
+            ("io.directory", "delete", [Value::Text(path)]) if self.files.entries(path).is_empty() => self.remove_tree(path),
+            ("io.directory", "delete", [Value::Text(path)]) => thrown(format!("The directory '{path}' is not empty.")),
+            ("io.directory", "delete", [Value::Text(path), Value::Bool(true)]) => self.remove_tree(path),
+            ("io.path", "gettempfilename", []) => {
+                let path = format!(r"C:\Windows\Temp\tmp{:04X}.tmp", self.next_number());
+                self.files.create_folder(r"C:\Windows\Temp");
+                self.write(&path, Vec::new())?;
+                Ok(Value::from(path))
+            }
             ("security.principal.windowsidentity", "getcurrent", []) => Ok(Object::new("WindowsIdentity", "").value()),
             _ => fault(format!("[{kind}]::{method} with these arguments")),
         }
+    }
+
+    fn remove_tree(&mut self, path: &str) -> Run<Value> {
+        self.change()?;
+        self.files.remove_folder(path);
+        Ok(Value::Type("void".into()))
     }
 
     /// A method of `System.IO.File`.
     fn file_call(&mut self, method: &str, arguments: &[Value]) -> Run<Value> {
         let void = || Value::Type("void".into());
         match (method, arguments) {
+            ("open" | "openread", _) => self.open_file(method, arguments),
             ("exists", [Value::Text(path)]) => Ok(Value::Bool(self.files.read(path).is_some())),
             ("readalltext", [Value::Text(path)]) => self.read_text(path).map(Value::from),
             ("readalllines", [Value::Text(path)]) => Ok(Value::texts(self.read_text(path)?.lines())),
@@ -212,6 +229,9 @@ impl Host {
         arguments: &[Value],
     ) -> Run<Value> {
         if let Some(result) = self.wmi_method(target, method, arguments) {
+            return result;
+        }
+        if let Some(result) = self.stream_method(target, method, arguments) {
             return result;
         }
         let (class, id, text) = {
@@ -271,6 +291,10 @@ impl Host {
                 Ok(Value::word("System.IO.FileAttributes", words, number))
             }
             ("wmi", [Value::Text(path)]) => Host::job(path),
+            ("security.cryptography.sha256cryptoserviceprovider", []) => Ok(Object::new(streams::SHA, "").value()),
+            ("io.streamreader", [Value::Object(file)]) if file.borrow().class == streams::FILE => {
+                Ok(Object::new(streams::READER, &file.borrow().id).value())
+            }
             ("adsi", [Value::Text(path)]) => Host::directory_entry(path),
             _ => fault(format!("an object of the type {kind} from these arguments")),
         }

@@ -184,6 +184,8 @@ pub struct Command {
     pub called: Called,
     /// Arguments: the name of the parameter, when there is one, and the value, when there is one.
     pub arguments: Vec<(Option<String>, Option<Expression>)>,
+    /// Whether its warnings flow on with its output (`3>&1`).
+    pub merges_warnings: bool,
     /// Line, from 1.
     pub line: usize,
 }

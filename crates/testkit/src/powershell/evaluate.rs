@@ -9,7 +9,7 @@ use super::computer::{Run, Stop, fault, thrown};
 use super::operators;
 use super::security;
 use super::shell::Shell;
-use super::value::{Hash, ListKind, Value};
+use super::value::{Hash, ListKind, Object, Value};
 
 impl Shell<'_> {
     /// Runs a pipeline as a statement: what comes out flows on.
@@ -18,20 +18,24 @@ impl Shell<'_> {
             Pipeline::Assign { target, operator, value, .. } => self.assign(target, operator, value),
             Pipeline::Flow { first, rest } => {
                 let mut items = Vec::new();
-                match first.as_ref() {
+                let first = match first.as_ref() {
                     // A step as a statement gives nothing.
                     Stage::Expression(expression) if matches!(expression.kind, ExpressionKind::Step(..)) => {
-                        self.evaluate(expression)?;
+                        self.evaluate(expression).map(|_| ())
                     }
-                    Stage::Expression(expression) => self.flow(expression, &mut items)?,
-                    Stage::Command(command) => self.command(command, None, &mut items)?,
+                    Stage::Expression(expression) => self.flow(expression, &mut items),
+                    Stage::Command(command) => self.command(command, None, &mut items),
+                };
+                // What came before an error has gone through the pipeline when the error is thrown.
+                if !matches!(first, Ok(()) | Err(Stop::Throw(_))) {
+                    return first;
                 }
                 for command in rest {
                     let input = std::mem::take(&mut items);
                     self.command(command, Some(input), &mut items)?;
                 }
                 output.append(&mut items);
-                Ok(())
+                first
             }
         }
     }
@@ -135,12 +139,22 @@ impl Shell<'_> {
                 };
                 let given = self.given(command)?;
                 return match command.called {
+                    Called::Run(_) if command.merges_warnings => {
+                        let before = self.warnings.len();
+                        let result = self.script(&path, given, output);
+                        // Behind the output and not between it: which came first is not kept here.
+                        output.extend(self.warnings.split_off(before).into_iter().map(warning_record));
+                        result
+                    }
                     Called::Run(_) => self.script(&path, given, output),
                     _ if given.is_empty() => self.dot_source(&path, output),
                     _ => fault(format!("line {}: arguments for a script that is loaded with a dot", command.line)),
                 };
             }
         };
+        if command.merges_warnings {
+            return fault(format!("line {}: a redirection of {name}", command.line));
+        }
         if self.pipeline_command(name, command, input.as_ref(), output)? {
             return Ok(());
         }
@@ -342,6 +356,11 @@ impl Shell<'_> {
             _ => missing(),
         }
     }
+}
+
+/// A warning as an object, as it flows on after `3>&1`.
+fn warning_record(message: String) -> Value {
+    Object { text: Some(message), ..Object::new("System.Management.Automation.WarningRecord", "") }.value()
 }
 
 fn element(target: &Value, index: &Value) -> Run<Value> {

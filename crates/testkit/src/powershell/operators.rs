@@ -1,6 +1,7 @@
 //! Operators: comparison without regard to small and large letters, conversion to the type of the left side, formats.
 
 use super::computer::{Run, Stop, fault, thrown};
+use super::expression::short_type;
 use super::pattern::Pattern;
 use super::shell::same_text;
 use super::value::Value;
@@ -30,8 +31,21 @@ pub(super) fn binary(operator: &str, left: &Value, right: &Value) -> Run<Value> 
         "-f" => format(left, right),
         "-band" => bits(left, right, |one, two| one & two),
         "-bor" => bits(left, right, |one, two| one | two),
+        "-is" => is_a(left, right).map(Value::Bool),
+        "-isnot" => is_a(left, right).map(|is| Value::Bool(!is)),
         "+" | "-" | "*" | "/" => arithmetic(operator, left, right),
         _ => fault(format!("the operator {operator}")),
+    }
+}
+
+/// Whether a value is of a type; classes above its own are not known.
+fn is_a(left: &Value, right: &Value) -> Run<bool> {
+    let Value::Type(kind) = right else { return fault(format!("-is {}", right.kind())) };
+    match left {
+        Value::Object(object) => Ok(short_type(&object.borrow().class) == kind.as_ref()),
+        Value::Text(_) => Ok(kind.as_ref() == "string"),
+        Value::Null => Ok(false),
+        other => fault(format!("{} -is [{kind}]", other.kind())),
     }
 }
 

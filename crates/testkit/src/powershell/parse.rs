@@ -467,6 +467,7 @@ fn command(source: Source, node: Node) -> Read<Command> {
     let mut operator = None;
     let mut called = None;
     let mut arguments = Vec::new();
+    let mut merges_warnings = false;
     for part in children(node) {
         match part.kind() {
             "command_invokation_operator" => operator = Some(source.of(part).trim().to_owned()),
@@ -483,17 +484,31 @@ fn command(source: Source, node: Node) -> Read<Command> {
                     _ => None,
                 };
             }
-            "command_elements" => arguments = elements(source, part)?,
+            "command_elements" => {
+                merges_warnings = redirected(source, part)?;
+                arguments = elements(source, part)?;
+            }
             _ => return source.unknown(part, "a command"),
         }
     }
     match called {
-        Some(called) => Ok(Command { called, arguments, line: source.line(node) }),
+        Some(called) => Ok(Command { called, arguments, merges_warnings, line: source.line(node) }),
         None => source.unknown(node, "commands"),
     }
 }
 
 type Arguments = Vec<(Option<String>, Option<Expression>)>;
+
+/// Whether the warnings of a command flow on with its output, which is the one redirection that there is.
+fn redirected(source: Source, node: Node) -> Read<bool> {
+    let parts = children(node);
+    let redirections: Vec<&Node> = parts.iter().filter(|part| part.kind() == "redirection").collect();
+    match redirections.as_slice() {
+        [] => Ok(false),
+        [one] if source.of(**one).trim() == "3>&1" => Ok(true),
+        [one, ..] => source.unknown(**one, "a command"),
+    }
+}
 
 /// The arguments of a command. The parts of a list of bare words are nodes of their own here.
 fn elements(source: Source, node: Node) -> Read<Arguments> {
@@ -502,6 +517,7 @@ fn elements(source: Source, node: Node) -> Read<Arguments> {
     for part in children(node) {
         let value = match part.kind() {
             "command_argument_sep" if source.of(part).trim().is_empty() || source.of(part) == ":" => continue,
+            "redirection" => continue,
             "," => {
                 comma = true;
                 continue;

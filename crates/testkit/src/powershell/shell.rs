@@ -96,6 +96,17 @@ impl<'a> Shell<'a> {
         Outcome { output: output.iter().map(text).collect(), warnings: self.warnings, what_if: self.what_if, end }
     }
 
+    /// Runs a script that is given as text with parameters, as PowerShell remoting does. Gives its output and its warnings.
+    pub fn run_script(mut self, text: &str, arguments: Vec<(String, Value)>) -> (Run<Vec<Value>>, Vec<String>) {
+        let body = match parse::script(text) {
+            Ok(body) => body,
+            Err(message) => return (fault(message), Vec::new()),
+        };
+        let mut output = Vec::new();
+        let result = self.body(&body, arguments, None, &mut output);
+        (result.map(|()| output), self.warnings)
+    }
+
     /// Runs a piece of a script that is given as text.
     pub fn run_text(mut self, text: &str) -> (Result<Vec<Value>, Stop>, Vec<String>) {
         let body = match parse::script(text) {
@@ -117,13 +128,13 @@ impl<'a> Shell<'a> {
         Ok(body)
     }
 
-    /// A script in a scope of its own; `exit` ends only the script.
+    /// A script in a scope of its own; `exit` ends only the script, whatever its code, which nobody here asks for.
     pub(super) fn script(&mut self, path: &str, arguments: Vec<(String, Value)>, output: &mut Vec<Value>) -> Run<()> {
         let body = self.load(path)?;
         let outer = self.depth == 0;
         let result = self.body(&body, arguments, Some(path), output).map_err(|stop| at_file(stop, path));
         match result {
-            Err(Stop::Exit(code)) if !outer && code == 0 => Ok(()),
+            Err(Stop::Exit(_)) if !outer => Ok(()),
             other => other,
         }
     }

@@ -81,6 +81,11 @@ impl Shell<'_> {
                 Ok(Value::from(path))
             }
             ("io.path", "getpathroot", [Value::Text(path)]) => Ok(Value::from(root(path))),
+            ("io.path", "getdirectoryname", [Value::Text(path)]) => Ok(match path.rsplit_once('\\') {
+                Some((folder, _)) if folder.ends_with(':') => Value::from(format!("{folder}\\")),
+                Some((folder, _)) => Value::from(folder),
+                None => Value::from(""),
+            }),
             ("math", "max", [one, two]) => {
                 let (one, two) = (one.integer().map_err(Stop::Throw)?, two.integer().map_err(Stop::Throw)?);
                 Ok(Value::number(one.max(two)))

@@ -1,0 +1,108 @@
+//! Open files, what reads texts from them, and SHA-256 over them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ring::digest::{SHA256, digest};
+
+use super::Host;
+use crate::powershell::{Object, Run, Value, fault, thrown};
+
+pub(super) const FILE: &str = "System.IO.FileStream";
+pub(super) const READER: &str = "System.IO.StreamReader";
+pub(super) const SHA: &str = "System.Security.Cryptography.SHA256CryptoServiceProvider";
+
+fn void() -> Value {
+    Value::Type("void".into())
+}
+
+fn place(number: Option<&Value>) -> usize {
+    number.and_then(|number| number.integer().ok()).and_then(|number| usize::try_from(number).ok()).unwrap_or(0)
+}
+
+impl Host {
+    /// `File.OpenRead`, and `File.Open` with a mode, and perhaps with access and sharing.
+    pub(super) fn open_file(&mut self, method: &str, arguments: &[Value]) -> Run<Value> {
+        let (path, makes) = match (method, arguments) {
+            ("openread", [Value::Text(path)]) => (path, false),
+            ("open", [Value::Text(path), Value::Word(mode)]) if mode.name == "OpenOrCreate" => (path, true),
+            ("open", [Value::Text(path), Value::Word(mode), Value::Word(access), Value::Word(share)])
+                if (mode.name.as_str(), access.name.as_str(), share.name.as_str()) == ("Open", "Read", "ReadWrite") =>
+            {
+                (path, false)
+            }
+            _ => return fault(format!("File.{method} with these arguments")),
+        };
+        if self.files.read(path).is_none() {
+            if !makes {
+                return thrown(format!("Could not find file '{path}'."));
+            }
+            self.write(path, Vec::new())?;
+        }
+        Ok(Object::new(FILE, path).with("Position", Value::Long(0)).value())
+    }
+
+    /// Methods of open files and of what works on them; `None` for objects of other classes.
+    pub(super) fn stream_method(
+        &mut self,
+        target: &Rc<RefCell<Object>>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Option<Run<Value>> {
+        let (class, path, at) = {
+            let object = target.borrow();
+            (object.class.clone(), object.id.clone(), place(object.get("Position")))
+        };
+        match class.as_str() {
+            FILE => Some(self.file_method((target, &path, at), method, arguments)),
+            READER if method == "readtoend" && arguments.is_empty() => Some(self.read_text(&path).map(Value::from)),
+            SHA if method == "computehash" => Some(self.hash(arguments)),
+            READER | SHA => Some(fault(format!("the method {method} of {class}"))),
+            _ => None,
+        }
+    }
+
+    fn file_method(
+        &mut self,
+        (target, path, at): (&Rc<RefCell<Object>>, &str, usize),
+        method: &str,
+        arguments: &[Value],
+    ) -> Run<Value> {
+        match (method, arguments) {
+            ("write", [bytes, Value::Int(0), Value::Int(count)]) => {
+                let Some(bytes) = bytes.as_bytes().filter(|bytes| bytes.len() as i64 == i64::from(*count)) else {
+                    return fault("FileStream.Write of something else than all of an array of bytes");
+                };
+                self.change()?;
+                self.files.write_at(path, at, &bytes).or_else(thrown)?;
+                if let Some(position) = target.borrow_mut().get_mut("Position") {
+                    *position = Value::Long((at + bytes.len()) as i64);
+                }
+                Ok(void())
+            }
+            ("setlength", [length]) => {
+                self.change()?;
+                self.files.set_length(path, place(Some(length))).or_else(thrown)?;
+                Ok(void())
+            }
+            ("dispose", []) => Ok(void()),
+            _ => fault(format!("the method {method} of a file stream with these arguments")),
+        }
+    }
+
+    /// SHA-256 over bytes, or over the rest of an open file.
+    fn hash(&self, arguments: &[Value]) -> Run<Value> {
+        let bytes = match arguments {
+            [Value::Object(file)] if file.borrow().class == FILE => {
+                let file = file.borrow();
+                self.bytes(&file.id)?.split_off(place(file.get("Position")))
+            }
+            [list] => match list.as_bytes() {
+                Some(bytes) => bytes,
+                None => return fault(format!("ComputeHash of {}", list.kind())),
+            },
+            _ => return fault("ComputeHash with these arguments"),
+        };
+        Ok(Value::bytes(digest(&SHA256, &bytes).as_ref()))
+    }
+}
