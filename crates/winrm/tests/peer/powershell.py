@@ -1,4 +1,4 @@
-"""The server's side of PowerShell remoting by psrpcore, with scripts that are no more than their first word."""
+"""The server's side of PowerShell remoting by psrpcore. Scripts are no more than their first word, unless a host runs them."""
 
 import uuid
 
@@ -16,6 +16,9 @@ def error(text):
 
 class Pool:
     """A pool of runspaces, with the bytes that wait to be fetched."""
+
+    # Runs scripts, when there is one.
+    host = None
 
     def __init__(self):
         self.pool = psrpcore.ServerRunspacePool()
@@ -72,8 +75,22 @@ class Pool:
     def run(self, command, pipeline):
         pipeline.start()
         script = pipeline.metadata.commands[0]
+        if self.host:
+            self.on_host(pipeline, script)
+            return
         word = script.command_text.split()[0]
         getattr(self, "do_" + word, self.do_echo)(command, pipeline, script)
+
+    def on_host(self, pipeline, script):
+        output, warnings, failed = self.host.run(script.command_text, script.parameters)
+        for warning in warnings:
+            pipeline.write_warning(warning)
+        for text in output:
+            pipeline.write_output(text)
+        if failed is None:
+            pipeline.complete()
+        else:
+            self.fail(pipeline, failed)
 
     def do_echo(self, command, pipeline, script):
         for name, value in script.parameters:
@@ -98,9 +115,10 @@ class Pool:
         pipeline.complete()
 
     def do_fail(self, command, pipeline, script):
-        record = ErrorRecord(
-            Exception=error("It is broken"), CategoryInfo=ErrorCategoryInfo(), FullyQualifiedErrorId="Broken"
-        )
+        self.fail(pipeline, "It is broken")
+
+    def fail(self, pipeline, text):
+        record = ErrorRecord(Exception=error(text), CategoryInfo=ErrorCategoryInfo(), FullyQualifiedErrorId="Broken")
         pipeline._change_state(PSInvocationState.Failed, error=record)
 
     def do_forever(self, command, pipeline, script):

@@ -1,9 +1,11 @@
 """A stand-in for the Windows Remote Management service, for tests: HTTP or HTTPS, Negotiate with NTLM and sealed messages
 by pyspnego, PowerShell remoting by psrpcore. It shares nothing with the client that it tests.
 
-    NTLM_USER_FILE=users.txt server.py [--cert PEM --key PEM] [--record FILE]
+    NTLM_USER_FILE=users.txt server.py [--cert PEM --key PEM] [--record FILE] [--host PORT] [--drop-every N]
 
 It prints its port and serves until it is killed. Each request that arrives is written to the record, opened, one JSON a line.
+With a host, scripts of PowerShell are run by what listens at that port of this computer. Every N-th message its connection is
+dropped, in turns before the message is dealt with and after it.
 """
 
 import argparse
@@ -19,6 +21,8 @@ import traceback
 import spnego
 from spnego.channel_bindings import GssChannelBindings
 
+import host
+import powershell
 import wsman
 
 SEALED = "application/HTTP-SPNEGO-session-encrypted"
@@ -34,6 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     context = None
     binding = None
     record = None
+    drop_every, messages = 0, 0
 
     def log_message(self, *_):
         """Nothing is printed: standard output has the port."""
@@ -80,8 +85,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 line = {"client": self.headers.get("User-Agent", ""), "xml": text.decode()}
                 self.record.write(json.dumps(line) + "\n")
                 self.record.flush()
+            Handler.messages += 1
+            dropped = self.drop_every and Handler.messages % self.drop_every == 0
             try:
+                if dropped and Handler.messages // self.drop_every % 2:
+                    raise wsman.Drop
                 status, answer = wsman.handle(text)
+                if dropped:
+                    raise wsman.Drop
             except wsman.Drop:
                 self.close_connection = True
                 self.connection.close()
@@ -143,7 +154,12 @@ def main():
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--record")
+    parser.add_argument("--host", type=int)
+    parser.add_argument("--drop-every", type=int, default=0)
     arguments = parser.parse_args()
+    Handler.drop_every = arguments.drop_every
+    if arguments.host:
+        powershell.Pool.host = host.Host(arguments.host)
     if arguments.record:
         Handler.record = open(arguments.record, "a", encoding="utf-8")
     server = Server(("127.0.0.1", 0), Handler)

@@ -6,8 +6,8 @@ param(
 )
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
-$whole = [long]-1
-$partial = [long]-1
+$whole = -1
+$partial = -1
 $hash = '-'
 if ([System.IO.File]::Exists($Path)) {
     $info = New-Object -TypeName System.IO.FileInfo -ArgumentList $Path

@@ -10,7 +10,7 @@ param(
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
 $tasks = @(Get-ScheduledTask | Where-Object { $_.TaskName -eq $Name })
-if (($tasks.Count -gt 0) -and (@('Queued', 'Running') -contains [string]$tasks[0].State)) {
+if (($tasks.Count -gt 0) -and (@('Queued', 'Running') -contains ([string]$tasks[0].State))) {
     return 'running'
 }
 $live = [System.IO.Path]::Combine($Folder, 'live')
