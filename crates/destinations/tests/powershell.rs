@@ -5,26 +5,12 @@ mod cmdlets;
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use cmdlets::Known;
+use cmdlets::{Known, table};
 use common::*;
 use hvm_destinations::select;
 
 const RELEASES: [&str; 6] = ["2012", "2012R2", "2016", "2019", "2022", "2025"];
-
-fn table(release: &str) -> Option<serde_json::Value> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
-    let samples = std::env::var_os("HVM_SAMPLES").map_or(beside, PathBuf::from);
-    let path = samples.join(format!("cmdlets/{release}.compact.json"));
-    match std::fs::read(&path) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(error) => {
-            eprintln!("SKIPPED: the cmdlets cannot be checked, {}: {error}", path.display());
-            None
-        }
-    }
-}
 
 fn scripts(release: &str) -> BTreeMap<String, String> {
     let folder = tempfile::tempdir().unwrap();

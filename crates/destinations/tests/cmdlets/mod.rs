@@ -1,7 +1,10 @@
 //! What PowerShell knows on a release of Windows Server: the cmdlet tables of the documentation, a short list of core cmdlets, and
 //! the functions of the kit itself.
 
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tree_sitter::{Node, Parser, Tree};
@@ -35,7 +38,9 @@ pub const CORE: [(&str, &str); 25] = [
 ];
 
 /// Words of the enumerations that the scripts use, by type.
-const WORDS: [(&str, &[&str]); 15] = [
+const WORDS: [(&str, &[&str]); 17] = [
+    ("LogonTypeEnum", &["ServiceAccount"]),
+    ("RunLevelEnum", &["Highest"]),
     ("StartAction", &["Nothing", "StartIfRunning", "Start"]),
     ("StopAction", &["TurnOff", "Save", "ShutDown"]),
     ("BootDevice", &["Floppy", "CD", "IDE", "LegacyNetworkAdapter"]),
@@ -74,6 +79,20 @@ type Set = BTreeMap<String, Parameter>;
 pub struct Known {
     cmdlets: BTreeMap<String, Vec<Set>>,
     core: BTreeMap<String, Vec<String>>,
+}
+
+/// The table of a release; it lies beside the repository or where the variable says.
+pub fn table(release: &str) -> Option<Value> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
+    let samples = std::env::var_os("HVM_SAMPLES").map_or(beside, PathBuf::from);
+    let path = samples.join(format!("cmdlets/{release}.compact.json"));
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
+        Err(error) => {
+            eprintln!("SKIPPED: the cmdlets cannot be checked, {}: {error}", path.display());
+            None
+        }
+    }
 }
 
 pub fn parse(text: &str) -> Tree {

@@ -1,5 +1,7 @@
 //! A host of the model with a kit on it, and the scripts of the kit that are run there.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use hvm_destinations::destination::Destination;
 use hvm_destinations::select;
 use hvm_model::plan::Plan;

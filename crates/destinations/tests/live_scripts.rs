@@ -1,0 +1,201 @@
+//! The scripts that a live destination runs on its host, on the model of a host: pieces of files, jobs, what is removed.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod cmdlets;
+mod common;
+mod on_host;
+
+use std::path::Path;
+
+use common::*;
+use hvm_testkit::hyperv_host::{Host, Release};
+use hvm_testkit::powershell::{Stop, Value};
+use on_host::{KIT, RELEASES, host_with_kit};
+
+const FILE: &str = r"D:\Kit 'x'\disks\a b.vhd";
+
+fn script(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/live/scripts").join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn run(host: &mut Host, name: &str, arguments: &[(&str, Value)]) -> Result<Vec<String>, Stop> {
+    let arguments = arguments.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let (result, _) = host.run_script(&script(name), arguments);
+    result.map(|values| values.iter().map(|value| value.text().unwrap()).collect())
+}
+
+fn sha(bytes: &[u8]) -> String {
+    ring::digest::digest(&ring::digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+fn look(host: &mut Host, length: usize) -> String {
+    let length = Value::Long(length as i64);
+    run(host, "Look.ps1", &[("Path", Value::from(FILE)), ("Length", length)]).unwrap().join("|")
+}
+
+fn write(host: &mut Host, (offset, bytes): (usize, &[u8]), hash: &str, (length, whole): (usize, &str)) -> Result<Vec<String>, Stop> {
+    let arguments = [
+        ("Path", Value::from(FILE)),
+        ("Offset", Value::Long(offset as i64)),
+        ("Bytes", Value::bytes(bytes)),
+        ("Hash", Value::from(hash)),
+        ("Length", Value::Long(length as i64)),
+        ("Whole", Value::from(whole)),
+    ];
+    run(host, "Write.ps1", &arguments)
+}
+
+#[test]
+fn a_file_arrives_in_pieces_and_gets_its_name_at_the_end() {
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    let whole = [b"abc".as_slice(), &[0; 4], b"xyz"].concat();
+    assert_eq!(look(&mut host, whole.len()), "-1 -1 -");
+    assert_eq!(write(&mut host, (0, b"abc"), &sha(b"abc"), (10, "")).unwrap(), ["written"]);
+    assert_eq!(look(&mut host, whole.len()), "-1 3 -");
+    let wrong = write(&mut host, (3, b"abc"), &sha(b"abd"), (10, "")).unwrap_err();
+    assert!(matches!(&wrong, Stop::Throw(message) if message.contains("offset 3")), "{wrong:?}");
+    // The zeros between are not sent.
+    assert_eq!(write(&mut host, (7, b"xyz"), &sha(b"xyz"), (10, &sha(&whole))).unwrap(), ["equal"]);
+    assert_eq!(host.files.read(FILE), Some(whole.as_slice()));
+    assert_eq!(look(&mut host, whole.len()), format!("10 -1 {}", sha(&whole)));
+    assert_eq!(look(&mut host, 9), "10 -1 -");
+}
+
+#[test]
+fn a_file_that_is_another_one_in_the_end_is_given_up() {
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    write(&mut host, (0, b"old old old"), &sha(b"old old old"), (11, "")).unwrap();
+    let answer = write(&mut host, (3, b"new"), &sha(b"new"), (6, &sha(b"newnew"))).unwrap();
+    assert_eq!(answer, ["different"]);
+    assert_eq!(look(&mut host, 6), "-1 -1 -");
+    // An empty file, over one that is there.
+    assert_eq!(write(&mut host, (0, b"x"), &sha(b"x"), (1, &sha(b"x"))).unwrap(), ["equal"]);
+    assert_eq!(write(&mut host, (0, b""), &sha(b""), (0, &sha(b""))).unwrap(), ["equal"]);
+    assert_eq!(look(&mut host, 0), format!("0 -1 {}", sha(b"")));
+}
+
+/// A host with a kit and with what a live destination adds to it.
+fn host_with_jobs(release: &str) -> Host {
+    let (_, mut host) = host_with_kit(release, &plan(role()));
+    let text = format!("\u{feff}{}", script("Invoke-KitJob.ps1").replace('\n', "\r\n"));
+    host.files.write(&format!("{KIT}\\Invoke-KitJob.ps1"), text.into_bytes()).unwrap();
+    host
+}
+
+fn start(host: &mut Host, job: &str, run_id: &str) -> String {
+    use base64::Engine;
+    let kit = KIT.replace('\'', "''");
+    let command = format!("& '{kit}\\Invoke-KitJob.ps1' -Job '{job}' -Run '{run_id}'");
+    let bytes: Vec<u8> = command.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let encoded = base64::prelude::BASE64_STANDARD.encode(bytes);
+    let argument = format!("-NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand {encoded}");
+    let arguments = [
+        ("Folder", Value::from(KIT)),
+        ("Name", Value::from("hvmigrate test")),
+        ("Argument", Value::from(argument)),
+        ("Job", Value::from(job)),
+        ("Run", Value::from(run_id)),
+    ];
+    run(host, "Start.ps1", &arguments).unwrap().join("|")
+}
+
+fn poll(host: &mut Host, job: &str) -> Vec<String> {
+    let arguments =
+        [("Folder", Value::from(KIT)), ("Name", Value::from("hvmigrate test")), ("Job", Value::from(job)), ("From", Value::Int(0))];
+    run(host, "Poll.ps1", &arguments).unwrap()
+}
+
+fn result(seen: &[String]) -> serde_json::Value {
+    let text = seen.iter().find_map(|line| line.strip_prefix("result:")).unwrap_or_else(|| panic!("{seen:#?}"));
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_job_imports_tests_and_undoes() {
+    for release in RELEASES {
+        let mut host = host_with_jobs(release);
+        let before = host.state.without_ids();
+        assert_eq!(start(&mut host, "Import", "1"), "started");
+        assert_eq!(start(&mut host, "Import", "1"), "running", "{release}");
+        assert_eq!(poll(&mut host, "Import"), ["state:Queued"]);
+        assert_eq!(host.run_task(), Some(Ok(())));
+        let seen = poll(&mut host, "Import");
+        assert_eq!(seen[0], "state:Ready");
+        assert!(seen.iter().any(|line| line.starts_with("line:All steps are done.")), "{seen:#?}");
+        assert!(seen.iter().any(|line| line.starts_with("line:Warning: ")), "{seen:#?}");
+        assert_eq!(result(&seen)["succeeded"], true, "{seen:#?}");
+        assert_eq!(start(&mut host, "Import", "1"), "ended");
+        assert!(!host.state.machines.is_empty());
+        // A test that finds differences is no failure of the job.
+        assert_eq!(start(&mut host, "Test", "2"), "started");
+        assert_eq!(host.run_task(), Some(Ok(())));
+        assert_eq!(result(&poll(&mut host, "Test"))["succeeded"], true);
+        assert!(host.files.read(&format!("{KIT}\\state\\observed.json")).is_some());
+        assert_eq!(start(&mut host, "Undo", "3"), "started");
+        assert_eq!(host.run_task(), Some(Ok(())));
+        assert_eq!(result(&poll(&mut host, "Undo"))["succeeded"], true);
+        // What was undone can be imported again under the same name.
+        assert_eq!(start(&mut host, "Import", "1"), "started");
+        host.state.tasks.clear();
+        run(&mut host, "Forget.ps1", &[("Name", Value::from("hvmigrate test"))]).unwrap();
+        let mut after = host.state.without_ids();
+        after.task_starts = 0;
+        assert!(after == before, "{release}");
+    }
+}
+
+#[test]
+fn a_job_that_fails_says_why() {
+    let mut host = host_with_jobs("2019");
+    host.hardware.administrator = false;
+    assert_eq!(start(&mut host, "Import", "1"), "started");
+    assert_eq!(host.run_task(), Some(Ok(())));
+    let seen = poll(&mut host, "Import");
+    assert_eq!(result(&seen)["succeeded"], false);
+    assert!(result(&seen)["message"].as_str().unwrap().starts_with("Nothing was changed"), "{seen:#?}");
+    assert!(seen.iter().any(|line| line.starts_with("line:Warning: Run this script in a PowerShell")), "{seen:#?}");
+    host.hardware.administrator = true;
+    // The failure is no answer to the next run, also under the same name.
+    assert_eq!(start(&mut host, "Import", "1"), "started");
+    assert!(!poll(&mut host, "Import").iter().any(|line| line.starts_with("result:")));
+}
+
+#[test]
+fn what_was_carried_is_removed_and_nothing_else() {
+    let mut host = host_with_jobs("2012");
+    host.files.write(&format!("{KIT}\\steps\\theirs.txt"), b"x".to_vec()).unwrap();
+    let inside = |host: &Host| -> Vec<String> {
+        host.files.iter().map(|file| file.path.clone()).filter(|path| path.starts_with(KIT)).collect()
+    };
+    let files: Vec<String> = inside(&host).iter().map(|path| path[KIT.len() + 1..].to_owned()).collect();
+    let ours: Vec<&String> = files.iter().filter(|name| !name.ends_with("theirs.txt")).collect();
+    start(&mut host, "Import", "1");
+    host.run_task().unwrap().unwrap();
+    start(&mut host, "Undo", "2");
+    host.run_task().unwrap().unwrap();
+    let names = serde_json::json!({"files": ours, "trees": ["live", "state"], "folders": ["steps", "switches"]});
+    let left = run(&mut host, "Remove.ps1", &[("Folder", Value::from(KIT)), ("Names", Value::from(names.to_string()))]);
+    assert_eq!(left.unwrap(), [format!("{KIT}\\steps")]);
+    assert_eq!(inside(&host), [format!("{KIT}\\steps\\theirs.txt")]);
+    assert!(!host.files.has_folder(&format!("{KIT}\\switches")));
+}
+
+#[test]
+fn the_scripts_call_only_what_each_release_has() {
+    let names = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/live/scripts")).unwrap();
+    let names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.len() >= 10, "{names:?}");
+    let texts: Vec<String> = names.iter().map(|name| script(name)).collect();
+    let all: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for (name, text) in names.iter().zip(&texts) {
+        assert!(!cmdlets::parse(text).root_node().has_error(), "{name} does not parse");
+    }
+    for release in RELEASES {
+        let Some(table) = cmdlets::table(release) else { return };
+        let known = cmdlets::Known::new(&table, &all);
+        for (name, text) in names.iter().zip(&texts) {
+            assert_eq!(known.faults(text), Vec::<String>::new(), "{release}, {name}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Whole migrations to a host that runs, over Windows Remote Management: to its end, with connections that break, killed and
+//! run again, and what is said when the host does not let in.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, missing_docs, dead_code)]
+
+mod common;
+mod live_support;
+
+use std::time::Duration;
+
+use common::Scene;
+use hvm_testkit::hyperv_host::Vlan;
+use hvm_testkit::sample::Variant;
+use live_support::{KIT, Lab, MIGRATE, PASSWORD, Setting, kit_files, secret};
+
+const HTTP: &str = "&transport=http";
+
+fn lab(setting: Setting) -> Option<Lab> {
+    let scene = Scene::new();
+    scene.sample(Variant::Clean);
+    Lab::start(scene, setting)
+}
+
+/// Everything that was written here, as bytes.
+fn written(scene: &Scene) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut waiting = vec![scene.dir.join("work")];
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.metadata().unwrap().len() < 1 << 20 {
+            all.extend(std::fs::read(path).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_migration_to_its_end_and_back() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    let planned = lab.plan(HTTP, &[]);
+    assert!(planned.stdout.contains("127.0.0.1"), "{}", planned.stdout);
+    let migrated = lab.expect(0, &MIGRATE);
+    assert!(migrated.stderr.contains("All steps are done."), "{}", migrated.stderr);
+    let machines = lab.host.look(|host| host.state.machines.len()).unwrap();
+    assert!(machines > 0);
+    assert_eq!(lab.host.look(|host| host.state.tasks.len()), Some(0), "no task stays behind");
+    // What the host saw was fetched, and is enough when the host cannot be asked.
+    let verified = lab.scene.expect(0, &["verify", "--work", "work"]);
+    assert!(verified.stdout.contains("nothing differs") && verified.stderr.contains("could not be asked"), "{}", verified.stderr);
+    lab.expect(0, &["verify", "--work", "work"]);
+    // Changed by hand, named by its name.
+    lab.host.look(|host| host.state.machines[0].adapters[0].vlan = Vlan::Access(77)).unwrap();
+    let verified = lab.expect(4, &["verify", "--work", "work"]);
+    assert!(verified.stdout.contains("vlan") && verified.stdout.contains("access 77"), "{}", verified.stdout);
+    let report = lab.scene.expect(0, &["report", "--work", "work"]);
+    for text in [migrated.stdout, migrated.stderr, verified.stdout, verified.stderr, report.stdout, report.stderr] {
+        assert!(!text.contains(PASSWORD));
+    }
+    let bytes = written(&lab.scene);
+    assert!(bytes.len() > 1000 && !bytes.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes()));
+    assert_eq!(lab.asked(PASSWORD), 0);
+    // And back: first with what was carried kept, then without.
+    let back = lab.expect(0, &["rollback", "--work", "work"]);
+    assert!(back.stdout.contains("what was carried to 127.0.0.1"), "{}", back.stdout);
+    assert_eq!(lab.host.look(|host| (host.state.machines.len(), host.state.switches.len())), Some((0, 0)));
+    assert!(lab.host.look(|host| kit_files(host).len()).unwrap() > 10);
+    lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
+    assert_eq!(lab.host.look(|host| kit_files(host)), Some(Vec::new()));
+    assert_eq!(lab.host.look(|host| host.files.has_folder(KIT)), Some(false));
+}
+
+#[test]
+fn connections_that_break_are_made_anew() {
+    let Some(lab) = lab(Setting { drop_every: 45, ..Setting::default() }) else { return };
+    lab.plan(HTTP, &[]);
+    let migrated = lab.expect(0, &MIGRATE);
+    assert!(migrated.stderr.contains("was lost and is made anew"), "{}", migrated.stderr);
+    assert_eq!(lab.host.look(|host| host.state.task_starts), Some(2), "one import and one test");
+    lab.expect(0, &["verify", "--work", "work"]);
+}
+
+#[test]
+fn a_migration_that_is_killed_goes_on_where_it_was() {
+    let Some(lab) = lab(Setting { pause: Duration::from_millis(15), ..Setting::default() }) else { return };
+    lab.plan("&transport=http&limit=4MiB", &[]);
+    let source = lab.scene.look("source");
+    // While a disk is carried: a piece of it is there.
+    let mut first = lab.migrate();
+    lab.wait("the carriage of a disk", |host| {
+        host.files.iter().any(|file| file.path.ends_with(".carrying") && file.bytes.len() > 512 << 10)
+    });
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let there = |host: &mut hvm_testkit::hyperv_host::Host| {
+        let unfinished = host.files.iter().filter(|file| file.path.ends_with(".carrying"));
+        unfinished.map(|file| file.bytes.len()).sum::<usize>()
+    };
+    assert!(lab.host.look(there).unwrap() > 512 << 10);
+    // While the host imports.
+    let mut second = lab.migrate();
+    lab.wait("the import", |host| host.state.tasks.iter().any(|task| task.state == "Running"));
+    second.kill().unwrap();
+    second.wait().unwrap();
+    let last = lab.expect(0, &MIGRATE);
+    assert!(last.stderr.contains("All steps are done."), "{}", last.stderr);
+    assert_eq!(lab.host.look(|host| host.state.task_starts), Some(2), "one import and one test, whatever was killed");
+    let journal = lab.scene.expect(0, &["report", "--work", "work", "--format", "json"]).stdout;
+    assert!(journal.contains("went on at offset"), "the second run sent the first pieces again");
+    lab.expect(0, &["verify", "--work", "work"]);
+    assert_eq!(lab.scene.look("source"), source);
+}
+
+#[test]
+fn a_certificate_is_believed_by_its_authority_or_its_thumbprint_only() {
+    let Some(lab) = lab(Setting { tls: true, ..Setting::default() }) else { return };
+    let uri = lab.uri("");
+    let refused = lab.expect(1, &["assess", "--from", "folder:source", "--to", &uri]);
+    assert!(refused.stderr.contains("certificate") && refused.stderr.contains("Hint: "), "{}", refused.stderr);
+    assert!(refused.stderr.contains("pin=THUMBPRINT"), "{}", refused.stderr);
+    let pin = refused.stderr.split("thumbprint ").nth(1).unwrap().split('.').next().unwrap().to_owned();
+    for more in ["&ca=ca.pem".to_owned(), format!("&pin={pin}")] {
+        lab.expect(0, &["assess", "--from", "folder:source", "--to", &lab.uri(&more)]);
+    }
+    let wrong = format!("&pin={}", "0".repeat(64));
+    lab.expect(1, &["assess", "--from", "folder:source", "--to", &lab.uri(&wrong)]);
+}
+
+#[test]
+fn who_is_not_let_in_is_told_why_and_what_to_do() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    let assess = |uri: &str, file: &str| {
+        let ran = lab.scene.expect(1, &["assess", "--from", "folder:source", "--to", uri, "--password-file", file]);
+        assert!(ran.stderr.contains("Hint: "), "{}", ran.stderr);
+        assert!(!ran.stderr.contains(PASSWORD) && !ran.stderr.contains("geheim"), "{}", ran.stderr);
+        ran.stderr
+    };
+    secret(&lab.scene.dir.join("wrong"), "geheim");
+    let told = assess(&lab.uri(HTTP), "wrong");
+    assert!(told.contains("does not accept the user HVNEW\\Administrator"), "{told}");
+    // A port at which nobody listens, and a host that there is not.
+    let told = assess("winrm://127.0.0.1:1/D:/Kit?user=a&transport=http", "password");
+    assert!(told.contains("There is no connection to http://127.0.0.1:1/wsman"), "{told}");
+    let told = assess("winrm://nowhere.invalid/D:/Kit?user=a", "password");
+    assert!(told.contains("nowhere.invalid"), "{told}");
+    // No password at all, and one that others can read.
+    let told = lab.scene.expect(1, &["assess", "--from", "folder:source", "--to", &lab.uri(HTTP)]).stderr;
+    assert!(told.contains("nobody gave it") && told.contains("--password-file"), "{told}");
+    std::fs::write(lab.scene.dir.join("open"), PASSWORD).unwrap();
+    std::fs::set_permissions(lab.scene.dir.join("open"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let args = ["assess", "--from", "folder:source", "--to", &lab.uri(HTTP), "--password-file", "open"];
+    let told = lab.scene.expect(1, &args).stderr;
+    assert!(told.contains("chmod 600") && !told.contains(PASSWORD), "{told}");
+}
+
+#[test]
+fn what_the_host_refuses_is_told_with_its_warnings() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    lab.plan(HTTP, &[]);
+    lab.host.look(|host| host.hardware.administrator = false).unwrap();
+    let failed = lab.expect(1, &MIGRATE);
+    assert!(failed.stderr.contains("Import-HyperVRole.ps1 failed on 127.0.0.1: Nothing was changed"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("started as administrator"), "{}", failed.stderr);
+    lab.host.look(|host| host.hardware.administrator = true).unwrap();
+    lab.expect(0, &MIGRATE);
+    lab.expect(0, &["verify", "--work", "work"]);
+}
