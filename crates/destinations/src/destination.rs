@@ -35,7 +35,9 @@ pub trait Destination: Send + Sync {
 pub trait RunningHost {
     /// Its name, for titles and messages.
     fn name(&self) -> &str;
-    /// Performs `CarryOver` and `ImportOnHost` there.
+    /// Whether what is carried there can lie where it shall: nothing of anybody else is in that folder. Changes nothing.
+    fn check(&self, watch: &dyn HostWatch) -> Result<(), DestinationError>;
+    /// Performs `CarryOver`, `ImportOnHost` and `ObserveOnHost` there.
     fn perform(&self, plan: &Plan, step: &Step, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;
     /// Has the host compare itself with the plan, and fetches what it saw into [`RunningHost::observed`].
     fn look(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;

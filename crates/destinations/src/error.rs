@@ -100,6 +100,14 @@ pub enum DestinationError {
     /// The host cannot be reached, does not let in, or does not answer as it should.
     #[error(transparent)]
     Winrm(Box<hvm_winrm::Error>),
+    /// Something that is not of this migration lies where the kit shall lie.
+    #[error("'{path}' on {host} is not empty and is not of this migration; nothing was touched there.")]
+    InTheWay {
+        /// The host.
+        host: String,
+        /// The folder there.
+        path: String,
+    },
     /// A script ended with an error on the host.
     #[error("On {host} it was not possible to {doing}: {message}")]
     Script {

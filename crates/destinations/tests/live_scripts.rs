@@ -182,6 +182,25 @@ fn what_was_carried_is_removed_and_nothing_else() {
 }
 
 #[test]
+fn a_folder_of_somebody_else_is_not_taken() {
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    let claim = |host: &mut Host, owner: &str, take: bool| {
+        let arguments = [("Folder", Value::from(KIT)), ("Owner", Value::from(owner)), ("Take", Value::Bool(take))];
+        run(host, "Claim.ps1", &arguments).unwrap().join("|")
+    };
+    assert_eq!(claim(&mut host, "a", false), "free");
+    assert!(!host.files.has_folder(KIT));
+    assert_eq!(claim(&mut host, "a", true), "ours");
+    host.files.write(&format!("{KIT}\\x"), b"x".to_vec()).unwrap();
+    assert_eq!((claim(&mut host, "a", true), claim(&mut host, "b", true)), ("ours".to_owned(), "theirs".to_owned()));
+    host.files.remove_folder(KIT);
+    host.files.create_folder(KIT);
+    assert_eq!(claim(&mut host, "b", false), "free");
+    host.files.write(&format!("{KIT}\\x"), b"x".to_vec()).unwrap();
+    assert_eq!(claim(&mut host, "b", true), "theirs");
+}
+
+#[test]
 fn the_scripts_call_only_what_each_release_has() {
     let names = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/live/scripts")).unwrap();
     let names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -42,6 +42,7 @@ fn of_destination(error: &DestinationError) -> Option<&'static str> {
             "give it with '--password-file FILE' or '--password-fd N', or run the command in a terminal, which asks for it"
         }
         DestinationError::Winrm(error) => return of_winrm(error),
+        DestinationError::InTheWay { .. } => "plan with another folder on the host, or empty this one",
         DestinationError::Job { .. } => {
             "mend the cause on the host, then run the same command again: what is done there stays done"
         }

@@ -90,6 +90,9 @@ impl Run<'_> {
         for step in &self.plan.steps {
             self.in_the_way(step, state)?;
         }
+        if let Some(host) = self.destination.host() {
+            host.check(&Relay::new(self.observer, "the destination"))?;
+        }
         let disks = self.plan.role.machines.iter().flat_map(|machine| &machine.disks);
         let needed = disks
             .filter(|disk| !is_there(self.destination.root(), &disk.target))

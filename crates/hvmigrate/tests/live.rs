@@ -154,6 +154,23 @@ fn who_is_not_let_in_is_told_why_and_what_to_do() {
 }
 
 #[test]
+fn what_lies_on_the_host_already_is_not_touched() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    lab.plan(HTTP, &[]);
+    let theirs = format!("{KIT}\\role.json");
+    let path = theirs.clone();
+    lab.host.look(move |host| {
+        host.files.create_folder(KIT);
+        host.files.write(&path, b"theirs".to_vec()).unwrap();
+    });
+    let refused = lab.expect(1, &MIGRATE);
+    assert!(refused.stderr.contains("is not of this migration") && refused.stderr.contains("Hint: "), "{}", refused.stderr);
+    lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
+    assert_eq!(lab.host.look(|host| kit_files(host)), Some(vec![theirs.clone()]));
+    assert_eq!(lab.host.look(move |host| host.files.read(&theirs).map(<[u8]>::to_vec)), Some(Some(b"theirs".to_vec())));
+}
+
+#[test]
 fn what_the_host_refuses_is_told_with_its_warnings() {
     let Some(lab) = lab(Setting::default()) else { return };
     lab.plan(HTTP, &[]);

@@ -140,6 +140,7 @@ fn send(
         let wanted = parcel.length.saturating_sub(offset).min(PIECE as u64) as usize;
         let bytes = piece.get_mut(..wanted).unwrap_or_default();
         file.read_exact(bytes).map_err(DestinationError::io(&parcel.from, "read"))?;
+        let bytes: &[u8] = bytes;
         whole.update(bytes);
         let is_last = offset + wanted as u64 >= parcel.length;
         if is_last || (offset >= start && bytes.iter().any(|byte| *byte != 0)) {

@@ -21,6 +21,7 @@ use hvm_model::capabilities::Capabilities;
 use hvm_model::names::ByteSize;
 use hvm_model::plan::{Action, Plan, Step};
 use hvm_model::setting::{Carry, Setting};
+use hvm_winrm::clixml::Value;
 use hvm_winrm::psrp::Script;
 use serde::Serialize;
 
@@ -46,6 +47,8 @@ const FACTS: &str = "host.json";
 const OBSERVED: &str = "observed.json";
 /// Where a kit's test leaves what it saw.
 const SEEN_THERE: &str = "state/observed.json";
+/// The name of this migration for the host: what lies in a folder there with another name is not touched.
+const OWNER: &str = "owner.txt";
 /// Folders that the scripts of a kit make in it.
 const MADE_THERE: [&str; 2] = ["live", "state"];
 /// Files that are removed by one call.
@@ -53,6 +56,7 @@ const AT_ONCE: usize = 200;
 
 const READ: &str = include_str!("scripts/Read.ps1");
 const REMOVE: &str = include_str!("scripts/Remove.ps1");
+const CLAIM: &str = include_str!("scripts/Claim.ps1");
 
 /// A host that runs.
 #[derive(Debug)]
@@ -140,7 +144,32 @@ impl LiveHost {
         files
     }
 
+    /// Whose the folder on the host is; one that is nobody's is taken when that is wanted.
+    fn claim(&self, taking: Taking, watch: &dyn HostWatch) -> Result<Folder, DestinationError> {
+        let own = self.folder.join(OWNER);
+        let owner = if own.is_file() { files::read_text(&own)? } else { hvm_winrm::Guid::random().to_string() };
+        files::write(&self.folder, OWNER, owner.as_bytes())?;
+        let script = Script::new(CLAIM)
+            .with("Folder", text(&self.place.folder))
+            .with("Owner", text(&owner))
+            .with("Take", Value::Bool(taking == Taking::Take));
+        let doing = "look whose the folder of the kit is";
+        self.session()?.work(watch, &mut |talk| match talk.ask(doing, &script)?.as_str() {
+            "free" => Ok(Folder::Free),
+            "ours" => Ok(Folder::Ours),
+            "theirs" => Ok(Folder::Theirs),
+            other => Err(talk.not_understood(doing, other)),
+        })
+    }
+
+    fn in_the_way(&self) -> DestinationError {
+        DestinationError::InTheWay { host: self.place.host.clone(), path: self.place.folder.clone() }
+    }
+
     fn carry(&self, files: &[String], watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError> {
+        if self.claim(Taking::Take, watch)? == Folder::Theirs {
+            return Err(self.in_the_way());
+        }
         let parcel = |file: &String| carry::parcel(&self.root, file, self.place.path(file));
         let parcels: Vec<Parcel> = files.iter().map(parcel).collect::<Result<_, _>>()?;
         let mut meter = Meter::new(watch, parcels.iter().map(|parcel| parcel.length).sum());
@@ -198,6 +227,21 @@ fn check(uri: &Uri) -> Result<(), DestinationError> {
 fn run_of(plan: &Plan) -> String {
     let text = format!("{}\n{}\n{}\n{}", plan.created, plan.host, plan.fingerprint, plan.destination);
     blake3::hash(text.as_bytes()).to_hex().as_str().chars().take(32).collect()
+}
+
+/// Whether a folder that is nobody's is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    Look,
+    Take,
+}
+
+/// Whose a folder on the host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Folder {
+    Free,
+    Ours,
+    Theirs,
 }
 
 /// Which files are meant.
@@ -267,6 +311,13 @@ impl RunningHost for LiveHost {
         &self.place.host
     }
 
+    fn check(&self, watch: &dyn HostWatch) -> Result<(), DestinationError> {
+        match self.claim(Taking::Look, watch)? {
+            Folder::Theirs => Err(self.in_the_way()),
+            Folder::Free | Folder::Ours => Ok(()),
+        }
+    }
+
     fn perform(&self, plan: &Plan, step: &Step, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError> {
         match &step.action {
             Action::CarryOver { file: Some(file) } => self.carry(std::slice::from_ref(file), watch),
@@ -294,6 +345,9 @@ impl RunningHost for LiveHost {
     }
 
     fn discard(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError> {
+        if self.claim(Taking::Look, watch)? != Folder::Ours {
+            return Ok(DoneOnHost::default());
+        }
         let files = self.carried(plan, Disks::With);
         let folders = folders_of(&files);
         let mut calls: Vec<Names> = Vec::new();
