@@ -17,8 +17,10 @@ const ENVELOPE: u32 = 512_000;
 /// How long a host may be away before that is an error. The import of an external virtual network cuts its own connection
 /// for some seconds, and a host that starts again needs minutes.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Waits before each new try, in seconds; the last one again and again.
-const WAITS: [u64; 5] = [1, 2, 4, 8, 15];
+/// Time after a connection was lost, before anything is said to the host again.
+const BREATH: Duration = Duration::from_secs(1);
+/// Waits before each new try beside that, in seconds; the last one again and again.
+const WAITS: [u64; 5] = [0, 1, 3, 7, 14];
 
 /// What a job does with a host; it goes on where it was when it is called again.
 pub(crate) type Job<'j, T> = &'j mut dyn FnMut(&mut Talk<'_, '_>) -> Result<T, DestinationError>;
@@ -92,10 +94,12 @@ impl Session {
         let mut talk = Talk { pool: &mut pool, host: self.endpoint.host(), watch, done: 0 };
         let result = job(&mut talk);
         *done = talk.done;
-        // A pool that cannot be closed expires by itself.
-        if !matches!(&result, Err(DestinationError::Winrm(error)) if error.is_lost()) {
-            let _ = pool.close();
+        if matches!(&result, Err(DestinationError::Winrm(error)) if error.is_lost()) {
+            nap(BREATH, watch);
         }
+        // Over a new connection if the old one is lost: Windows gives a user 30 pools, and one that cannot be closed now
+        // expires only after two hours.
+        let _ = pool.close();
         result
     }
 }
