@@ -83,7 +83,7 @@ fn connections_that_break_are_made_anew() {
 #[test]
 fn a_migration_that_is_killed_goes_on_where_it_was() {
     let Some(lab) = lab(Setting { pause: Duration::from_millis(15), ..Setting::default() }) else { return };
-    lab.plan("&transport=http&limit=4MiB", &[]);
+    lab.plan("&transport=http&limit=1MiB", &[]);
     let source = lab.scene.look("source");
     // While a disk is carried: a piece of it is there.
     let mut first = lab.migrate();
