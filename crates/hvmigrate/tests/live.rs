@@ -38,7 +38,7 @@ fn written(scene: &Scene) -> Vec<u8> {
 #[test]
 fn a_migration_to_its_end_and_back() {
     let Some(lab) = lab(Setting::default()) else { return };
-    let planned = lab.plan(HTTP, &[]);
+    let planned = lab.plan(HTTP, &["--answer", "machine.vlan-unknown@Einfach=access:12"]);
     assert!(planned.stdout.contains("127.0.0.1"), "{}", planned.stdout);
     let migrated = lab.expect(0, &MIGRATE);
     assert!(migrated.stderr.contains("All steps are done."), "{}", migrated.stderr);

@@ -19,9 +19,15 @@ $result = [System.IO.Path]::Combine($live, $Job + '.json')
 function Write-KitLine {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][AllowNull()]$Said)
-    $line = [string]$Said
     if ($Said -is [System.Management.Automation.WarningRecord]) {
-        $line = 'Warning: ' + $line
+        $line = 'Warning: ' + [string]$Said
+    }
+    elseif ($Said -is [string]) {
+        $line = $Said
+    }
+    else {
+        # What a cmdlet gives out as an object tells nobody anything.
+        return
     }
     # A line that cannot be written is no reason to stop in the middle of an import.
     try {
