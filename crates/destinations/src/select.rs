@@ -9,11 +9,8 @@ use crate::live::LiveHost;
 use crate::uri::Uri;
 
 /// Forms of the URIs, for messages and help.
-pub const FORMS: [&str; 3] = [
-    "kit:DIR?os=2012|2012R2|2016|2019|2022|2025",
-    "libvirt-files:DIR",
-    "winrm://HOST[:PORT]/DRIVE:/FOLDER?user=USER",
-];
+pub const FORMS: [&str; 3] =
+    ["kit:DIR?os=2012|2012R2|2016|2019|2022|2025", "libvirt-files:DIR", "winrm://HOST[:PORT]/DRIVE:/FOLDER?user=USER"];
 
 /// Opens the destination that a URI names, when it needs nothing beside; nothing is written yet.
 pub fn open(uri: &str) -> Result<Box<dyn Destination>, DestinationError> {

@@ -34,7 +34,12 @@ fn look(host: &mut Host, length: usize) -> String {
     run(host, "Look.ps1", &[("Path", Value::from(FILE)), ("Length", length)]).unwrap().join("|")
 }
 
-fn write(host: &mut Host, (offset, bytes): (usize, &[u8]), hash: &str, (length, whole): (usize, &str)) -> Result<Vec<String>, Stop> {
+fn write(
+    host: &mut Host,
+    (offset, bytes): (usize, &[u8]),
+    hash: &str,
+    (length, whole): (usize, &str),
+) -> Result<Vec<String>, Stop> {
     let arguments = [
         ("Path", Value::from(FILE)),
         ("Offset", Value::Long(offset as i64)),
@@ -101,8 +106,12 @@ fn start(host: &mut Host, job: &str, run_id: &str) -> String {
 }
 
 fn poll(host: &mut Host, job: &str) -> Vec<String> {
-    let arguments =
-        [("Folder", Value::from(KIT)), ("Name", Value::from("hvmigrate test")), ("Job", Value::from(job)), ("From", Value::Int(0))];
+    let arguments = [
+        ("Folder", Value::from(KIT)),
+        ("Name", Value::from("hvmigrate test")),
+        ("Job", Value::from(job)),
+        ("From", Value::Int(0)),
+    ];
     run(host, "Poll.ps1", &arguments).unwrap()
 }
 

@@ -266,9 +266,7 @@ impl EngineError {
                     .to_owned()
             }
             EngineError::NotMigrated { .. } => "go on with 'hvmigrate migrate' first".to_owned(),
-            error if error.is_cancelled() => {
-                "run the same command again to go on".to_owned()
-            }
+            error if error.is_cancelled() => "run the same command again to go on".to_owned(),
             _ => return advice::of(self).map(str::to_owned),
         };
         Some(text)

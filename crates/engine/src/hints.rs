@@ -50,7 +50,9 @@ fn of_destination(error: &DestinationError) -> Option<&'static str> {
             "look on the host into state\\transcript.txt and the folder live of the kit, and into the history of the task \
              scheduler; then run the same command again"
         }
-        DestinationError::NotEqual { .. } => "check the memory and the disk of the host, then run the same command again",
+        DestinationError::NotEqual { .. } => {
+            "check the memory and the disk of the host, then run the same command again"
+        }
         DestinationError::Script { .. } | DestinationError::Answer { .. } => {
             "mend the cause on the host, then run the same command again; it goes on where it stopped"
         }
@@ -65,9 +67,9 @@ fn of_winrm(error: &Unreached) -> Option<&'static str> {
             "compare the thumbprint with the one that the host itself shows; if it is the same, add 'pin=THUMBPRINT' to the URI of \
              the destination, or 'ca=FILE' with the certificate of its issuer",
         ),
-        Unreached::Refused { .. } | Unreached::Authentication { .. } => {
-            Some("check 'user=' in the URI of the destination, such as user=HOST%5CAdministrator, and give the password again")
-        }
+        Unreached::Refused { .. } | Unreached::Authentication { .. } => Some(
+            "check 'user=' in the URI of the destination, such as user=HOST%5CAdministrator, and give the password again",
+        ),
         Unreached::Connect { .. } | Unreached::Dropped { .. } | Unreached::Silent { .. } => {
             Some("when the host can be reached again, run the same command again; it goes on where it stopped")
         }

@@ -12,7 +12,8 @@ pub(crate) const NAMES: [&str; 5] = ["user", "transport", "ca", "pin", "kerberos
 
 /// The user that the URI names.
 pub(crate) fn user(uri: &Uri) -> Result<String, DestinationError> {
-    let expected = "the user is wanted who works on the host, such as user=HV2%5CAdministrator or user=admin@example.org";
+    let expected =
+        "the user is wanted who works on the host, such as user=HV2%5CAdministrator or user=admin@example.org";
     uri.text("user")?.filter(|user| !user.is_empty()).ok_or_else(|| bad("user", "", expected))
 }
 

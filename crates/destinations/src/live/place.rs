@@ -26,7 +26,11 @@ impl Place {
         let (authority, path) = rest.split_once('/').ok_or_else(wrong)?;
         if authority.contains('@') {
             // What stands before it may be a password and is not repeated.
-            return Err(bad("address", "(not shown)", "the user is wanted as 'user=' and the password in no URI at all"));
+            return Err(bad(
+                "address",
+                "(not shown)",
+                "the user is wanted as 'user=' and the password in no URI at all",
+            ));
         }
         let (host, port) = host_and_port(authority).ok_or_else(wrong)?;
         Ok(Place { host, port, folder: folder(path)? })

@@ -26,6 +26,8 @@ pub struct Setting {
     pub drop_every: u32,
     /// How long each change of the host takes while a task is at work.
     pub pause: Duration,
+    /// The release of the host; 2019 when it is not said.
+    pub release: Option<Release>,
 }
 
 /// Everything that a migration to a host wants.
@@ -50,7 +52,8 @@ impl Lab {
             println!("SKIPPED: pyspnego and psrpcore are not in target/peers (`cargo xtask test` installs them)");
             return None;
         };
-        let make = || Host::new(Release::Server2019, &["Ethernet", "Ethernet 2"]);
+        let release = setting.release.unwrap_or(Release::Server2019);
+        let make = move || Host::new(release, &["Ethernet", "Ethernet 2"]);
         let host = Served::start(make, setting.pause).unwrap();
         let users = scene.dir.join("users");
         std::fs::write(&users, format!("HVNEW:Administrator:{PASSWORD}\n")).unwrap();

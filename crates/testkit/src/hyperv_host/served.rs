@@ -97,7 +97,8 @@ fn serve(host: &mut Host, request: Request) {
 
 fn run(host: &mut Host, request: &Json) -> Json {
     let text = request["script"].as_str().unwrap_or_default();
-    let arguments: Option<Vec<(String, Value)>> = request["arguments"].as_array().into_iter().flatten().map(argument).collect();
+    let arguments: Option<Vec<(String, Value)>> =
+        request["arguments"].as_array().into_iter().flatten().map(argument).collect();
     let Some(arguments) = arguments else { return json!({"output": [], "warnings": [], "error": "wrong arguments"}) };
     let (result, warnings) = host.run_script(text, arguments);
     let (output, error) = match result {

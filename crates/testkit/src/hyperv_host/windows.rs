@@ -160,7 +160,9 @@ impl Host {
                 Ok(Object::new("System.IO.DirectoryInfo", path).value())
             }
             ("io.directory", "getfilesystementries", [Value::Text(path)]) => Ok(Value::texts(self.files.entries(path))),
-            ("io.directory", "delete", [Value::Text(path)]) if self.files.entries(path).is_empty() => self.remove_tree(path),
+            ("io.directory", "delete", [Value::Text(path)]) if self.files.entries(path).is_empty() => {
+                self.remove_tree(path)
+            }
             ("io.directory", "delete", [Value::Text(path)]) => thrown(format!("The directory '{path}' is not empty.")),
             ("io.directory", "delete", [Value::Text(path), Value::Bool(true)]) => self.remove_tree(path),
             ("io.path", "gettempfilename", []) => {
