@@ -4,7 +4,9 @@ use super::Host;
 use crate::powershell::{Object, Run, Value, fault, thrown};
 
 /// Accounts that the host knows: security identifier, and name as this Windows, a German one, writes it.
-const ACCOUNTS: [(&str, &str); 10] = [
+const ACCOUNTS: [(&str, &str); 12] = [
+    ("S-1-5-18", r"NT-AUTORITÄT\SYSTEM"),
+    ("S-1-5-32-545", r"VORDEFINIERT\Benutzer"),
     ("S-1-5-32-578", r"VORDEFINIERT\Hyper-V-Administratoren"),
     ("S-1-5-32-544", r"VORDEFINIERT\Administratoren"),
     ("S-1-5-32-559", r"VORDEFINIERT\Leistungsprotokollbenutzer"),

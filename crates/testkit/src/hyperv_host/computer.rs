@@ -6,6 +6,9 @@ use std::rc::Rc;
 use super::{Host, signature};
 use crate::powershell::{Call, Computer, Object, Run, Signature, Value, fault, thrown};
 
+/// The folder of the system.
+pub(super) const SYSTEM: &str = r"C:\Windows\system32";
+
 type Command = fn(&mut Host, &Call) -> Run<Vec<Value>>;
 
 /// The commands; each one that `signatures.txt` has stands here.
@@ -159,6 +162,8 @@ impl Computer for Host {
             ("security.principal.windowsbuiltinrole", "administrator") => {
                 Ok(Value::word("WindowsBuiltInRole", "Administrator", 544))
             }
+            ("environment", "systemdirectory") => Ok(Value::from(SYSTEM)),
+            ("io.fileattributes", "reparsepoint") => Ok(Value::word("System.IO.FileAttributes", "ReparsePoint", 0x400)),
             ("io.filemode" | "io.fileaccess" | "io.fileshare", _) => Ok(Value::word(kind, member, 0)),
             ("management.textformat", "wmidtd20") => Ok(Value::word("TextFormat", "WmiDtd20", 2)),
             _ => fault(format!("[{kind}]::{member}")),

@@ -1,6 +1,13 @@
-//! Files and folders of the host, in memory. Small and large letters are the same in paths.
+//! Files and folders of the host with their security, in memory. Small and large letters are the same in paths. Whoever makes
+//! something is an administrator.
 
 use std::collections::BTreeMap;
+
+use crate::powershell::{Child, Descriptor};
+
+/// The security of the root of a volume as Windows formats it: everybody may read, and make folders.
+const ROOT: &str = "O:BAG:SYD:(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)(A;OICIIO;GA;;;CO)(A;OICI;0x1200a9;;;BU)(A;CI;0x4;;;BU)\
+                    (A;CIIO;0x2;;;BU)";
 
 /// A file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,13 +16,24 @@ pub struct File {
     pub path: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// Who can do what with it.
+    pub security: Descriptor,
+}
+
+/// A folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Folder {
+    path: String,
+    security: Descriptor,
+    /// Whether it is a junction. What it leads to is not modelled: it looks like an empty folder.
+    is_link: bool,
 }
 
 /// Files and folders.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Files {
     files: BTreeMap<String, File>,
-    folders: BTreeMap<String, String>,
+    folders: BTreeMap<String, Folder>,
 }
 
 fn key(path: &str) -> String {
@@ -25,11 +43,57 @@ fn key(path: &str) -> String {
 impl Files {
     /// Makes a folder and those above it.
     pub fn create_folder(&mut self, path: &str) {
-        let mut path = path.trim_end_matches('\\');
-        while !path.is_empty() {
-            self.folders.insert(key(path), path.to_owned());
-            path = path.rsplit_once('\\').map_or("", |(above, _)| above);
+        self.create(path, None);
+    }
+
+    /// Makes a folder and those above it, each that was not there with this security.
+    pub fn create_folder_with(&mut self, path: &str, security: &Descriptor) {
+        self.create(path, Some(security));
+    }
+
+    fn create(&mut self, path: &str, security: Option<&Descriptor>) {
+        let path = path.trim_end_matches('\\');
+        if path.is_empty() || self.has_folder(path) {
+            return;
         }
+        if let Some((above, _)) = path.rsplit_once('\\') {
+            self.create(above, security);
+        }
+        let security = security.cloned().unwrap_or_else(|| self.inherited(path, Child::Folder));
+        self.folders.insert(key(path), Folder { path: path.to_owned(), security, is_link: false });
+    }
+
+    /// What something new takes over from the folder in which it is made.
+    fn inherited(&self, path: &str, child: Child) -> Descriptor {
+        let above = path.rsplit_once('\\').and_then(|(above, _)| self.folders.get(&key(above)));
+        above.map_or_else(
+            || Descriptor::of_sddl(ROOT).expect("the text above is a descriptor"),
+            |folder| folder.security.inherited(child),
+        )
+    }
+
+    /// The security of a folder.
+    pub fn security(&self, folder: &str) -> Option<&Descriptor> {
+        self.folders.get(&key(folder)).map(|folder| &folder.security)
+    }
+
+    /// Gives a folder that is there another security; what is in it keeps its own.
+    pub fn secure(&mut self, folder: &str, security: Descriptor) {
+        if let Some(folder) = self.folders.get_mut(&key(folder)) {
+            folder.security = security;
+        }
+    }
+
+    /// Makes a junction out of a folder that is there.
+    pub fn make_link(&mut self, folder: &str) {
+        if let Some(folder) = self.folders.get_mut(&key(folder)) {
+            folder.is_link = true;
+        }
+    }
+
+    /// True for a junction.
+    pub fn is_link(&self, path: &str) -> bool {
+        self.folders.get(&key(path)).is_some_and(|folder| folder.is_link)
     }
 
     /// True for a folder.
@@ -46,7 +110,13 @@ impl Files {
         if self.has_folder(path) {
             return Err(format!("Access to the path '{path}' is denied."));
         }
-        self.files.insert(key(path), File { path: path.to_owned(), bytes });
+        match self.files.get_mut(&key(path)) {
+            Some(file) => file.bytes = bytes,
+            None => {
+                let security = self.inherited(path, Child::File);
+                self.files.insert(key(path), File { path: path.to_owned(), bytes, security });
+            }
+        }
         Ok(())
     }
 

@@ -104,7 +104,7 @@ impl Host {
             meanwhile: None,
         };
         for folder in
-            [r"C:\ProgramData\Microsoft\Windows\Hyper-V", r"C:\Users\Public\Documents\Hyper-V\Virtual Hard Disks"]
+            [r"C:\ProgramData\Microsoft\Windows\Hyper-V", r"C:\Users\Public\Documents\Hyper-V\Virtual Hard Disks", "D:"]
         {
             host.files.create_folder(folder);
         }

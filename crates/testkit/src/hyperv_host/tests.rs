@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::powershell::End;
+use crate::powershell::{Descriptor, End};
 
 /// A host with a machine in `$vm`, networks, and files to connect.
 fn host(release: Release) -> Host {
@@ -314,4 +314,66 @@ fn every_command_is_done_and_every_one_that_is_done_is_told() {
         .flat_map(|release| signature::commands(release).into_keys().collect::<Vec<_>>())
         .collect();
     assert_eq!(names, told);
+}
+
+#[test]
+fn folders_have_the_security_that_they_are_made_with() {
+    let closed = "O:BAG:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+    let make = |path: &str| {
+        format!(
+            "$security = New-Object -TypeName System.Security.AccessControl.DirectorySecurity\n\
+             $security.SetSecurityDescriptorSddlForm('{closed}')\n\
+             [void][System.IO.Directory]::CreateDirectory('{path}', $security)"
+        )
+    };
+    let mut host = host(Release::Server2012);
+    let before = host.files.security(r"D:\x").cloned();
+    host.run_text(&make(r"D:\x\a\b")).unwrap();
+    let closed = Descriptor::of_sddl(closed).unwrap();
+    for path in [r"D:\x\a", r"D:\X\A\B"] {
+        assert_eq!(host.files.security(path), Some(&closed), "{path}");
+    }
+    // One that is there stays as it is.
+    host.run_text(&make(r"D:\x")).unwrap();
+    assert_eq!(host.files.security(r"D:\x").cloned(), before);
+    let read = "$bytes = [System.IO.Directory]::GetAccessControl('D:\\x\\a').GetSecurityDescriptorBinaryForm()\n\
+                $parts = @($bytes, 0)\n\
+                $found = New-Object -TypeName System.Security.AccessControl.RawSecurityDescriptor -ArgumentList $parts\n\
+                $found.Owner.Value; [int]$found.ControlFlags; $found.DiscretionaryAcl.Count";
+    let seen = host.run_text(read).unwrap();
+    assert_eq!(seen, [Value::from("S-1-5-32-544"), Value::Int(0x9004), Value::Int(2)]);
+    let attributes =
+        host.run_text(r"[System.IO.File]::GetAttributes('D:\x') -band [System.IO.FileAttributes]::ReparsePoint");
+    assert_eq!(attributes.unwrap(), [Value::Int(0)]);
+    host.files.make_link(r"D:\x");
+    let attributes =
+        host.run_text(r"[System.IO.File]::GetAttributes('D:\x') -band [System.IO.FileAttributes]::ReparsePoint");
+    assert_eq!(attributes.unwrap(), [Value::Int(0x400)]);
+}
+
+#[test]
+fn what_is_not_known_of_the_security_of_folders_is_a_fault() {
+    let security = "$security = New-Object -TypeName System.Security.AccessControl.DirectorySecurity\n";
+    for line in [
+        "$security.AddAccessRule($null)",
+        "$security.Access",
+        "$security.GetSecurityDescriptorBinaryForm()",
+        "$security.SetSecurityDescriptorSddlForm('D:P')",
+        "$security.SetSecurityDescriptorSddlForm('O:BAG:BAD:(OA;;FA;;;SY)')",
+        r"[void][System.IO.Directory]::CreateDirectory('D:\y', $security)",
+        r"[System.IO.Directory]::SetAccessControl('D:\x', $security)",
+        r"[void][System.IO.Directory]::CreateDirectory('D:\y', 'O:BA')",
+    ] {
+        let result = host(Release::Server2012).run_text(&format!("{security}{line}"));
+        assert!(matches!(result, Err(Stop::Fault(_))), "{line}: {result:?}");
+    }
+    for line in [
+        "$security.SetSecurityDescriptorSddlForm('O:BAG:BAD:(A;;FA;;SY)')",
+        r"[void][System.IO.Directory]::GetAccessControl('D:\nowhere')",
+        r"[System.IO.File]::GetAttributes('D:\nowhere')",
+        r"[System.IO.Directory]::Delete('D:\nowhere')",
+    ] {
+        let result = host(Release::Server2012).run_text(&format!("{security}{line}"));
+        assert!(matches!(result, Err(Stop::Throw(_))), "{line}: {result:?}");
+    }
 }

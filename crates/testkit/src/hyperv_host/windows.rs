@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{Host, streams};
-use crate::powershell::{Call, Object, Run, Value, fault, thrown};
+use crate::powershell::{Call, Descriptor, Object, Run, Value, fault, thrown};
 
 impl Host {
     pub(super) fn get_feature(&mut self, call: &Call) -> Run<Vec<Value>> {
@@ -152,19 +152,7 @@ impl Host {
                 let drive = ["C:", "D:"].contains(&path.trim_end_matches('\\').to_uppercase().as_str());
                 Ok(Value::Bool(drive || self.files.has_folder(path)))
             }
-            ("io.directory", "createdirectory", [Value::Text(path)]) => {
-                if !self.files.has_folder(path) {
-                    self.change()?;
-                    self.files.create_folder(path);
-                }
-                Ok(Object::new("System.IO.DirectoryInfo", path).value())
-            }
-            ("io.directory", "getfilesystementries", [Value::Text(path)]) => Ok(Value::texts(self.files.entries(path))),
-            ("io.directory", "delete", [Value::Text(path)]) if self.files.entries(path).is_empty() => {
-                self.remove_tree(path)
-            }
-            ("io.directory", "delete", [Value::Text(path)]) => thrown(format!("The directory '{path}' is not empty.")),
-            ("io.directory", "delete", [Value::Text(path), Value::Bool(true)]) => self.remove_tree(path),
+            ("io.directory", method, arguments) => self.folder_call(method, arguments),
             ("io.path", "gettempfilename", []) => {
                 let path = format!(r"C:\Windows\Temp\tmp{:04X}.tmp", self.next_number());
                 self.files.create_folder(r"C:\Windows\Temp");
@@ -173,6 +161,47 @@ impl Host {
             }
             ("security.principal.windowsidentity", "getcurrent", []) => Ok(Object::new("WindowsIdentity", "").value()),
             _ => fault(format!("[{kind}]::{method} with these arguments")),
+        }
+    }
+
+    /// A method of `System.IO.Directory`.
+    fn folder_call(&mut self, method: &str, arguments: &[Value]) -> Run<Value> {
+        match (method, arguments) {
+            ("createdirectory", [Value::Text(path), security @ ..]) if security.len() < 2 => {
+                let security = security.first().map(Descriptor::of).transpose()?;
+                // One that is there stays as it is, with the security that it has.
+                if !self.files.has_folder(path) {
+                    self.change()?;
+                    match security {
+                        Some(security) => self.files.create_folder_with(path, &security),
+                        None => self.files.create_folder(path),
+                    }
+                }
+                Ok(Object::new("System.IO.DirectoryInfo", path).value())
+            }
+            ("getaccesscontrol", [Value::Text(path)]) => match self.files.security(path) {
+                Some(security) => Ok(security.value()),
+                None => thrown(format!("Could not find a part of the path '{path}'.")),
+            },
+            ("delete", [Value::Text(path), ..]) if !self.files.has_folder(path) => {
+                thrown(format!("Could not find a part of the path '{path}'."))
+            }
+            ("getfilesystementries", [Value::Text(path)]) => Ok(Value::texts(self.files.entries(path))),
+            ("delete", [Value::Text(path)]) if self.files.entries(path).is_empty() => self.remove_tree(path),
+            ("delete", [Value::Text(path)]) => thrown(format!("The directory '{path}' is not empty.")),
+            ("delete", [Value::Text(path), Value::Bool(true)]) => self.remove_tree(path),
+            _ => fault(format!("[io.directory]::{method} with these arguments")),
+        }
+    }
+
+    /// Attributes of a file or a folder.
+    fn attributes(&self, path: &str) -> Run<Value> {
+        let kind = "System.IO.FileAttributes";
+        match (self.files.is_link(path), self.files.has_folder(path), self.files.read(path)) {
+            (true, ..) => Ok(Value::word(kind, "Directory, ReparsePoint", 0x410)),
+            (_, true, _) => Ok(Value::word(kind, "Directory", 0x10)),
+            (.., Some(_)) => Ok(Value::word(kind, "Archive", 0x20)),
+            _ => thrown(format!("Could not find file '{path}'.")),
         }
     }
 
@@ -188,6 +217,7 @@ impl Host {
         match (method, arguments) {
             ("open" | "openread", _) => self.open_file(method, arguments),
             ("exists", [Value::Text(path)]) => Ok(Value::Bool(self.files.read(path).is_some())),
+            ("getattributes", [Value::Text(path)]) => self.attributes(path),
             ("readalltext", [Value::Text(path)]) => self.read_text(path).map(Value::from),
             ("readalllines", [Value::Text(path)]) => Ok(Value::texts(self.read_text(path)?.lines())),
             ("readallbytes", [Value::Text(path)]) => self.bytes(path).map(|bytes| Value::bytes(&bytes)),

@@ -9,6 +9,7 @@ mod ast;
 mod bind;
 mod builtin;
 mod computer;
+mod descriptor;
 mod evaluate;
 mod expression;
 mod json;
@@ -24,6 +25,7 @@ mod types;
 mod value;
 
 pub use computer::{Accepted, Call, Computer, Run, Signature, Stop, fault, thrown};
+pub use descriptor::{Child, Descriptor, Entry};
 pub use parse::script as parse;
 pub use shell::{Cache, End, Outcome, Shell};
 pub use value::{Hash, List, ListKind, Object, Value, Word};

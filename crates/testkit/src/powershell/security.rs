@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::computer::{Run, Stop, fault, thrown};
+use super::descriptor;
 use super::methods::void;
 use super::value::{List, ListKind, Object, Value};
 
@@ -63,7 +64,8 @@ const ENUMERATIONS: [(&str, Words); 4] = [
 ];
 
 /// Classes by the names that scripts write, in small letters, and as objects here have them.
-const CLASSES: [(&str, &str); 3] = [
+const CLASSES: [(&str, &str); 4] = [
+    ("security.accesscontrol.directorysecurity", descriptor::CLASS),
     ("security.principal.securityidentifier", "SecurityIdentifier"),
     ("security.accesscontrol.commonace", "CommonAce"),
     ("security.accesscontrol.rawsecuritydescriptor", "RawSecurityDescriptor"),
@@ -115,8 +117,9 @@ pub(super) fn construct(kind: &str, arguments: &[Value]) -> Option<Run<Value>> {
     let (_, class) = CLASSES.iter().find(|(name, _)| *name == kind)?;
     Some(match (*class, arguments) {
         ("SecurityIdentifier", [Value::Text(text)]) => security_identifier(text),
+        (descriptor::CLASS, []) => Ok(Object::new(descriptor::CLASS, "").value()),
         ("RawSecurityDescriptor", [bytes, Value::Int(0)]) => match bytes.as_bytes() {
-            Some(bytes) => descriptor(&bytes),
+            Some(bytes) => raw(&bytes),
             None => fault(format!("a descriptor from {}", bytes.kind())),
         },
         ("CommonAce", [flags, qualifier, Value::Int(mask), sid, Value::Bool(false), Value::Null]) => {
@@ -141,7 +144,7 @@ fn security_identifier(text: &str) -> Run<Value> {
 }
 
 /// The bytes of an identifier whose authority fits into 32 bits.
-fn identifier_bytes(text: &str) -> Option<Vec<u8>> {
+pub(super) fn identifier_bytes(text: &str) -> Option<Vec<u8>> {
     let number = |text: &str| -> Option<u32> {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse().ok().filter(|_| digits)
@@ -217,7 +220,7 @@ fn list_at(bytes: &[u8], at: usize) -> Run<Value> {
 }
 
 /// A descriptor from its bytes.
-fn descriptor(bytes: &[u8]) -> Run<Value> {
+fn raw(bytes: &[u8]) -> Run<Value> {
     if bytes.len() < HEAD {
         return thrown(TOO_SHORT);
     }
@@ -315,6 +318,7 @@ pub(super) fn computed(object: &Object, name: &str) -> Option<Run<Value>> {
         ("RawSecurityDescriptor", "binarylength") => {
             Some(binary_form(object).map(|bytes| Value::number(bytes.len() as i64)))
         }
+        (descriptor::CLASS, _) => Some(fault(format!("the property {name} of {}", descriptor::CLASS))),
         _ => None,
     }
 }
@@ -352,6 +356,9 @@ pub(super) fn list_method(list: &Rc<List>, name: &str, arguments: &[Value]) -> R
 
 /// A method of one of the objects that needs no computer; the name is in small letters.
 pub(super) fn method(target: &Rc<RefCell<Object>>, name: &str, arguments: &[Value]) -> Option<Run<Value>> {
+    if target.borrow().class == descriptor::CLASS {
+        return Some(descriptor::method(target, name, arguments));
+    }
     let object = target.borrow();
     if object.class != "RawSecurityDescriptor" {
         return None;

@@ -82,6 +82,8 @@ impl Shell<'_> {
             }
             ("io.path", "getpathroot", [Value::Text(path)]) => Ok(Value::from(root(path))),
             ("io.path", "getdirectoryname", [Value::Text(path)]) => Ok(match path.rsplit_once('\\') {
+                // A root has nothing above it.
+                Some((folder, "")) if folder.ends_with(':') => Value::Null,
                 Some((folder, _)) if folder.ends_with(':') => Value::from(format!("{folder}\\")),
                 Some((folder, _)) => Value::from(folder),
                 None => Value::from(""),
