@@ -35,6 +35,9 @@ const MOST_STARTS: u32 = 3;
 /// What a line of the log begins with that was a warning.
 const WARNING: &str = "Warning: ";
 
+/// Most warnings that are kept: a host that never stops to warn does not fill the memory.
+const MOST_WARNINGS: usize = 1000;
+
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -97,10 +100,25 @@ impl Seen {
 /// What has been followed of a job so far; it outlives a connection.
 #[derive(Default)]
 struct Followed {
-    lines: Vec<String>,
+    /// How many lines of its log were read.
+    lines: usize,
+    /// The last of them.
+    last: String,
+    /// What it warned of.
+    warned: Vec<String>,
     starts: u32,
     idle: u32,
     is_started: bool,
+}
+
+impl Followed {
+    fn hear(&mut self, line: String) {
+        self.lines += 1;
+        if let (Some(warning), true) = (line.strip_prefix(WARNING), self.warned.len() < MOST_WARNINGS) {
+            self.warned.push(warning.to_owned());
+        }
+        self.last = line;
+    }
 }
 
 impl Task<'_> {
@@ -108,13 +126,11 @@ impl Task<'_> {
     pub fn run(&self, session: &Session, watch: &dyn HostWatch) -> Result<Vec<String>, DestinationError> {
         let mut followed = Followed::default();
         let result = session.work(watch, &mut |talk| self.follow(talk, &mut followed))?;
-        let warned = followed.lines.iter().filter_map(|line| line.strip_prefix(WARNING));
-        let warned: Vec<String> = warned.map(str::to_owned).collect();
         if result.succeeded {
-            return Ok(warned);
+            return Ok(followed.warned);
         }
         let (host, script) = (session.host().to_owned(), self.kind.script());
-        Err(DestinationError::Job { host, script, message: result.message, said: warned })
+        Err(DestinationError::Job { host, script, message: result.message, said: followed.warned })
     }
 
     fn follow(&self, talk: &mut Talk<'_, '_>, followed: &mut Followed) -> Result<JobResult, DestinationError> {
@@ -123,11 +139,11 @@ impl Task<'_> {
             if !followed.is_started {
                 self.start(talk, followed)?;
             }
-            let seen = self.poll(talk, followed.lines.len())?;
+            let seen = self.poll(talk, followed.lines)?;
             let is_running = seen.is_running();
             for line in seen.lines {
                 talk.watch().note(&format!("{}: {line}", talk.host()));
-                followed.lines.push(line);
+                followed.hear(line);
             }
             followed.idle = if is_running { 0 } else { followed.idle + 1 };
             match seen.result {
@@ -166,7 +182,7 @@ impl Task<'_> {
         if followed.starts < MOST_STARTS {
             return Ok(Followed { starts: followed.starts, ..Followed::default() });
         }
-        let last = followed.lines.last().cloned().unwrap_or_default();
+        let last = followed.last.clone();
         let (host, script) = (talk.host(), self.kind.script());
         Err(DestinationError::NoResult { host, script, starts: followed.starts, last })
     }

@@ -22,6 +22,9 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Waits before each new try beside that, in seconds; the last one again and again.
 const WAITS: [u64; 5] = [0, 1, 3, 7, 14];
 
+/// Most bytes that a script may give out: the longest are what a host saw, and the log of a job.
+const MOST_OUTPUT: usize = 64 << 20;
+
 /// What a job does with a host; it goes on where it was when it is called again.
 pub(crate) type Job<'j, T> = &'j mut dyn FnMut(&mut Talk<'_, '_>) -> Result<T, DestinationError>;
 
@@ -122,18 +125,28 @@ impl Talk<'_, '_> {
 
     /// Runs a script to its end and gives its output as texts. `doing` completes "it was not possible to".
     pub fn run(&mut self, doing: &'static str, script: &Script) -> Result<Vec<String>, DestinationError> {
-        let mut output = Vec::new();
-        let mut failed = None;
+        let mut output: Vec<String> = Vec::new();
+        let (mut length, mut failed) = (0usize, None);
         let watch = self.watch;
         let outcome = self.pool.run(script, &mut |record| {
             match record {
-                Record::Output(value) => output.push(value.to_string()),
+                Record::Output(value) => {
+                    let text = value.to_string();
+                    length = length.saturating_add(text.len() + size_of::<String>());
+                    if length <= MOST_OUTPUT {
+                        output.push(text);
+                    }
+                }
                 Record::Error(error) => failed = Some(error.to_string()),
                 _ => {}
             }
-            if watch.is_cancelled() { Flow::Stop } else { Flow::GoOn }
+            if watch.is_cancelled() || length > MOST_OUTPUT { Flow::Stop } else { Flow::GoOn }
         });
         let failed = match outcome.map_err(winrm)? {
+            _ if length > MOST_OUTPUT => {
+                let message = format!("it said more than {MOST_OUTPUT} bytes.");
+                return Err(DestinationError::Script { host: self.host(), doing, message });
+            }
             Outcome::Stopped => return Err(DestinationError::Cancelled),
             Outcome::Failed(error) => Some(error.to_string()),
             Outcome::Completed => failed,
