@@ -92,6 +92,7 @@ pub(crate) fn carry(
         return Ok(Came::WasThere);
     }
     let mut start = start_of(found.partial.unwrap_or(0).min(parcel.length));
+    let mut is_first = true;
     loop {
         let bytes = send(talk, parcel, start, (&mut *meter, &mut *pace))?;
         match bytes {
@@ -100,7 +101,7 @@ pub(crate) fn carry(
                 return Ok(Came::Sent { from: start, bytes });
             }
             // What an earlier run had sent is not of this file: it is gone there now.
-            None if start > 0 => start = 0,
+            None if is_first && found.partial.is_some() => (start, is_first) = (0, false),
             None => return Err(DestinationError::NotEqual { host: talk.host(), path: parcel.to.clone() }),
         }
     }
