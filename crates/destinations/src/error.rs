@@ -108,6 +108,26 @@ pub enum DestinationError {
         /// The folder there.
         path: String,
     },
+    /// What was carried to a host is not there any more.
+    #[error("The kit that was carried to '{path}' on {host} is not there any more.")]
+    KitGone {
+        /// The host.
+        host: String,
+        /// The folder there.
+        path: String,
+    },
+    /// Others than administrators can change what would be run on the host as the system.
+    #[error("'{path}' on {host} is no safe place for scripts that the system runs, and none was started: {faults}")]
+    Unsafe {
+        /// The host.
+        host: String,
+        /// The folder there.
+        path: String,
+        /// Whole sentences that say what lets them.
+        faults: String,
+        /// What to do about it.
+        mend: String,
+    },
     /// A script ended with an error on the host.
     #[error("On {host} it was not possible to {doing}: {message}")]
     Script {

@@ -8,8 +8,8 @@ mod on_host;
 use std::path::Path;
 
 use common::*;
-use hvm_testkit::hyperv_host::{Host, Release};
-use hvm_testkit::powershell::{Stop, Value};
+use hvm_testkit::hyperv_host::{Host, Release, ScheduledTask};
+use hvm_testkit::powershell::{Descriptor, Stop, Value};
 use on_host::{KIT, RELEASES, host_with_kit};
 
 const FILE: &str = r"D:\Kit 'x'\disks\a b.vhd";
@@ -98,6 +98,7 @@ fn start(host: &mut Host, job: &str, run_id: &str) -> String {
     let arguments = [
         ("Folder", Value::from(KIT)),
         ("Name", Value::from("hvmigrate test")),
+        ("Runner", Value::from(format!("{KIT}\\Invoke-KitJob.ps1"))),
         ("Argument", Value::from(argument)),
         ("Job", Value::from(job)),
         ("Run", Value::from(run_id)),
@@ -190,23 +191,157 @@ fn what_was_carried_is_removed_and_nothing_else() {
     assert!(!host.files.has_folder(&format!("{KIT}\\switches")));
 }
 
+const CLOSED: &str = "O:BAG:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+
+fn of(text: &str) -> Descriptor {
+    Descriptor::of_sddl(text).unwrap()
+}
+
+fn on_folder(host: &mut Host, name: &str, more: &[(&str, Value)]) -> Result<String, Stop> {
+    let arguments = [&[("Folder", Value::from(KIT))], more].concat();
+    run(host, name, &arguments).map(|lines| lines.join("\n"))
+}
+
 #[test]
 fn a_folder_of_somebody_else_is_not_taken() {
     let mut host = Host::new(Release::Server2012, &["Ethernet"]);
-    let claim = |host: &mut Host, owner: &str, take: bool| {
-        let arguments = [("Folder", Value::from(KIT)), ("Owner", Value::from(owner)), ("Take", Value::Bool(take))];
-        run(host, "Claim.ps1", &arguments).unwrap().join("|")
-    };
-    assert_eq!(claim(&mut host, "a", false), "free");
+    let call = |host: &mut Host, name: &str, mark: &str| on_folder(host, name, &[("Mark", Value::from(mark))]).unwrap();
+    assert_eq!(call(&mut host, "Claim.ps1", "owner-a"), "free");
     assert!(!host.files.has_folder(KIT));
-    assert_eq!(claim(&mut host, "a", true), "ours");
+    on_folder(&mut host, "Make.ps1", &[]).unwrap();
+    // Cut off here, it is still nobody's, and is made again.
+    assert_eq!(call(&mut host, "Claim.ps1", "owner-a"), "free");
+    on_folder(&mut host, "Make.ps1", &[]).unwrap();
+    call(&mut host, "Mark.ps1", "owner-a");
     host.files.write(&format!("{KIT}\\x"), b"x".to_vec()).unwrap();
-    assert_eq!((claim(&mut host, "a", true), claim(&mut host, "b", true)), ("ours".to_owned(), "theirs".to_owned()));
+    assert_eq!(call(&mut host, "Claim.ps1", "owner-a"), "ours");
+    assert_eq!(call(&mut host, "Claim.ps1", "owner-b"), "theirs");
+    let refused = on_folder(&mut host, "Make.ps1", &[]).unwrap_err();
+    assert!(matches!(&refused, Stop::Throw(message) if message.contains("not empty")), "{refused:?}");
     host.files.remove_folder(KIT);
-    host.files.create_folder(KIT);
-    assert_eq!(claim(&mut host, "b", false), "free");
-    host.files.write(&format!("{KIT}\\x"), b"x".to_vec()).unwrap();
-    assert_eq!(claim(&mut host, "b", true), "theirs");
+    host.files.write(KIT, b"x".to_vec()).unwrap();
+    assert_eq!(call(&mut host, "Claim.ps1", "owner-a"), "theirs");
+}
+
+#[test]
+fn the_folder_and_all_in_it_is_closed_to_others_from_the_beginning() {
+    for release in RELEASES {
+        for before in ["none", "empty"] {
+            let mut host = Host::new(Release::of(release).unwrap(), &["Ethernet"]);
+            if before == "empty" {
+                host.files.create_folder(KIT);
+                assert_ne!(host.files.security(KIT), Some(&of(CLOSED)));
+            }
+            // Whenever the host goes off, there is no folder that is open and new.
+            let mut cut = host.clone();
+            cut.cut_at(1);
+            let _ = on_folder(&mut cut, "Make.ps1", &[]);
+            assert!(cut.files.security(KIT).is_none_or(|security| *security == of(CLOSED)), "{release}, {before}");
+            on_folder(&mut host, "Make.ps1", &[]).unwrap();
+            assert_eq!(host.files.security(KIT), Some(&of(CLOSED)), "{release}, {before}");
+            write(&mut host, (0, b"x"), &sha(b"x"), (1, &sha(b"x"))).unwrap();
+        }
+    }
+    // What is carried takes the rights over.
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    on_folder(&mut host, "Make.ps1", &[]).unwrap();
+    let path = format!("{KIT}\\steps\\1.ps1");
+    let arguments = [
+        ("Path", Value::from(path.as_str())),
+        ("Offset", Value::Long(0)),
+        ("Bytes", Value::bytes(b"x")),
+        ("Hash", Value::from(sha(b"x"))),
+        ("Length", Value::Long(1)),
+        ("Whole", Value::from(sha(b"x"))),
+    ];
+    assert_eq!(run(&mut host, "Write.ps1", &arguments).unwrap(), ["equal"]);
+    let taken_over = of("O:BAG:BAD:(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)");
+    assert_eq!(host.files.security(&format!("{KIT}\\steps")), Some(&taken_over));
+    let file = host.files.iter().find(|file| file.path == path).unwrap();
+    assert_eq!(file.security, of("O:BAG:BAD:(A;ID;FA;;;SY)(A;ID;FA;;;BA)"));
+}
+
+/// What `Guard.ps1` finds when a folder of a host that is safe has another security.
+fn guarded(folder: &str, security: &str) -> String {
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    on_folder(&mut host, "Make.ps1", &[]).unwrap();
+    host.files.secure(folder, of(security));
+    let taken = [("Taken", Value::Bool(true))];
+    on_folder(&mut host, "Guard.ps1", &taken).unwrap()
+}
+
+#[test]
+fn who_could_change_what_is_run_is_named() {
+    let own = |security: &str| guarded(KIT, security);
+    assert_eq!(own(CLOSED), "safe");
+    assert_eq!(own(&CLOSED.replace("O:BA", "O:SY")), "safe");
+    let users = r"S-1-5-32-545|VORDEFINIERT\Benutzer";
+    for rights in ["(A;OICI;0x1301bf;;;BU)", "(A;;FR;;;BU)", "(A;CIIO;GA;;;BU)"] {
+        assert_eq!(own(&format!("{CLOSED}{rights}")), format!("open|{KIT}|{users}"), "{rights}");
+    }
+    assert_eq!(own(&format!("{CLOSED}(D;OICI;FA;;;BU)")), "safe");
+    assert_eq!(own(&CLOSED.replace("O:BA", "O:BU")), format!("owner|{KIT}|{users}"));
+    assert_eq!(own(&CLOSED.replace("D:P", "D:")), format!("inherits|{KIT}||"));
+    let nobody_knows = "S-1-5-21-9-9-9-9";
+    let both = own(&format!("O:{nobody_knows}G:BAD:(A;OICI;FA;;;WD)"));
+    assert_eq!(both, format!("owner|{KIT}|{nobody_knows}|\ninherits|{KIT}||\nopen|{KIT}|S-1-1-0|Jeder"));
+    // The account of a virtual machine, as Hyper-V gives it rights where its files lie.
+    assert_eq!(own(&format!("{CLOSED}(A;;0x1200a9;;;S-1-5-83-0)")), "safe");
+    assert_eq!(own(&format!("{CLOSED}(A;;0x2;;;S-1-5-83-0)")), format!("open|{KIT}|S-1-5-83-0|"));
+    // Above it, what lets it be replaced. Everybody may make folders at the root of a volume, and lose them again.
+    let root = |rights: &str| guarded("D:", &format!("O:SYG:SYD:(A;OICI;FA;;;BA){rights}"));
+    for rights in ["", "(A;OICI;0x1301bf;;;BU)", "(A;OICIIO;GA;;;CO)", "(D;;FA;;;BU)", "(A;;0x40000000;;;BU)"] {
+        assert_eq!(root(rights), "safe", "{rights}");
+    }
+    for rights in ["(A;;FA;;;BU)", "(A;;0x40;;;BU)", "(A;;0x40000;;;BU)", "(A;;0x80000;;;BU)", "(A;OICI;GA;;;BU)"] {
+        assert_eq!(root(rights), format!(r"open|D:\|{users}"), "{rights}");
+    }
+    assert_eq!(guarded("D:", "O:BUG:BUD:P"), format!(r"owner|D:\|{users}"));
+}
+
+#[test]
+fn what_lies_above_the_folder_counts_before_it_is_there() {
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    let guard = |host: &mut Host, taken: bool| {
+        let arguments = [("Folder", Value::from(r"D:\a\b\Kit")), ("Taken", Value::Bool(taken))];
+        run(host, "Guard.ps1", &arguments).unwrap().join("\n")
+    };
+    assert_eq!(guard(&mut host, false), "safe");
+    host.files.create_folder(r"D:\a\b\Kit");
+    assert_eq!(guard(&mut host, false), "safe");
+    let administrator = "S-1-5-21-1-2-3-1105";
+    host.files.secure(r"D:\a", of(&format!("O:{administrator}G:BAD:(A;OICI;0x1301bf;;;{administrator})")));
+    let told = guard(&mut host, false);
+    let who = format!(r"D:\a|{administrator}|CORP\Müller, Jörg");
+    assert_eq!(told, format!("owner|{who}\nopen|{who}"));
+    // A member of the group Administrators is none of the others.
+    host.state.groups.insert("S-1-5-32-544".to_owned(), vec![administrator.to_owned()]);
+    assert_eq!(guard(&mut host, false), "safe");
+    // Links, wherever they are.
+    host.files.create_folder(r"D:\a\b\Kit\live");
+    host.files.secure(r"D:\a\b\Kit", of(CLOSED));
+    for path in [r"D:\a", r"D:\a\b\Kit", r"D:\a\b\Kit\live"] {
+        let mut host = host.clone();
+        host.files.make_link(path);
+        assert_eq!(guard(&mut host, true), format!("link|{path}||"));
+    }
+    assert_eq!(guard(&mut host, true), "safe");
+}
+
+#[test]
+fn a_task_of_somebody_else_is_not_taken_over() {
+    let mut host = host_with_jobs("2012");
+    let theirs =
+        ScheduledTask { name: "hvmigrate test".to_owned(), state: "Ready".to_owned(), ..ScheduledTask::default() };
+    host.state.tasks.push(theirs);
+    assert_eq!(start(&mut host, "Test", "1"), "started");
+    assert_eq!(host.state.tasks.len(), 1);
+    let program = r"C:\Windows\system32\WindowsPowerShell\v1.0\powershell.exe";
+    assert_eq!((host.state.tasks[0].execute.as_str(), host.state.tasks[0].user.as_str()), (program, "S-1-5-18"));
+    // Without a kit none is registered.
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    assert_eq!(start(&mut host, "Test", "1"), "gone");
+    assert!(host.state.tasks.is_empty() && !host.files.has_folder(KIT));
 }
 
 #[test]

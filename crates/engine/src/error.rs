@@ -265,6 +265,7 @@ impl EngineError {
                 "copy the file state\\observed.json that Test-HyperVRole.ps1 wrote in the kit on the destination"
                     .to_owned()
             }
+            EngineError::Destination(DestinationError::Unsafe { mend, .. }) => mend.clone(),
             EngineError::NotMigrated { .. } => "go on with 'hvmigrate migrate' first".to_owned(),
             error if error.is_cancelled() => "run the same command again to go on".to_owned(),
             _ => return advice::of(self).map(str::to_owned),

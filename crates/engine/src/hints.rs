@@ -43,6 +43,10 @@ fn of_destination(error: &DestinationError) -> Option<&'static str> {
         }
         DestinationError::Winrm(error) => return of_winrm(error),
         DestinationError::InTheWay { .. } => "plan with another folder on the host, or empty this one",
+        DestinationError::KitGone { .. } => {
+            "look on the host which virtual machines and networks of the migration are there, and run 'hvmigrate rollback' \
+             before you migrate again"
+        }
         DestinationError::Job { .. } => {
             "mend the cause on the host, then run the same command again: what is done there stays done"
         }

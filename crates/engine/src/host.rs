@@ -8,12 +8,13 @@ use hvm_destinations::destination::{Destination, HostWatch, RunningHost};
 use hvm_destinations::error::DestinationError;
 use hvm_destinations::select;
 use hvm_model::plan::{Plan, Step};
-use hvm_model::record::Evidence;
+use hvm_model::record::{Event, Evidence};
 use hvm_model::setting::Setting;
 use hvm_transfer::Stage;
 
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
+use crate::journal::Journal;
 use crate::observed;
 use crate::rollback::{DataChoice, RollbackOutcome};
 use crate::state::State;
@@ -87,6 +88,8 @@ pub(crate) fn observed(
     match host.look(plan, &Relay::new(observer, format!("look at {}", host.name()))) {
         Ok(_) => {}
         Err(DestinationError::Cancelled) => return Err(EngineError::Cancelled),
+        // Not only unreachable: somebody may have changed what the host would have run.
+        Err(error @ DestinationError::Unsafe { .. }) => return Err(error.into()),
         Err(error) if host.observed().is_file() => {
             observer.note(&format!(
                 "{} could not be asked, so its settings are compared as it showed them last: {error}",
@@ -98,16 +101,28 @@ pub(crate) fn observed(
     observed::read(&host.observed(), plan).map(Some)
 }
 
-/// Takes back on the host what was done there.
+/// Takes back on the host what was done there. That the import was taken back is written down before anything of the kit is
+/// removed, without which it could not be done again.
 pub(crate) fn take_back(
     host: &dyn RunningHost,
-    (plan, state): (&Plan, &State),
+    plan: &Plan,
+    (journal, state): (&Journal, &mut State),
     (data, observer): (DataChoice, &dyn Observer),
     outcome: &mut RollbackOutcome,
 ) -> Result<(), EngineError> {
     let relay = Relay::new(observer, format!("take back on {}", host.name()));
     if state.is_open(IMPORT) {
-        outcome.left.extend(host.undo(plan, &relay)?.notes);
+        match host.undo(plan, &relay) {
+            Ok(done) => outcome.left.extend(done.notes),
+            Err(error @ DestinationError::KitGone { .. }) => {
+                outcome.left.push(format!("{error} What it imported there was not taken back."));
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let event = Event::Undone { step: IMPORT.to_owned(), removed: Vec::new(), left: Vec::new() };
+        journal.append(&event)?;
+        state.take(&event);
     }
     let carried = state.steps.keys().any(|step| step.starts_with(CARRY));
     match data {

@@ -51,7 +51,7 @@ pub fn rollback(work: &Path, data: DataChoice, observer: &dyn Observer) -> Resul
     let root = work.destination()?.root;
     let mut outcome = RollbackOutcome { remaining: remaining(&plan, &state), ..RollbackOutcome::default() };
     if let (Some(host), Asking::Needed) = (destination.host(), asking) {
-        host::take_back(host, (&plan, &state), (data, observer), &mut outcome)?;
+        host::take_back(host, &plan, (&journal, &mut state), (data, observer), &mut outcome)?;
     }
     let steps = steps_of(&plan, &state);
     observer.steps("rollback", steps.len());

@@ -9,7 +9,8 @@ mod live_support;
 use std::time::Duration;
 
 use common::Scene;
-use hvm_testkit::hyperv_host::{Release, Vlan};
+use hvm_testkit::hyperv_host::{Host, Release, Vlan};
+use hvm_testkit::powershell::Descriptor;
 use hvm_testkit::sample::{Variant, ids};
 use live_support::{KIT, Lab, MIGRATE, PASSWORD, Setting, kit_files, secret};
 
@@ -33,6 +34,10 @@ fn written(scene: &Scene) -> Vec<u8> {
         }
     }
     all
+}
+
+fn descriptor(text: &str) -> Descriptor {
+    Descriptor::of_sddl(text).unwrap()
 }
 
 #[test]
@@ -202,6 +207,80 @@ fn what_lies_on_the_host_already_is_not_touched() {
     lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
     assert_eq!(lab.host.look(|host| kit_files(host)), Some(vec![theirs.clone()]));
     assert_eq!(lab.host.look(move |host| host.files.read(&theirs).map(<[u8]>::to_vec)), Some(Some(b"theirs".to_vec())));
+}
+
+#[test]
+fn nobody_but_administrators_can_change_what_the_system_runs() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    lab.plan(HTTP, &[]);
+    // A folder of somebody else, who could change its rights whatever they are made.
+    lab.host.look(|host| {
+        host.files.create_folder(KIT);
+        host.files.secure(KIT, descriptor("O:BUG:BUD:(A;OICI;FA;;;BU)"));
+    });
+    lab.expect(0, &MIGRATE);
+    let closed = "O:BAG:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+    assert_eq!(lab.host.look(|host| host.files.security(KIT).cloned()), Some(Some(descriptor(closed))));
+    let others = |host: &mut Host| {
+        let entries =
+            host.files.iter().filter(|file| file.path.starts_with(KIT)).flat_map(|file| &file.security.entries);
+        entries.filter(|entry| !["S-1-5-18", "S-1-5-32-544"].contains(&entry.account.as_str())).count()
+    };
+    assert_eq!(lab.host.look(others), Some(0));
+    // Somebody is let in: nothing is started any more.
+    let starts = lab.host.look(|host| host.state.task_starts);
+    lab.host.look(|host| {
+        host.files.secure(KIT, descriptor("O:BAG:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;BU)"));
+    });
+    for verb in ["verify", "rollback"] {
+        let told = lab.expect(1, &[verb, "--work", "work"]).stderr;
+        assert!(told.contains(KIT) && told.contains(r"VORDEFINIERT\Benutzer (S-1-5-32-545)"), "{told}");
+        assert!(told.contains("Hint: ") && told.contains("/remove '*S-1-5-32-545'"), "{told}");
+    }
+    assert_eq!(lab.host.look(|host| host.state.task_starts), starts);
+    lab.host.look(move |host| host.files.secure(KIT, descriptor(closed)));
+    lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
+    assert_eq!(lab.host.look(|host| host.files.has_folder(KIT)), Some(false));
+}
+
+#[test]
+fn a_link_or_a_folder_that_others_can_replace_is_refused_before_anything_is_copied() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    lab.plan(HTTP, &[]);
+    lab.host.look(|host| {
+        host.files.create_folder(KIT);
+        host.files.make_link(KIT);
+    });
+    let told = lab.expect(1, &MIGRATE).stderr;
+    assert!(told.contains("is a junction or a link") && told.contains("Hint: "), "{told}");
+    lab.host.look(|host| {
+        host.files.remove_folder(KIT);
+        host.files.secure("D:", descriptor("O:SYG:SYD:(A;OICI;FA;;;BA)(A;OICI;FA;;;WD)"));
+    });
+    let told = lab.expect(1, &MIGRATE).stderr;
+    assert!(told.contains("Jeder (S-1-1-0) can rename, delete or give rights on 'D:\\'"), "{told}");
+    assert_eq!(lab.host.look(|host| (kit_files(host).len(), host.state.task_starts)), Some((0, 0)));
+    assert!(!lab.scene.dir.join("work/live/kit/disks").exists());
+    lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
+}
+
+#[test]
+fn a_kit_that_is_gone_from_the_host_is_said_and_nothing_else_is_run() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    lab.plan(HTTP, &[]);
+    lab.expect(0, &MIGRATE);
+    let starts = lab.host.look(|host| host.state.task_starts);
+    // Somebody else's folder has the name now.
+    lab.host.look(|host| {
+        host.files.remove_folder(KIT);
+        host.files.create_folder(KIT);
+        host.files.write(&format!("{KIT}\\Invoke-KitJob.ps1"), b"theirs".to_vec()).unwrap();
+    });
+    let verified = lab.expect(0, &["verify", "--work", "work"]);
+    assert!(verified.stderr.contains("is not there any more"), "{}", verified.stderr);
+    let back = lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
+    assert!(back.stdout.contains("What it imported there was not taken back."), "{}", back.stdout);
+    assert_eq!(lab.host.look(|host| (host.state.task_starts, kit_files(host).len())), starts.map(|starts| (starts, 1)));
 }
 
 #[test]

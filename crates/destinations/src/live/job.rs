@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::destination::HostWatch;
 use crate::error::DestinationError;
 use crate::hyperv::quote::literal;
+use crate::live::claim;
 use crate::live::pace::nap;
 use crate::live::place::Place;
 use crate::live::session::{Session, Talk, text};
@@ -69,6 +70,8 @@ impl Kind {
 pub(crate) struct Task<'p> {
     /// Where the kit lies.
     pub place: &'p Place,
+    /// What the folder is marked with.
+    pub owner: &'p str,
     /// What is run.
     pub kind: Kind,
     /// Names this run: one that succeeded under the name already is not run again.
@@ -159,10 +162,13 @@ impl Task<'_> {
     }
 
     fn start(&self, talk: &mut Talk<'_, '_>, followed: &mut Followed) -> Result<(), DestinationError> {
+        // What is started here is run as the system.
+        claim::ours(talk, self.place, self.owner)?;
         let doing = "start a job of the kit";
         let script = Script::new(START)
             .with("Folder", text(&self.place.folder))
             .with("Name", text(&self.name()))
+            .with("Runner", text(&self.place.path(RUNNER.0)))
             .with("Argument", text(&self.argument()?))
             .with("Job", text(self.kind.word()))
             .with("Run", text(&self.run));
@@ -171,6 +177,7 @@ impl Task<'_> {
             "started" => followed.starts += 1,
             "running" => talk.watch().note(&format!("A job is running on {} already and is waited for.", talk.host())),
             "ended" => {}
+            "gone" => return Err(claim::gone(talk, self.place)),
             _ => return Err(talk.not_understood(doing, &answer)),
         }
         followed.is_started = true;
@@ -213,9 +220,10 @@ impl Task<'_> {
         talk.run("take the task of a job away", &Script::new(FORGET).with("Name", text(&self.name()))).map(|_| ())
     }
 
-    /// The name of the task: one for each folder of a kit.
+    /// The name of the task: one for each folder of a kit, which nobody else on the host can tell before.
     fn name(&self) -> String {
-        let hash = blake3::hash(self.place.folder.to_lowercase().as_bytes()).to_hex();
+        let text = format!("{}\n{}", self.owner, self.place.folder.to_lowercase());
+        let hash = blake3::hash(text.as_bytes()).to_hex();
         format!("hvmigrate {}", hash.get(..16).unwrap_or_default())
     }
 
@@ -238,7 +246,7 @@ mod tests {
     fn the_folder_of_the_kit_cannot_become_code() {
         let folder = r"D:\it's; Remove-VM %TEMP% ‘x".to_owned();
         let place = Place { host: "hv2".to_owned(), port: None, folder };
-        let task = Task { place: &place, kind: Kind::Import, run: "abc".to_owned() };
+        let task = Task { place: &place, owner: "me", kind: Kind::Import, run: "abc".to_owned() };
         let argument = task.argument().unwrap();
         let bytes = BASE64_STANDARD.decode(argument.rsplit(' ').next().unwrap()).unwrap();
         let units: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();

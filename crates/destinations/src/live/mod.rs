@@ -1,10 +1,12 @@
 //! A host that runs Hyper-V and is talked to over Windows Remote Management: `winrm://HOST[:PORT]/DRIVE:/FOLDER`.
 //!
 //! The kit is made on this computer as for `kit:`, in a folder of the migration's own. Then it is carried to the folder on the
-//! host, the host runs its scripts as scheduled tasks, and what they saw is fetched. [`session`] mends connections, [`carry`]
-//! brings files, [`job`] runs scripts, [`facts`] asks what the host is; [`place`] and [`login`] read the URI.
+//! host, the host runs its scripts as scheduled tasks, and what they saw is fetched. [`session`] mends connections, [`claim`]
+//! takes the folder and keeps it safe, [`carry`] brings files, [`job`] runs scripts, [`facts`] asks what the host is; [`place`]
+//! and [`login`] read the URI.
 
 mod carry;
+mod claim;
 mod facts;
 mod job;
 mod login;
@@ -21,7 +23,6 @@ use hvm_model::capabilities::Capabilities;
 use hvm_model::names::ByteSize;
 use hvm_model::plan::{Action, Plan, Step};
 use hvm_model::setting::{Carry, Setting};
-use hvm_winrm::clixml::Value;
 use hvm_winrm::psrp::Script;
 use serde::Serialize;
 
@@ -32,10 +33,11 @@ use crate::hyperv::cmdlet;
 use crate::hyperv::facts::{Facts, NAMES};
 use crate::hyperv::{self, Kit};
 use crate::live::carry::{Came, Meter, Parcel};
+use crate::live::claim::{Folder, Taking};
 use crate::live::job::{Kind, RUNNER, Task};
 use crate::live::pace::Pace;
 use crate::live::place::Place;
-use crate::live::session::{Session, text};
+use crate::live::session::{Session, Talk, text};
 use crate::uri::Uri;
 use crate::{files, names};
 
@@ -56,7 +58,6 @@ const AT_ONCE: usize = 200;
 
 const READ: &str = include_str!("scripts/Read.ps1");
 const REMOVE: &str = include_str!("scripts/Remove.ps1");
-const CLAIM: &str = include_str!("scripts/Claim.ps1");
 
 /// A host that runs.
 #[derive(Debug)]
@@ -144,22 +145,21 @@ impl LiveHost {
         files
     }
 
+    /// What the folder on the host is marked with: made once for a work folder.
+    fn owner(&self) -> Result<String, DestinationError> {
+        let own = self.folder.join(OWNER);
+        if own.is_file() {
+            return files::read_text(&own);
+        }
+        let owner = hvm_winrm::Guid::random().to_string();
+        files::write(&self.folder, OWNER, owner.as_bytes())?;
+        Ok(owner)
+    }
+
     /// Whose the folder on the host is; one that is nobody's is taken when that is wanted.
     fn claim(&self, taking: Taking, watch: &dyn HostWatch) -> Result<Folder, DestinationError> {
-        let own = self.folder.join(OWNER);
-        let owner = if own.is_file() { files::read_text(&own)? } else { hvm_winrm::Guid::random().to_string() };
-        files::write(&self.folder, OWNER, owner.as_bytes())?;
-        let script = Script::new(CLAIM)
-            .with("Folder", text(&self.place.folder))
-            .with("Owner", text(&owner))
-            .with("Take", Value::Bool(taking == Taking::Take));
-        let doing = "look whose the folder of the kit is";
-        self.session()?.work(watch, &mut |talk| match talk.ask(doing, &script)?.as_str() {
-            "free" => Ok(Folder::Free),
-            "ours" => Ok(Folder::Ours),
-            "theirs" => Ok(Folder::Theirs),
-            other => Err(talk.not_understood(doing, other)),
-        })
+        let owner = self.owner()?;
+        self.session()?.work(watch, &mut |talk| claim::claim(talk, &self.place, &owner, taking))
     }
 
     fn in_the_way(&self) -> DestinationError {
@@ -204,7 +204,8 @@ impl LiveHost {
             Kind::Test => hvm_winrm::Guid::random().to_string(),
             Kind::Import | Kind::Undo => run_of(plan),
         };
-        let notes = Task { place: &self.place, kind, run }.run(self.session()?, watch)?;
+        let owner = self.owner()?;
+        let notes = Task { place: &self.place, owner: &owner, kind, run }.run(self.session()?, watch)?;
         Ok(DoneOnHost { sent: 0, notes })
     }
 }
@@ -227,21 +228,6 @@ fn check(uri: &Uri) -> Result<(), DestinationError> {
 fn run_of(plan: &Plan) -> String {
     let text = format!("{}\n{}\n{}\n{}", plan.created, plan.host, plan.fingerprint, plan.destination);
     blake3::hash(text.as_bytes()).to_hex().as_str().chars().take(32).collect()
-}
-
-/// Whether a folder that is nobody's is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taking {
-    Look,
-    Take,
-}
-
-/// Whose a folder on the host is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Folder {
-    Free,
-    Ours,
-    Theirs,
 }
 
 /// Which files are meant.
@@ -345,11 +331,18 @@ impl RunningHost for LiveHost {
     }
 
     fn discard(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError> {
-        if self.claim(Taking::Look, watch)? != Folder::Ours {
+        let owner = self.owner()?;
+        let is_ours = |talk: &mut Talk<'_, '_>| match claim::whose(talk, &self.place, &owner)? {
+            Folder::Ours => claim::guard(talk, &self.place).map(|()| true),
+            Folder::Free | Folder::Theirs => Ok(false),
+        };
+        if !self.session()?.work(watch, &mut |talk| is_ours(talk))? {
             return Ok(DoneOnHost::default());
         }
         let files = self.carried(plan, Disks::With);
-        let folders = folders_of(&files);
+        // The mark goes last, so that what was cut off here is found again.
+        let mut folders = folders_of(&files);
+        folders.extend([claim::mark(&owner), String::new()]);
         let mut calls: Vec<Names> = Vec::new();
         for some in files.chunks(AT_ONCE) {
             calls.push(Names { files: some.iter().map(|file| there(file)).collect(), trees: vec![], folders: vec![] });
@@ -375,7 +368,7 @@ fn there(file: &str) -> String {
     file.replace('/', "\\")
 }
 
-/// The folders of files, the innermost first; the last is the folder of the kit itself.
+/// The folders of files, the innermost first.
 fn folders_of(files: &[String]) -> Vec<String> {
     let mut folders: Vec<&str> = Vec::new();
     for file in files {
@@ -387,7 +380,7 @@ fn folders_of(files: &[String]) -> Vec<String> {
     }
     folders.sort_unstable_by(|one, other| (other.matches('/').count(), other).cmp(&(one.matches('/').count(), one)));
     folders.dedup();
-    folders.into_iter().map(there).chain([String::new()]).collect()
+    folders.into_iter().map(there).collect()
 }
 
 /// Nobody listens.

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::Host;
+use super::computer::SYSTEM;
 use super::state::ScheduledTask;
 use crate::powershell::{Call, Object, Run, Shell, Value, fault, thrown};
 
@@ -105,7 +106,9 @@ impl Host {
     }
 
     fn run_command(&mut self, task: &ScheduledTask) -> Result<(), String> {
-        if (task.execute.as_str(), task.user.as_str()) != ("powershell.exe", "S-1-5-18") {
+        let (folder, program) = task.execute.rsplit_once('\\').unwrap_or_default();
+        let is_windows = folder == format!(r"{SYSTEM}\WindowsPowerShell\v1.0") && program == "powershell.exe";
+        if !is_windows || task.user != "S-1-5-18" {
             return Err(format!("{} as {} is not run", task.execute, task.user));
         }
         let start = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand ";

@@ -1,29 +1,18 @@
-# Whether a folder is empty or of this migration: 'free', 'ours' or 'theirs'. A free one is taken when that is wanted.
+# Whose a folder is: 'ours' when it has the mark, 'free' when there is none or an empty one, else 'theirs'.
 [CmdletBinding()]
 param(
     [Parameter(Mandatory = $true)][string]$Folder,
-    [Parameter(Mandatory = $true)][string]$Owner,
-    [Parameter(Mandatory = $true)][bool]$Take
+    [Parameter(Mandatory = $true)][string]$Mark
 )
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
-$live = [System.IO.Path]::Combine($Folder, 'live')
-$mark = [System.IO.Path]::Combine($live, 'owner.txt')
-if ([System.IO.File]::Exists($mark)) {
-    if ([System.IO.File]::ReadAllText($mark) -ceq $Owner) {
-        return 'ours'
-    }
-    return 'theirs'
+if ([System.IO.Directory]::Exists([System.IO.Path]::Combine($Folder, $Mark))) {
+    return 'ours'
 }
 if ([System.IO.File]::Exists($Folder)) {
     return 'theirs'
 }
 if (([System.IO.Directory]::Exists($Folder)) -and (@([System.IO.Directory]::GetFileSystemEntries($Folder)).Count -gt 0)) {
     return 'theirs'
-}
-if ($Take) {
-    [void][System.IO.Directory]::CreateDirectory($live)
-    [System.IO.File]::WriteAllText($mark, $Owner)
-    return 'ours'
 }
 'free'

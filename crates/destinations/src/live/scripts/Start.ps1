@@ -1,17 +1,23 @@
-# Starts a job of the kit as a scheduled task, unless it runs or has succeeded already.
+# Starts a job of the kit as a scheduled task, unless it runs or has succeeded already, or there is no kit.
 [CmdletBinding()]
 param(
     [Parameter(Mandatory = $true)][string]$Folder,
     [Parameter(Mandatory = $true)][string]$Name,
+    [Parameter(Mandatory = $true)][string]$Runner,
     [Parameter(Mandatory = $true)][string]$Argument,
     [Parameter(Mandatory = $true)][string]$Job,
     [Parameter(Mandatory = $true)][string]$Run
 )
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
+# Nobody is there who could be asked.
+$ConfirmPreference = 'None'
 $tasks = @(Get-ScheduledTask | Where-Object { $_.TaskName -eq $Name })
 if (($tasks.Count -gt 0) -and (@('Queued', 'Running') -contains ([string]$tasks[0].State))) {
     return 'running'
+}
+if (-not [System.IO.File]::Exists($Runner)) {
+    return 'gone'
 }
 $live = [System.IO.Path]::Combine($Folder, 'live')
 [void][System.IO.Directory]::CreateDirectory($live)
@@ -26,10 +32,16 @@ if ([System.IO.File]::Exists($result)) {
 foreach ($other in @('Import', 'Test', 'Undo')) {
     [System.IO.File]::Delete([System.IO.Path]::Combine($live, $other + '.json'))
 }
-$action = New-ScheduledTaskAction -Execute 'powershell.exe' -Argument $Argument
+# Made anew: what is registered over a task of somebody else might stay in his hands.
+if ($tasks.Count -gt 0) {
+    Unregister-ScheduledTask -TaskName $Name
+}
+# With its folder: it is looked for in all folders of the path else.
+$program = [System.IO.Path]::Combine([System.Environment]::SystemDirectory, 'WindowsPowerShell\v1.0\powershell.exe')
+$action = New-ScheduledTaskAction -Execute $program -Argument $Argument
 # The system by its identifier: its name is translated with Windows.
 $principal = New-ScheduledTaskPrincipal -UserId 'S-1-5-18' -LogonType ServiceAccount -RunLevel Highest
 $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
-[void](Register-ScheduledTask -TaskName $Name -Action $action -Principal $principal -Settings $settings -Force)
+[void](Register-ScheduledTask -TaskName $Name -Action $action -Principal $principal -Settings $settings)
 Start-ScheduledTask -TaskName $Name
 'started'
