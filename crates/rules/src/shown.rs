@@ -8,6 +8,7 @@ type Shown = (&'static str, &'static str, &'static str);
 
 const WHOLE: &str = "engine/tests/whole.rs";
 const CONFORMANCE: &str = "destinations/tests/conformance.rs";
+const LIVE: &str = "hvmigrate/tests/live.rs";
 const TALK: &str = "hvmigrate/tests/conversations/migration.txt";
 const PAGE: &str = "hvmigrate/tests/report.rs";
 
@@ -39,6 +40,9 @@ const SHOWN: &[Shown] = &[
     ("create-management-adapter.", CONFORMANCE, EACH_STEP),
     ("register-machine.", CONFORMANCE, EACH_STEP),
     ("complete", "destinations/tests/kit.rs", "the_readme_follows_the_guide"),
+    ("carry-over.", LIVE, "a_migration_that_is_killed_goes_on_where_it_was"),
+    ("import-on-host", LIVE, "a_migration_to_its_end_and_back"),
+    ("observe-on-host", LIVE, "a_vlan_that_was_changed_on_the_host_is_named"),
     ("confirm.external-network.", WHOLE, ORDER),
     ("confirm.firewall", WHOLE, ORDER),
     ("confirm.remote-administration", WHOLE, ORDER),

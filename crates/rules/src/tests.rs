@@ -12,7 +12,7 @@ use crate::tests_support::Sample;
 use crate::{clause, clauses, coverage_markdown, rule, rules};
 
 /// What step ids of plans, and instructions of a rollback, begin with.
-const STEPS: [&str; 26] = [
+const STEPS: [&str; 29] = [
     "confirm.backup",
     "confirm.access-rights",
     "confirm.downtime",
@@ -28,6 +28,9 @@ const STEPS: [&str; 26] = [
     "create-management-adapter.",
     "register-machine.",
     "complete",
+    "carry-over.",
+    "import-on-host",
+    "observe-on-host",
     "confirm.external-network.",
     "confirm.firewall",
     "confirm.remote-administration",

@@ -24,7 +24,7 @@ pub(super) const CLAUSES: &[Clause] = &[
         chapter: ABOUT,
         text: "A migration consists of preparing, migrating and verifying.",
         answers: &[
-            Steps(&["check.source", "copy-disk.", "register-machine."]),
+            Steps(&["check.source", "copy-disk.", "register-machine.", "observe-on-host"]),
             Checks(&["verify.disks", "verify.settings", "verify.files"]),
         ],
     },
@@ -241,7 +241,7 @@ pub(super) const CLAUSES: &[Clause] = &[
         chapter: AUTOMATIC,
         text: "Most configurations of machines and their data move; some need a person.",
         answers: &[
-            Steps(&["copy-disk.", "copy-file.", "register-machine."]),
+            Steps(&["copy-disk.", "copy-file.", "register-machine.", "carry-over."]),
             Checks(&["verify.disks", "verify.settings", "verify.machines-list"]),
         ],
     },
@@ -398,7 +398,7 @@ pub(super) const CLAUSES: &[Clause] = &[
         id: "guide.overview.import",
         chapter: OVERVIEW,
         text: "The import creates the machines again on the destination.",
-        answers: &[Steps(&["register-machine."]), Checks(&["verify.machines-list"])],
+        answers: &[Steps(&["register-machine.", "import-on-host"]), Checks(&["verify.machines-list"])],
     },
     Clause {
         id: "guide.impact.source-off",

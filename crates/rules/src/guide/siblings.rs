@@ -219,11 +219,11 @@ pub(super) const CLAUSES: &[Clause] = &[
         text: "Data can be sent over the network: both sides at the same time, encrypted, five minutes to connect, \
                no resume.",
         answers: &[
-            Steps(&["copy-disk.", "copy-file."]),
+            Steps(&["copy-disk.", "copy-file.", "carry-over."]),
             Checks(&["verify.disks", "verify.files"]),
             None(
-                "Data is copied from files to files; an interrupted copy goes on where it was. Sending between two \
-                 running programs is not part of it.",
+                "Data is copied from files to files, and carried to a running host over Windows Remote Management; an \
+                 interrupted copy goes on where it was. Sending between two running programs is not part of it.",
             ),
         ],
     },
