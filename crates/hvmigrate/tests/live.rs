@@ -74,6 +74,11 @@ fn a_migration_to_its_end_and_back() {
     assert!(back.stdout.contains("what was carried to 127.0.0.1"), "{}", back.stdout);
     assert_eq!(lab.host.look(|host| (host.state.machines.len(), host.state.switches.len())), Some((0, 0)));
     assert!(lab.host.look(|host| kit_files(host).len()).unwrap() > 10);
+    // A removal that was cut off in the middle goes on.
+    lab.host.look(|host| {
+        host.files.remove(&format!("{KIT}\\Invoke-KitJob.ps1"));
+        host.files.remove_folder(&format!("{KIT}\\live"));
+    });
     lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
     assert_eq!(lab.host.look(|host| kit_files(host)), Some(Vec::new()));
     assert_eq!(lab.host.look(|host| host.files.has_folder(KIT)), Some(false));

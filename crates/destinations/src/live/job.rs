@@ -29,8 +29,8 @@ const FORGET: &str = include_str!("scripts/Forget.ps1");
 
 /// Time between two looks at a job.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Looks at a task that does not run any more, until its result counts as missing.
-const LOOKS_AFTER_END: u32 = 3;
+/// Looks at a task that does not run, until its result counts as missing: one that was just started may not run yet.
+const LOOKS_AFTER_END: u32 = 10;
 /// How often a job is started that ends without a result, as when the host is started anew.
 const MOST_STARTS: u32 = 3;
 /// What a line of the log begins with that was a warning.

@@ -39,6 +39,8 @@ function Write-KitLine {
 }
 
 [void][System.IO.Directory]::CreateDirectory($live)
+# One at a time: nobody else can open this file until it is closed here. Who comes second ends and leaves no result.
+$lock = [System.IO.File]::Open([System.IO.Path]::Combine($live, 'job.lock'), [System.IO.FileMode]::OpenOrCreate)
 [System.IO.File]::WriteAllText($log, '')
 $outcome = @{ schema = 1; job = $Job; run = $Run; succeeded = $false; message = '' }
 try {
@@ -68,3 +70,4 @@ catch {
 [System.IO.File]::WriteAllText($result + '.new', (ConvertTo-Json -InputObject $outcome))
 [System.IO.File]::Delete($result)
 [System.IO.File]::Move($result + '.new', $result)
+$lock.Dispose()
