@@ -172,6 +172,25 @@ fn a_job_that_fails_says_why() {
 }
 
 #[test]
+fn the_second_of_two_jobs_changes_nothing_and_leaves_no_result() {
+    let mut host = host_with_jobs("2016");
+    let lock = format!("{KIT}\\live\\job.lock");
+    host.files.create_folder(&format!("{KIT}\\live"));
+    host.files.hold(&lock, true);
+    assert_eq!(start(&mut host, "Import", "1"), "started");
+    let before = host.state.without_ids();
+    let ended = host.run_task().unwrap().unwrap_err();
+    assert!(ended.contains("being used by another process"), "{ended}");
+    assert!(host.state.without_ids().machines == before.machines && host.state.machines.is_empty());
+    assert!(poll(&mut host, "Import").iter().all(|line| line.starts_with("state:")));
+    // The first has ended: the same run can be started.
+    host.files.hold(&lock, false);
+    assert_eq!(start(&mut host, "Import", "1"), "started");
+    assert_eq!(host.run_task(), Some(Ok(())));
+    assert_eq!(result(&poll(&mut host, "Import"))["succeeded"], true);
+}
+
+#[test]
 fn what_was_carried_is_removed_and_nothing_else() {
     let mut host = host_with_jobs("2012");
     host.files.write(&format!("{KIT}\\steps\\theirs.txt"), b"x".to_vec()).unwrap();

@@ -152,6 +152,33 @@ fn a_migration_that_is_killed_goes_on_where_it_was() {
 }
 
 #[test]
+fn pieces_of_an_earlier_run_that_are_not_of_the_file_are_carried_anew() {
+    let Some(lab) = lab(Setting { pause: Duration::from_millis(5), ..Setting::default() }) else { return };
+    lab.plan("&transport=http&limit=1MiB", &[]);
+    let mut first = lab.migrate();
+    let is_cut = |host: &mut Host| {
+        host.files.iter().any(|file| file.path.ends_with(".carrying") && file.bytes.len() > 512 << 10)
+    };
+    lab.wait("the carriage of a disk", is_cut);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let changed = lab.host.look(|host| {
+        let unfinished = host.files.iter().find(|file| file.path.ends_with(".carrying")).unwrap();
+        let (path, mut bytes) = (unfinished.path.clone(), unfinished.bytes.clone());
+        bytes[1000] ^= 0xFF;
+        host.files.write(&path, bytes).unwrap();
+        path.trim_end_matches(".carrying").to_owned()
+    });
+    let changed = changed.unwrap();
+    lab.expect(0, &MIGRATE);
+    let here = changed[KIT.len() + 1..].replace('\\', "/");
+    let wanted = std::fs::read(lab.scene.dir.join("work/live/kit").join(here)).unwrap();
+    let there = lab.host.look(move |host| host.files.read(&changed).map(<[u8]>::to_vec)).unwrap();
+    assert!(there == Some(wanted), "the file on the host is another one");
+    lab.expect(0, &["verify", "--work", "work"]);
+}
+
+#[test]
 fn a_certificate_is_believed_by_its_authority_or_its_thumbprint_only() {
     let Some(lab) = lab(Setting { tls: true, ..Setting::default() }) else { return };
     let uri = lab.uri("");

@@ -1,7 +1,7 @@
 //! Files and folders of the host with their security, in memory. Small and large letters are the same in paths. Whoever makes
 //! something is an administrator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::powershell::{Child, Descriptor};
 
@@ -34,6 +34,8 @@ struct Folder {
 pub struct Files {
     files: BTreeMap<String, File>,
     folders: BTreeMap<String, Folder>,
+    /// Files that another program has open for itself.
+    held: BTreeSet<String>,
 }
 
 fn key(path: &str) -> String {
@@ -99,6 +101,20 @@ impl Files {
     /// True for a folder.
     pub fn has_folder(&self, path: &str) -> bool {
         self.folders.contains_key(&key(path))
+    }
+
+    /// Another program opens a file and lets nobody else open it, or closes it again.
+    pub fn hold(&mut self, path: &str, holds: bool) {
+        if holds {
+            self.held.insert(key(path))
+        } else {
+            self.held.remove(&key(path))
+        };
+    }
+
+    /// Whether another program has a file open for itself.
+    pub fn is_held(&self, path: &str) -> bool {
+        self.held.contains(&key(path))
     }
 
     /// Writes a file; its folder must be there.

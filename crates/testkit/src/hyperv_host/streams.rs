@@ -33,6 +33,11 @@ impl Host {
             }
             _ => return fault(format!("File.{method} with these arguments")),
         };
+        if self.files.is_held(path) {
+            return thrown(format!(
+                "The process cannot access the file '{path}' because it is being used by another process."
+            ));
+        }
         if self.files.read(path).is_none() {
             if !makes {
                 return thrown(format!("Could not find file '{path}'."));
