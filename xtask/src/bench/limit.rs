@@ -4,11 +4,9 @@ use std::fmt::Write as _;
 
 use super::Outcome;
 use super::least::Least;
-use super::measure::{Cost, spread};
-use super::page::{median, theirs};
-
-/// Figures of a row.
-const COLUMNS: usize = 19;
+use super::measure::{Cost, Spread, spread};
+use super::page::{median, range, theirs};
+use super::rows::{Goal, Measure};
 
 /// What ran one after the other.
 struct Round<'a> {
@@ -17,37 +15,79 @@ struct Round<'a> {
     least: &'a Least,
 }
 
-/// Medians of the rounds.
-fn figures(rounds: &[Round<'_>]) -> Vec<f64> {
-    let middle = |figure: &dyn Fn(&Round<'_>) -> f64| spread(rounds.iter().map(figure)).median;
-    let mut figures = vec![
-        middle(&|round| round.least.read.cpu),
-        middle(&|round| round.least.hash),
-        middle(&|round| round.least.write.wall),
-        middle(&|round| round.least.write.cpu),
-        middle(&|round| round.least.wall()),
-        middle(&|round| round.least.cpu()),
-        middle(&|round| round.least.wall() / round.peer.wall),
-        middle(&|round| round.least.cpu() / round.peer.cpu),
-        middle(&|round| round.ours.wall / round.least.wall()),
-        middle(&|round| round.ours.cpu / round.least.cpu()),
-    ];
-    if rounds.iter().all(|round| round.least.simplest.is_some()) {
-        let bare = |round: &Round<'_>| round.least.simplest.map_or(Cost::default(), |[bare, _]| bare);
-        let alone = |round: &Round<'_>| round.least.simplest.map_or(Cost::default(), |[_, alone]| alone);
-        figures.extend([
-            middle(&|round| bare(round).wall),
-            middle(&|round| bare(round).cpu),
-            middle(&|round| bare(round).wall / round.peer.wall),
-            middle(&|round| bare(round).cpu / round.peer.cpu),
-            middle(&|round| round.ours.wall / bare(round).wall),
-            middle(&|round| round.ours.cpu / bare(round).cpu),
-            middle(&|round| alone(round).cpu),
-            middle(&|round| alone(round).cpu / round.peer.cpu),
-            middle(&|round| round.ours.cpu / alone(round).cpu),
-        ]);
+impl<'a> Round<'a> {
+    fn all(outcome: &'a Outcome) -> Vec<Self> {
+        let pairs = outcome.pairs.iter().filter_map(|(ours, peer)| Some((ours, peer.as_ref()?)));
+        pairs.zip(&outcome.least).map(|((ours, peer), least)| Round { ours, peer, least }).collect()
     }
-    figures
+}
+
+/// Of all rounds; none when one of them has none.
+fn over(rounds: &[Round<'_>], of: impl Fn(&Round<'_>) -> Option<f64>) -> Option<Spread> {
+    let all: Option<Vec<f64>> = rounds.iter().map(of).collect();
+    all.filter(|all| !all.is_empty()).map(|all| spread(all.into_iter()))
+}
+
+/// What the parts of a row take.
+fn parts(outcome: &Outcome) -> String {
+    let rounds = Round::all(outcome);
+    let cell = |of: &dyn Fn(&Least) -> Option<f64>| {
+        over(&rounds, |round| of(round.least)).map_or(String::new(), |time| format!("{:.2}", time.median))
+    };
+    let simplest = |number: usize, of: fn(&Cost) -> f64| {
+        cell(&|least| least.simplest.as_ref().and_then(|both| both.get(number)).map(of))
+    };
+    let cells = [
+        cell(&|least| Some(least.read.cpu)),
+        cell(&|least| Some(least.hash)),
+        cell(&|least| Some(least.write.wall)),
+        cell(&|least| Some(least.write.cpu)),
+        cell(&|least| Some(least.wall())),
+        cell(&|least| Some(least.cpu())),
+        simplest(0, |bare| bare.wall),
+        simplest(0, |bare| bare.cpu),
+        simplest(1, |alone| alone.wall),
+        simplest(1, |alone| alone.cpu),
+    ];
+    format!("| `{}` | {} |\n", outcome.row.name, cells.join(" | "))
+}
+
+/// How near a figure with a goal is to what bounds it, and whether the goal is beyond that.
+fn bounds(outcome: &Outcome, goal: &Goal) -> Option<String> {
+    let of: fn(&Cost) -> f64 = match goal.measure {
+        Measure::Wall => |cost| cost.wall,
+        Measure::Cpu => |cost| cost.cpu,
+        Measure::Written | Measure::Seconds => return None,
+    };
+    let (name, least): (_, fn(&Least) -> f64) =
+        if goal.measure == Measure::Wall { ("wall", Least::wall) } else { ("CPU", Least::cpu) };
+    let rounds = Round::all(outcome);
+    let simplest = |number: usize| {
+        move |round: &Round<'_>| round.least.simplest.as_ref().and_then(|both| both.get(number)).map(of)
+    };
+    let (bare, alone) = (simplest(0), simplest(1));
+    let beside =
+        |bound: &dyn Fn(&Round<'_>) -> Option<f64>| over(&rounds, |round| Some(bound(round)? / of(round.peer)));
+    let near = |bound: &dyn Fn(&Round<'_>) -> Option<f64>| over(&rounds, |round| Some(of(round.ours) / bound(round)?));
+    let floor = |round: &Round<'_>| Some(least(round.least));
+    let limit = beside(&floor)?;
+    let simple = [beside(&bare), beside(&alone)];
+    let best = simple.iter().flatten().map(|figure| figure.median).fold(f64::INFINITY, f64::min);
+    let verdict = match outcome.met(goal)? {
+        true => "met",
+        false if goal.most < limit.least => "not met: the goal is below the least in every round",
+        false if goal.most < limit.median => "not met: the goal is below the least",
+        false if best.is_finite() && goal.most < best => {
+            "not met: the goal is between the least and the simplest program"
+        }
+        false => "**not met**",
+    };
+    let ours = outcome.figure(goal.measure)?;
+    let [bare_beside, alone_beside] = simple;
+    let shown = [Some(ours), Some(limit), bare_beside, alone_beside, near(&floor), near(&bare), near(&alone)]
+        .map(|figure| figure.map_or(String::new(), |figure| range(&figure)));
+    let [ours, rest @ ..] = shown;
+    Some(format!("| `{}` | {name} | {ours} | {} | {verdict} | {} |\n", outcome.row.name, goal.most, rest.join(" | ")))
 }
 
 /// The section; empty when nothing was worked out.
@@ -69,25 +109,25 @@ pub fn section(outcomes: &[Outcome]) -> String {
         **Alone** is the same by one thread in pieces so small that what was read is still in the cache when it is hashed and\n\
         written: nobody waits for anybody, and one processor has the memory for itself. It takes more time on the clock and should\n\
         take less CPU.\n\n\
-        A goal below the least of a row cannot be reached by reading and writing files; how far bare is above the least is what\n\
-        looking for zeros costs, and that bytes which were just read are no longer in the cache of the processor that writes them.\n\
         Where bare takes more CPU than alone, two processors that are busy at once make each other slower.\n\n\
-        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | least / peer: wall | CPU | ours / least: wall | CPU | bare: wall s | CPU s | bare / peer: wall | CPU | ours / bare: wall | CPU | alone: CPU s | alone / peer: CPU | ours / alone: CPU |\n\
-        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | bare: wall s | CPU s | alone: wall s | CPU s |\n\
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
-    for outcome in outcomes.iter().filter(|outcome| !outcome.least.is_empty()) {
-        let pairs = outcome.pairs.iter().filter_map(|(ours, peer)| Some((ours, peer.as_ref()?)));
-        let rounds = pairs.zip(&outcome.least).map(|((ours, peer), least)| Round { ours, peer, least });
-        let figures = figures(&rounds.collect::<Vec<_>>());
-        let mut cells: Vec<String> = figures.iter().map(|figure| format!("{figure:.2}")).collect();
-        cells.resize(COLUMNS, String::new());
-        let _ = writeln!(text, "| `{}` | {} |", outcome.row.name, cells.join(" | "));
-    }
+    let outcomes = || outcomes.iter().filter(|outcome| !outcome.least.is_empty());
+    text.extend(outcomes().map(parts));
+    text.push_str(
+        "\nHow near the figures with goals are to that. A goal below the least of a row cannot be reached by reading and writing\n\
+        files. One above it but below what the simplest program takes, bare or alone, would need what the least takes for\n\
+        granted: zeros found for nothing, nobody waiting, and every byte still in the cache of the processor that writes it.\n\n\
+        | row | of | ours / peer | goal | verdict | least / peer | bare / peer | alone / peer | ours / least | ours / bare | ours / alone |\n\
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    text.extend(outcomes().flat_map(|outcome| outcome.row.goals.iter().filter_map(move |goal| bounds(outcome, goal))));
     text.push_str(
         "\nReading by memory mapping would save one of the two copies, but a bad sector of the source would end the program instead\n\
          of being named, so it is not done.\n",
     );
-    if let Some(vhdx) = outcomes.iter().find(|outcome| outcome.row.name == "vhd-vhdx") {
+    if let Some(vhdx) = outcomes().find(|outcome| outcome.row.name == "vhd-vhdx") {
         let gb = |cost: &Cost| cost.written as f64 / 1e9;
         let _ = write!(
             text,

@@ -48,7 +48,8 @@ fn verdict(outcome: &Outcome, goal: &Goal) -> String {
     format!("{what} {}{unit}, goal {}{unit}: {mark}", range(&figure), goal.most)
 }
 
-fn range(figure: &Spread) -> String {
+/// The median, and the least and the greatest in brackets.
+pub fn range(figure: &Spread) -> String {
     format!("{:.2} ({:.2}–{:.2})", figure.median, figure.least, figure.most)
 }
 
