@@ -88,9 +88,7 @@ pub(crate) fn observed(
     match host.look(plan, &Relay::new(observer, format!("look at {}", host.name()))) {
         Ok(_) => {}
         Err(DestinationError::Cancelled) => return Err(EngineError::Cancelled),
-        // Not only unreachable: somebody may have changed what the host would have run.
-        Err(error @ DestinationError::Unsafe { .. }) => return Err(error.into()),
-        Err(error) if host.observed().is_file() => {
+        Err(error) if is_away(&error) && host.observed().is_file() => {
             observer.note(&format!(
                 "{} could not be asked, so its settings are compared as it showed them last: {error}",
                 host.name()
@@ -99,6 +97,16 @@ pub(crate) fn observed(
         Err(error) => return Err(error.into()),
     }
     observed::read(&host.observed(), plan).map(Some)
+}
+
+/// Nothing was heard of the host, or the kit was taken away there. One that answers, but not as it should, may not be the host
+/// that showed something last.
+fn is_away(error: &DestinationError) -> bool {
+    match error {
+        DestinationError::NoPassword { .. } | DestinationError::KitGone { .. } => true,
+        DestinationError::Winrm(error) => error.is_lost(),
+        _ => false,
+    }
 }
 
 /// Takes back on the host what was done there. That the import was taken back is written down before anything of the kit is

@@ -57,6 +57,10 @@ fn a_migration_to_its_end_and_back() {
         "{}",
         verified.stderr
     );
+    // A host that refuses is no host that cannot be asked.
+    secret(&lab.scene.dir.join("wrong"), "geheim");
+    let refused = lab.scene.expect(1, &["verify", "--work", "work", "--password-file", "wrong"]);
+    assert!(!refused.stdout.contains("nothing differs"), "{}", refused.stdout);
     lab.expect(0, &["verify", "--work", "work"]);
     // Changed by hand, named by its name.
     lab.host.look(|host| host.state.machines[0].processors.count = 13).unwrap();
