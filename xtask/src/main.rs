@@ -118,12 +118,7 @@ fn main() -> ExitCode {
 /// The program that the bench compares with the system's part; not for people.
 #[cfg(unix)]
 fn bare() -> ExitCode {
-    let words = || std::env::args().skip(2);
-    if let Some(bytes) = bench::only_hashed(words()) {
-        bench::hashing(bytes);
-        return ExitCode::SUCCESS;
-    }
-    let Some((bare, from, to)) = bench::Bare::parse(words()) else {
+    let Some((bare, from, to)) = bench::Bare::parse(std::env::args().skip(2)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };

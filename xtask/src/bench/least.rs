@@ -21,60 +21,21 @@ pub struct Least {
     pub hash: f64,
     /// Writing.
     pub write: Cost,
-    /// The same, reading and hashing by one processor while another one writes.
-    pub at_once: Option<Cost>,
     /// All of that together, by the simplest program that does it: by all threads and by one.
     pub simplest: Option<[Cost; 2]>,
 }
 
 impl Least {
-    /// Seconds of all processors when never two of them are busy.
+    /// Seconds of all processors.
     pub fn cpu(&self) -> f64 {
-        self.beside() + self.write.cpu
+        self.read.cpu + self.hash + self.write.cpu
     }
 
-    /// Seconds of what can go on while something is written.
-    fn beside(&self) -> f64 {
-        self.read.cpu + self.hash
-    }
-
-    /// How many times as long as alone something takes while another processor is busy too.
-    pub fn slower(&self) -> f64 {
-        let Some(at_once) = &self.at_once else { return 1.0 };
-        let both = at_once.cpu - at_once.wall;
-        let one = (at_once.wall - both).max(0.0);
-        let alone = self.cpu() - one;
-        if both > 0.0 && alone > 0.0 { (2.0 * both / alone).clamp(1.0, SLOWEST) } else { 1.0 }
-    }
-
-    /// Seconds on the clock: a file takes one write at a time; all the rest can go on meanwhile, as far as there are processors,
-    /// and both are slower then.
+    /// Seconds on the clock: a file takes one write at a time; all the rest can go on meanwhile, as far as there are processors.
     pub fn wall(&self) -> f64 {
-        let (write, slower) = (self.write.wall, self.slower());
-        let Some(others) = others() else { return write.max(self.cpu()) };
-        let beside = write.min(self.beside() / others);
-        (write + (slower - 1.0) * beside).max(self.cpu() * slower / (others + 1.0))
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.write.wall.max(self.cpu() / cores as f64)
     }
-
-    /// Seconds of all processors for a program that takes at most `wall` seconds on the clock, or as few as there can be: what it
-    /// does at once is slower.
-    pub fn cpu_within(&self, wall: f64) -> f64 {
-        let (alone, slower) = (self.cpu(), self.slower());
-        let Some(others) = others() else { return alone };
-        let all = others + 1.0;
-        let most = (slower * self.beside() / others).min(alone * slower / all);
-        let at_once = ((alone - wall) / (all / slower - 1.0)).clamp(0.0, most);
-        alone + all * at_once * (1.0 - 1.0 / slower)
-    }
-}
-
-/// More than that would say that two processors do no more than one.
-const SLOWEST: f64 = 1.9;
-
-/// Processors but one; none when there is one.
-fn others() -> Option<f64> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    (cores > 1).then_some(cores as f64 - 1.0)
 }
 
 /// The simplest program that does what a conversion has to, see [`super::bare`]: what it is to do.
@@ -103,8 +64,6 @@ pub enum Way {
 
 const WAYS: [(&str, Way); 3] = [("plain", Way::Plain), ("hashed", Way::Hashed), ("direct", Way::Direct)];
 
-/// What the program is told that only hashes, before the number of bytes.
-const HASH: &str = "hash";
 const ONE: &str = "one";
 const ALL: &str = "all";
 
@@ -131,7 +90,6 @@ pub struct Parts<'a> {
     hashed: u64,
     read: Option<Job>,
     write: Job,
-    at_once: Option<Job>,
     simplest: Option<[Job; 2]>,
     measure: &'a dyn Fn(&Job) -> Result<Cost, String>,
 }
@@ -153,16 +111,13 @@ impl<'a> Parts<'a> {
         let hashed = if bytes.hashed { content } else { 0 };
         if *out == places.disk {
             let write = Job::new(writing_at_once(content, places)?, out);
-            return Ok(Some(Parts { hashed, read: None, write, at_once: None, simplest: None, measure }));
+            return Ok(Some(Parts { hashed, read: None, write, simplest: None, measure }));
         }
         let all = |alone| all_together(bytes, written, places, alone);
-        let (read, write) = (reading(bytes, places)?, writing(content, written, places));
-        let at_once = format!("{{ {read}; {}; }} & {write}; wait $!", hash_line(hashed)?);
         Ok(Some(Parts {
             hashed,
-            read: Some(Job::new(read, &places.memory)),
-            write: Job::new(write, out),
-            at_once: Some(Job::new(at_once, out)),
+            read: Some(reading(bytes, places)?),
+            write: Job::new(writing(content, written, places), out),
             simplest: Some([all(false)?, all(true)?]),
             measure,
         }))
@@ -176,13 +131,12 @@ impl<'a> Parts<'a> {
             None => None,
         };
         let read = self.read.as_ref().map(of).transpose()?.unwrap_or_default();
-        let at_once = self.at_once.as_ref().map(of).transpose()?;
-        Ok(Least { read, hash: hashing(self.hashed), write: of(&self.write)?, at_once, simplest })
+        Ok(Least { read, hash: hashing(self.hashed), write: of(&self.write)?, simplest })
     }
 }
 
 /// Reads as many bytes as the disks have; of one with holes as many as its data are, from one that has none.
-fn reading(bytes: &Bytes, places: &Places) -> Result<String, String> {
+fn reading(bytes: &Bytes, places: &Places) -> Result<Job, String> {
     let mut lines = Vec::new();
     for disk in &bytes.read {
         let dense = if matches!(disk.as_str(), "ordered.vhd" | "main.vhdx") { "aged.vhd" } else { disk };
@@ -190,7 +144,7 @@ fn reading(bytes: &Bytes, places: &Places) -> Result<String, String> {
         let dense = quote(&places.disks.path(dense));
         lines.push(format!("dd if={dense} of=/dev/null bs=1M count={count} status=none"));
     }
-    Ok(lines.join("; "))
+    Ok(Job::new(lines.join("; "), &places.memory))
 }
 
 /// The simplest program, on each disk that is read.
@@ -205,18 +159,9 @@ fn all_together(bytes: &Bytes, written: u64, places: &Places, alone: bool) -> Re
 }
 
 fn bare_line(bare: &Bare, disk: &str, out: &Path, places: &Places) -> Result<String, String> {
-    let (program, from, out) = (this_program()?, quote(&places.disks.path(disk)), quote(out));
-    Ok(format!("{program} bare {} {from} {out}", bare.words()))
-}
-
-/// Does [`hashing`].
-fn hash_line(bytes: u64) -> Result<String, String> {
-    Ok(if bytes == 0 { "true".to_owned() } else { format!("{} bare {HASH} {bytes}", this_program()?) })
-}
-
-fn this_program() -> Result<String, String> {
     let program = std::env::current_exe().map_err(|error| format!("this program does not know its name: {error}"))?;
-    Ok(quote(&program))
+    let (program, from, out) = (quote(&program), quote(&places.disks.path(disk)), quote(out));
+    Ok(format!("{program} bare {} {from} {out}", bare.words()))
 }
 
 /// Writes `content` bytes into memory, always the same piece, after asking for the room of a file that is larger.
@@ -233,14 +178,8 @@ fn writing_at_once(content: u64, places: &Places) -> Result<String, String> {
     bare_line(&bare, "aged.vhd", &places.disk.join("least"), places)
 }
 
-/// From the words after `xtask bare`: how many bytes are only hashed.
-pub fn only_hashed(mut words: impl Iterator<Item = String>) -> Option<u64> {
-    words.next().filter(|word| word == HASH)?;
-    words.next()?.parse().ok()
-}
-
 /// Seconds that hashing `bytes` bytes takes which are in the cache of the processor.
-pub fn hashing(bytes: u64) -> f64 {
+fn hashing(bytes: u64) -> f64 {
     let piece: Vec<u8> = (0..MIB).map(|at| (at * 7 / 3) as u8).collect();
     let start = Instant::now();
     for _ in 0..bytes / MIB {
@@ -264,47 +203,14 @@ fn allocated(path: &Path) -> Result<u64, String> {
 mod unit {
     use super::*;
 
-    fn cost(wall: f64, cpu: f64) -> Cost {
-        Cost { wall, cpu, ..Cost::default() }
-    }
-
     #[test]
     fn writing_goes_on_while_the_rest_does_not_need_more() {
+        let cost = |wall, cpu| Cost { wall, cpu, ..Cost::default() };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
-        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), ..Least::default() };
+        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), simplest: None };
         assert_eq!(slow.wall(), 9.0);
-        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), ..Least::default() };
+        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), simplest: None };
         assert_eq!(busy.wall(), (10.0 + 9.0 * cores) / cores);
-        assert!((slow.cpu() - 1.2).abs() < 1e-9 && slow.slower() == 1.0 && slow.cpu_within(0.0) == slow.cpu());
-    }
-
-    #[test]
-    fn what_is_done_at_once_is_slower() {
-        let near = |one: f64, two: f64| assert!((one - two).abs() < 1e-9, "{one} and {two}");
-        // Two seconds of writing and one of reading: for 1.2 seconds both are busy, for one more the writing alone.
-        let parts =
-            Least { read: cost(1.0, 1.0), write: cost(2.0, 2.0), at_once: Some(cost(2.2, 3.4)), ..Least::default() };
-        near(parts.slower(), 1.2);
-        if others() == Some(1.0) {
-            near(parts.wall(), 2.2);
-            near(parts.cpu_within(2.2), 3.4);
-            near(parts.cpu_within(0.1), 3.4);
-            near(parts.cpu_within(2.6), 3.2);
-            near(parts.cpu_within(3.0), 3.0);
-        }
-        let even = Least { hash: 1.0, at_once: Some(cost(2.4, 4.8)), ..parts };
-        near(even.slower(), 1.2);
-        if others() == Some(1.0) {
-            near(even.wall(), 2.4);
-            near(even.cpu_within(2.4), 4.8);
-        }
-        let odd = Least { at_once: Some(cost(1.0, 0.9)), ..parts };
-        near(odd.slower(), 1.0);
-    }
-
-    #[test]
-    fn the_program_that_only_hashes_knows_its_words() {
-        let words = |text: &str| only_hashed(text.split(' ').map(str::to_owned));
-        assert_eq!((words("hash 77"), words("4096 0"), words("hash")), (Some(77), None, None));
+        assert!((slow.cpu() - 1.2).abs() < 1e-9);
     }
 }

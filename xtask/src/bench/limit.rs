@@ -42,15 +42,12 @@ fn parts(outcome: &Outcome) -> String {
         cell(&|least| Some(least.hash)),
         cell(&|least| Some(least.write.wall)),
         cell(&|least| Some(least.write.cpu)),
-        cell(&|least| Some(least.cpu())),
-        cell(&|least| Some(least.at_once?.wall)),
-        cell(&|least| Some(least.at_once?.cpu)),
-        cell(&|least| least.at_once.map(|_| least.slower())),
         cell(&|least| Some(least.wall())),
+        cell(&|least| Some(least.cpu())),
         simplest(0, |bare| bare.wall),
         simplest(0, |bare| bare.cpu),
-        simplest(1, |single| single.wall),
-        simplest(1, |single| single.cpu),
+        simplest(1, |alone| alone.wall),
+        simplest(1, |alone| alone.cpu),
     ];
     format!("| `{}` | {} |\n", outcome.row.name, cells.join(" | "))
 }
@@ -62,23 +59,19 @@ fn bounds(outcome: &Outcome, goal: &Goal) -> Option<String> {
         Measure::Cpu => |cost| cost.cpu,
         Measure::Written | Measure::Seconds => return None,
     };
-    let name = if goal.measure == Measure::Wall { "wall" } else { "CPU" };
-    let in_time = outcome.row.goals.iter().find(|goal| goal.measure == Measure::Wall).map(|goal| goal.most);
+    let (name, least): (_, fn(&Least) -> f64) =
+        if goal.measure == Measure::Wall { ("wall", Least::wall) } else { ("CPU", Least::cpu) };
     let rounds = Round::all(outcome);
     let simplest = |number: usize| {
         move |round: &Round<'_>| round.least.simplest.as_ref().and_then(|both| both.get(number)).map(of)
     };
-    let (bare, single) = (simplest(0), simplest(1));
+    let (bare, alone) = (simplest(0), simplest(1));
     let beside =
         |bound: &dyn Fn(&Round<'_>) -> Option<f64>| over(&rounds, |round| Some(bound(round)? / of(round.peer)));
     let near = |bound: &dyn Fn(&Round<'_>) -> Option<f64>| over(&rounds, |round| Some(of(round.ours) / bound(round)?));
-    let floor = |round: &Round<'_>| match in_time {
-        _ if goal.measure == Measure::Wall => Some(round.least.wall()),
-        Some(most) => Some(round.least.cpu_within(most * round.peer.wall)),
-        None => Some(round.least.cpu()),
-    };
+    let floor = |round: &Round<'_>| Some(least(round.least));
     let limit = beside(&floor)?;
-    let simple = [beside(&bare), beside(&single)];
+    let simple = [beside(&bare), beside(&alone)];
     let best = simple.iter().flatten().map(|figure| figure.median).fold(f64::INFINITY, f64::min);
     let verdict = match outcome.met(goal)? {
         true => "met",
@@ -90,8 +83,8 @@ fn bounds(outcome: &Outcome, goal: &Goal) -> Option<String> {
         false => "**not met**",
     };
     let ours = outcome.figure(goal.measure)?;
-    let [bare_beside, single_beside] = simple;
-    let shown = [Some(ours), Some(limit), bare_beside, single_beside, near(&floor), near(&bare), near(&single)]
+    let [bare_beside, alone_beside] = simple;
+    let shown = [Some(ours), Some(limit), bare_beside, alone_beside, near(&floor), near(&bare), near(&alone)]
         .map(|figure| figure.map_or(String::new(), |figure| range(&figure)));
     let [ours, rest @ ..] = shown;
     Some(format!("| `{}` | {name} | {ours} | {} | {verdict} | {} |\n", outcome.row.name, goal.most, rest.join(" | ")))
@@ -106,38 +99,33 @@ pub fn section(outcomes: &[Outcome]) -> String {
         What the system alone needs for a row, measured after each of its pairs; times are medians, ratios medians of the rounds'\n\
         ratios. **Reading** is as many bytes as the source has on the disk, from the page cache (`dd` to /dev/null); **hashing** is\n\
         the content with BLAKE3 in the cache of one processor; **writing** is as many bytes as the result has, to tmpfs (always the\n\
-        same piece, for VHDX after `fallocate`). **Alone** each of them has the machine for itself; **at once** one processor reads and\n\
-        hashes while another one writes, each as above, and nobody hands anything over. Both are slower then, by the factor\n\
-        that the table has: what takes less time on the clock takes more of the processors.\n\n\
-        A file takes one write at a time, and all the rest can go on meanwhile as far as there are processors. The **least** wall\n\
-        time is that of writing, longer by what goes on beside it, or all of it, slower by the factor, through the number of\n\
-        processors, whichever is more. The least CPU is that of a program which meets the row's goal for the wall time, or comes\n\
-        as near to it as can be: it has to do so much at once. In `sync-raw` sixteen threads read as many bytes of the source\n\
-        and write them at once, past the page cache, into a file that has its room already, and flush it.\n\n\
+        same piece, for VHDX after `fallocate`). A file takes one write at a time, and all the rest can go on meanwhile as far as\n\
+        there are processors: the **least** wall time is that of writing or the least CPU through the number of processors,\n\
+        whichever is more. In `sync-raw` sixteen threads read as many bytes of the source and write them at once, past the page\n\
+        cache, into a file that has its room already, and flush it.\n\n\
         **Bare** is all of it together in the simplest program that there can be (xtask/src/bench/bare.rs): on as many\n\
         threads as there are processors it reads the source as a plain file, looks for zeros, hashes where the row does, and\n\
         writes the rest to the same place of the result. It knows no format, keeps no order, and checks and tells nothing.\n\
-        **Single** is the same by one thread in pieces so small that what was read is still in the cache when it is hashed and\n\
+        **Alone** is the same by one thread in pieces so small that what was read is still in the cache when it is hashed and\n\
         written: nobody waits for anybody, and one processor has the memory for itself. It takes more time on the clock and should\n\
         take less CPU.\n\n\
-        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | all alone: CPU s | at once: wall s | CPU s | slower by | least: wall s | bare: wall s | CPU s | single: wall s | CPU s |\n\
-        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        Where bare takes more CPU than alone, two processors that are busy at once make each other slower.\n\n\
+        | row | reading: CPU s | hashing: CPU s | writing: wall s | CPU s | least: wall s | CPU s | bare: wall s | CPU s | alone: wall s | CPU s |\n\
+        | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     let outcomes = || outcomes.iter().filter(|outcome| !outcome.least.is_empty());
     text.extend(outcomes().map(parts));
     text.push_str(
         "\nHow near the figures with goals are to that. A goal below the least of a row cannot be reached by reading and writing\n\
-        files. One above it but below what the simplest program takes, bare or single, would need what the least takes for\n\
+        files. One above it but below what the simplest program takes, bare or alone, would need what the least takes for\n\
         granted: zeros found for nothing, nobody waiting, and every byte still in the cache of the processor that writes it.\n\n\
-        | row | of | ours / peer | goal | verdict | least / peer | bare / peer | single / peer | ours / least | ours / bare | ours / single |\n\
+        | row | of | ours / peer | goal | verdict | least / peer | bare / peer | alone / peer | ours / least | ours / bare | ours / alone |\n\
         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     text.extend(outcomes().flat_map(|outcome| outcome.row.goals.iter().filter_map(move |goal| bounds(outcome, goal))));
     text.push_str(
-        "\nReading by memory mapping would save one of the two copies, but making and taking down the mapping of each block costs as\n\
-         much as the copy: tried in this program (VHD to raw, a block mapped with MADV_POPULATE_READ and written from there, seven\n\
-         rounds in turns), it took 1.07 of the wall time and 1.04 of the CPU without a manifest, 0.99 and 0.96 with one. A bad\n\
-         sector of the source would end the program besides instead of being named, so it is not done.\n",
+        "\nReading by memory mapping would save one of the two copies, but a bad sector of the source would end the program instead\n\
+         of being named, so it is not done.\n",
     );
     if let Some(vhdx) = outcomes().find(|outcome| outcome.row.name == "vhd-vhdx") {
         let gb = |cost: &Cost| cost.written as f64 / 1e9;

@@ -27,7 +27,7 @@ use crate::run::{Task, cargo, is_there, run};
 
 #[cfg(unix)]
 pub use bare::run as run_bare;
-pub use least::{Bare, hashing, only_hashed};
+pub use least::Bare;
 pub use page::kept_figures;
 
 /// Programs without which nothing can be measured, and the packages that bring them.
