@@ -1,5 +1,5 @@
-//! Writing past the page cache: when everything is flushed anyway, that saves the copy into it, and several writes can be
-//! under way at once.
+//! Writing past the page cache: as every file is flushed before it gets its name, that saves the copy into it, several writes
+//! can be under way at once, and nothing is left to be flushed at the end.
 
 use std::fs::File;
 use std::path::Path;
@@ -17,9 +17,12 @@ pub(crate) struct Direct<'a> {
 }
 
 impl<'a> Direct<'a> {
-    /// Opens a file that is there; `None` where there is no direct I/O.
+    /// Opens a file that is there; `None` where there is no direct I/O, or no medium that could be written to directly.
     pub(crate) fn open(path: &'a Path) -> Option<Self> {
         let plain = File::options().write(true).open(path).ok()?;
+        if is_in_memory(&plain) {
+            return None;
+        }
         Some(Direct { direct: open(path)?, plain, path })
     }
 
@@ -37,6 +40,21 @@ impl<'a> Direct<'a> {
     }
 }
 
+/// True for a file of tmpfs or ramfs: their page cache is all that there is. Newer kernels open such a file for direct I/O
+/// nevertheless, and one writer is quicker there than several that wait for each other.
+#[cfg(target_os = "linux")]
+fn is_in_memory(file: &File) -> bool {
+    const TMPFS: u64 = 0x0102_1994;
+    const RAMFS: u64 = 0x8584_58F6;
+    // The kernel's number has 32 bits; what is above them is the sign.
+    rustix::fs::fstatfs(file).is_ok_and(|system| matches!(system.f_type as u64 & u64::from(u32::MAX), TMPFS | RAMFS))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_in_memory(_: &File) -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
 fn open(path: &Path) -> Option<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -47,4 +65,23 @@ fn open(path: &Path) -> Option<File> {
 #[cfg(not(target_os = "linux"))]
 fn open(_path: &Path) -> Option<File> {
     None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_not_written_past_its_page_cache() {
+        let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+        if !mounts.lines().any(|line| line.split(' ').skip(1).take(2).eq(["/dev/shm", "tmpfs"])) {
+            println!("skipped: /dev/shm is no tmpfs here");
+            return;
+        }
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let path = folder.path().join("f");
+        assert!(is_in_memory(&File::create(&path).unwrap()) && Direct::open(&path).is_none());
+        assert!(!is_in_memory(&File::open("/proc/mounts").unwrap()));
+    }
 }

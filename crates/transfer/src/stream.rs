@@ -113,8 +113,7 @@ pub(crate) fn write_partial(
     let from = sink.next;
     let tree = hash.then_some(Tree::Manifest);
     let places = target::new_disk(&job.disk, job.format, job.id).format.alignment().is_some();
-    let direct = durability == Durability::PowerLoss && places && !sharing.is_on();
-    let direct = direct.then(|| Direct::open(&partial)).flatten();
+    let direct = (places && !sharing.is_on()).then(|| Direct::open(&partial)).flatten();
     let mut run = Run { sink, sharing: &sharing, leaves: direct.is_some(), lost: false };
     let put = direct.as_ref().map(|direct| |bytes: &[u8], offset: u64| direct.put(bytes, offset));
     let filler = put.as_ref().map(|put| put as &pipeline::Filler<'_>);

@@ -101,8 +101,9 @@ pub fn section(outcomes: &[Outcome]) -> String {
         the content with BLAKE3 in the cache of one processor; **writing** is as many bytes as the result has, to tmpfs (always the\n\
         same piece, for VHDX after `fallocate`). A file takes one write at a time, and all the rest can go on meanwhile as far as\n\
         there are processors: the **least** wall time is that of writing or the least CPU through the number of processors,\n\
-        whichever is more. In `sync-raw` sixteen threads read as many bytes of the source and write them at once, past the page\n\
-        cache, into a file that has its room already, and flush it.\n\n\
+        whichever is more. In `disk-…` and `sync-raw` sixteen threads read as many bytes of the source and write them at once, past\n\
+        the page cache, into a file that has its room already, and flush it: what is on the medium at the end cannot be there sooner.\n\
+        qemu-img flushes in `sync-raw` only.\n\n\
         **Bare** is all of it together in the simplest program that there can be (xtask/src/bench/bare.rs): on as many\n\
         threads as there are processors it reads the source as a plain file, looks for zeros, hashes where the row does, and\n\
         writes the rest to the same place of the result. It knows no format, keeps no order, and checks and tells nothing.\n\

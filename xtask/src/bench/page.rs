@@ -140,7 +140,8 @@ impl Page<'_> {
              whose order alternates (restic: at most 2). Before each run the memory that it will need is used once and given back,\n\
              because the host of a virtual machine takes free memory away and giving it again would be measured too. Times are\n\
              medians, ratios are medians of the pairs' ratios with the least and the greatest in brackets. CPU is that of the\n\
-             program and of the kernel for it; peak is the resident memory. Results go to tmpfs, in the row `sync-raw` to a disk.\n\
+             program and of the kernel for it; peak is the resident memory. Results go to tmpfs, in the rows\n\
+             `disk-…` and `sync-raw` to a disk.\n\
              Between two whole runs a ratio can move by more than its brackets say; one near its goal, that of `sync-raw` too,\n\
              has been on either side of it.\n\n\
              {}\n",
