@@ -287,11 +287,9 @@ fn one_row(row: Row, (rounds, places): (usize, &Places)) -> Result<Outcome, Stri
 /// Before each run that is measured: both sides of a row, which write at most `most` bytes, find the machine alike.
 fn prepare(job: &Job, most: u64, places: &Places) -> Result<(), String> {
     job.clean()?;
-    for folder in [&places.disk, &places.memory] {
-        fs::create_dir_all(folder).map_err(at(folder))?;
-    }
+    fs::create_dir_all(&places.disk).map_err(at(&places.disk))?;
     // What is written to a disk may lie in the page cache first.
-    quiet::touch_memory(&places.memory, most + most / 8)?;
+    quiet::touch_memory(most + most / 8)?;
     if job.out == places.disk { run("sync", &[]) } else { Ok(()) }
 }
 

@@ -118,7 +118,9 @@ impl Places<'_> {
         for format in FORMATS {
             rows.push(self.on_disk(format));
         }
-        rows.push(self.with_manifest("disk", "raw"));
+        for format in FORMATS {
+            rows.push(self.with_manifest("disk", format));
+        }
         rows.push(self.sync());
         rows.push(self.used());
         rows.push(self.chain());
