@@ -16,17 +16,16 @@ pub fn forget_files() {
 
 /// Uses so many bytes of memory once, in large pages, and gives them back. The host of a virtual machine takes free memory back,
 /// and giving it again costs a multiple of using it: without this, whoever needs memory that was free for longer would pay for it.
-#[cfg(target_os = "linux")]
 pub fn touch_memory(bytes: u64) -> Result<(), String> {
     let failed = |error| format!("{} MiB of memory could not be had: {error}", bytes >> 20);
-    let memory = memmap2::MmapMut::map_anon(usize::try_from(bytes).unwrap_or(usize::MAX).max(1)).map_err(failed)?;
+    let mut memory = memmap2::MmapMut::map_anon(usize::try_from(bytes).unwrap_or(usize::MAX).max(1)).map_err(failed)?;
     // Small pages do as well, but take longer.
+    #[cfg(target_os = "linux")]
     let _ = memory.advise(memmap2::Advice::HugePage);
-    memory.advise(memmap2::Advice::PopulateWrite).map_err(failed)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn touch_memory(_: u64) -> Result<(), String> {
+    for page in memory.chunks_mut(4096) {
+        page[0] = 1;
+    }
+    std::hint::black_box(&memory);
     Ok(())
 }
 
