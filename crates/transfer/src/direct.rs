@@ -44,10 +44,8 @@ impl<'a> Direct<'a> {
 /// nevertheless, and one writer is quicker there than several that wait for each other.
 #[cfg(target_os = "linux")]
 fn is_in_memory(file: &File) -> bool {
-    const TMPFS: u64 = 0x0102_1994;
     const RAMFS: u64 = 0x8584_58F6;
-    // The kernel's number has 32 bits; what is above them is the sign.
-    rustix::fs::fstatfs(file).is_ok_and(|system| matches!(system.f_type as u64 & u64::from(u32::MAX), TMPFS | RAMFS))
+    rustix::fs::fstatfs(file).is_ok_and(|system| matches!(crate::io::kind(&system), crate::io::TMPFS | RAMFS))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -36,6 +36,17 @@ pub fn sync_folder(path: &Path) -> Result<(), TransferError> {
     Ok(())
 }
 
+/// The number of tmpfs.
+#[cfg(target_os = "linux")]
+pub(crate) const TMPFS: u64 = 0x0102_1994;
+
+/// The number of a kind of file system (`statfs(2)`).
+#[cfg(target_os = "linux")]
+pub(crate) fn kind(system: &rustix::fs::StatFs) -> u64 {
+    // It has 32 bits; what is above them is the sign.
+    system.f_type as u64 & u64::from(u32::MAX)
+}
+
 /// Removes a file; one that is not there is as good.
 pub fn remove_if_there(path: &Path) -> Result<bool, TransferError> {
     match fs::remove_file(path) {

@@ -104,23 +104,29 @@ fn quick(most: f64) -> Vec<Goal> {
     vec![Goal { measure: Measure::Wall, most }, Goal { measure: Measure::Cpu, most }]
 }
 
+/// The same, with a manifest made on the way.
+fn with_manifest(mut row: Row) -> Row {
+    row.name.push_str("-manifest");
+    row.about.push_str(", a manifest made in the same pass");
+    row.profiled = PROFILED.contains(&row.name.as_str());
+    row.goals = quick(WITH_MANIFEST);
+    row.bytes = row.bytes.map(|bytes| Bytes { hashed: true, ..bytes });
+    let out = quote(&row.ours.job.out);
+    row.ours.job.script.push_str(&format!(" --manifest {out}/manifest"));
+    row
+}
+
 impl Places<'_> {
     /// All rows in the order of the table.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
-        for format in FORMATS {
-            rows.push(self.bounded(&format!("vhd-{format}"), "aged.vhd", format, quick(HALF)));
-        }
-        for format in FORMATS {
-            rows.push(self.with_manifest("vhd", format));
-        }
+        let in_memory = |format| self.bounded(&format!("vhd-{format}"), "aged.vhd", format, quick(HALF));
+        rows.extend(FORMATS.map(in_memory));
+        rows.extend(FORMATS.map(in_memory).map(with_manifest));
         rows.push(self.bounded("ordered-raw", "ordered.vhd", "raw", quick(HALF)));
-        for format in FORMATS {
-            rows.push(self.on_disk(format));
-        }
-        for format in FORMATS {
-            rows.push(self.with_manifest("disk", format));
-        }
+        let on_disk = |format| self.on_disk(format);
+        rows.extend(FORMATS.map(on_disk));
+        rows.extend(FORMATS.map(on_disk).map(with_manifest));
         rows.push(self.sync());
         rows.push(self.used());
         rows.push(self.chain());
@@ -175,22 +181,6 @@ impl Places<'_> {
         // A VHDX file is larger than its data, because it must not have holes.
         let content = (format == "vhdx").then_some("ordered.vhd");
         Row { bytes: Some(Bytes { read: vec![disk.to_owned()], content, hashed: false, raw: format == "raw" }), ..row }
-    }
-
-    /// Of the rows `vhd-…`, whose results go to memory, or `disk-…`.
-    fn with_manifest(&self, place: &str, format: &'static str) -> Row {
-        let mut row = match place {
-            "disk" => self.on_disk(format),
-            _ => self.bounded("", "aged.vhd", format, Vec::new()),
-        };
-        row.name = format!("{place}-{format}-manifest");
-        row.profiled = PROFILED.contains(&row.name.as_str());
-        row.goals = quick(WITH_MANIFEST);
-        row.bytes = row.bytes.map(|bytes| Bytes { hashed: true, ..bytes });
-        row.about.push_str(", a manifest made in the same pass");
-        let out = quote(&row.ours.job.out);
-        row.ours.job.script.push_str(&format!(" --manifest {out}/manifest"));
-        row
     }
 
     /// Like the rows `vhd-…`, but to a disk. hvmigrate flushes what it made, as always; qemu-img leaves it to the page cache.

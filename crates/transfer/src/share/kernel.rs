@@ -27,6 +27,7 @@ mod linux {
     use rustix::io::Errno;
 
     use super::{FileSystem, Path, folder};
+    use crate::io::{TMPFS, kind};
 
     /// File systems by the number that statfs gives. In the first two `copy_file_range` shares what is aligned; in others it
     /// may copy, or leave the copying to a server.
@@ -34,7 +35,7 @@ mod linux {
     const BTRFS: u64 = 0x9123_683E;
     const OTHERS: [(u64, &str); 10] = [
         (0xEF53, "ext4"),
-        (0x0102_1994, "tmpfs"),
+        (TMPFS, "tmpfs"),
         (0x6969, "NFS"),
         (0xFF53_4D42, "SMB"),
         (0xFE53_4D42, "SMB"),
@@ -50,8 +51,7 @@ mod linux {
         let failed = |error: io::Error| format!("the folder of the new file could not be looked at ({error})");
         let open = File::open(folder(path)).map_err(failed)?;
         let found = fstatfs(&open).map_err(|error| failed(error.into()))?;
-        // The kernel's number has 32 bits; what is above them is the sign.
-        let number = found.f_type as u64 & u64::from(u32::MAX);
+        let number = kind(&found);
         let name = match number {
             XFS => "XFS",
             BTRFS => "btrfs",
