@@ -15,7 +15,7 @@ const PAGE: u64 = 4 << 10;
 /// What the system alone needs for a row, in one round.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Least {
-    /// Reading from the page cache; nothing where the disk is what takes the time.
+    /// Reading from the page cache; to a disk, what [`Least::write`] has not read already.
     pub read: Cost,
     /// Seconds of one processor that hashing takes.
     pub hash: f64,
@@ -88,7 +88,7 @@ impl Bare {
 /// What is run to find the least of a row.
 pub struct Parts<'a> {
     hashed: u64,
-    read: Option<Job>,
+    read: Job,
     write: Job,
     simplest: Option<[Job; 2]>,
     measure: &'a dyn Fn(&Job) -> Result<Cost, String>,
@@ -111,12 +111,13 @@ impl<'a> Parts<'a> {
         let hashed = if bytes.hashed { content } else { 0 };
         if *out == places.disk {
             let write = Job::new(writing_at_once(content, places)?, out);
-            return Ok(Some(Parts { hashed, read: None, write, simplest: None, measure }));
+            let read = reading(bytes, content, places)?;
+            return Ok(Some(Parts { hashed, read, write, simplest: None, measure }));
         }
         let all = |alone| all_together(bytes, written, places, alone);
         Ok(Some(Parts {
             hashed,
-            read: Some(reading(bytes, places)?),
+            read: reading(bytes, 0, places)?,
             write: Job::new(writing(content, written, places), out),
             simplest: Some([all(false)?, all(true)?]),
             measure,
@@ -130,17 +131,17 @@ impl<'a> Parts<'a> {
             Some([all, one]) => Some([of(all)?, of(one)?]),
             None => None,
         };
-        let read = self.read.as_ref().map(of).transpose()?.unwrap_or_default();
-        Ok(Least { read, hash: hashing(self.hashed), write: of(&self.write)?, simplest })
+        Ok(Least { read: of(&self.read)?, hash: hashing(self.hashed), write: of(&self.write)?, simplest })
     }
 }
 
-/// Reads as many bytes as the disks have; of one with holes as many as its data are, from one that has none.
-fn reading(bytes: &Bytes, places: &Places) -> Result<Job, String> {
+/// Reads as many bytes as the disks have without the first `read` of each; of one with holes as many as its data are, from one
+/// that has none.
+fn reading(bytes: &Bytes, read: u64, places: &Places) -> Result<Job, String> {
     let mut lines = Vec::new();
     for disk in &bytes.read {
         let dense = if matches!(disk.as_str(), "ordered.vhd" | "main.vhdx") { "aged.vhd" } else { disk };
-        let count = allocated(&places.disks.path(disk))? / MIB;
+        let count = allocated(&places.disks.path(disk))?.saturating_sub(read) / MIB;
         let dense = quote(&places.disks.path(dense));
         lines.push(format!("dd if={dense} of=/dev/null bs=1M count={count} status=none"));
     }

@@ -103,6 +103,7 @@ pub fn section(outcomes: &[Outcome]) -> String {
         there are processors: the **least** wall time is that of writing or the least CPU through the number of processors,\n\
         whichever is more. In `disk-…` and `sync-raw` sixteen threads read as many bytes of the source and write them at once, past\n\
         the page cache, into a file that has its room already, and flush it: what is on the medium at the end cannot be there sooner.\n\
+        Reading is there what the source has beyond that: zeros that it stores.\n\
         qemu-img flushes in `sync-raw` only.\n\n\
         **Bare** is all of it together in the simplest program that there can be (xtask/src/bench/bare.rs): on as many\n\
         threads as there are processors it reads the source as a plain file, looks for zeros, hashes where the row does, and\n\
