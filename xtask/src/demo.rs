@@ -10,10 +10,9 @@ use crate::run::cargo;
 const LIMIT: f64 = 60.0;
 
 /// Builds the release and runs its demo twice.
-pub fn twice(root: &Path) -> Result<(), String> {
+pub fn twice() -> Result<(), String> {
     cargo(&["build", "--release", "--quiet", "--package", "hvmigrate"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    let program = root.join(target).join("release").join("hvmigrate");
+    let program = crate::target().join("release").join("hvmigrate");
     let folder = std::env::temp_dir().join(format!("hvmigrate demo {}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("'{}': {error}", folder.display()))?;
     let result = (1..=2).try_for_each(|run| once(&program, &folder, run));

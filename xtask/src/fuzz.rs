@@ -59,8 +59,7 @@ pub fn run(task: &mut Task, root: &Path, options: &Options) -> Result<(), String
         task.skip(format!("fuzzing: {missing}"));
         return Ok(());
     }
-    let corpus = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    let corpus = root.join(corpus).join("fuzz-corpus");
+    let corpus = crate::target().join("fuzz-corpus");
     let folder = corpus.display().to_string();
     cargo(&["run", "--quiet", "--release", "--manifest-path", "fuzz/Cargo.toml", "--example", "seeds", "--", &folder])?;
     crate::run::run("cargo", &["+nightly", "fuzz", "build"])?;

@@ -1,7 +1,5 @@
 //! The peers that tests compare with: installed with apt where that is possible, else said to be missing.
 
-use std::path::PathBuf;
-
 use crate::run::{Task, cargo, is_there, output, run};
 
 /// A peer: a program that shows that it is there, and the packages that bring it.
@@ -44,6 +42,13 @@ const PEERS: &[Peer] = &[
     peer("perf", &["linux-perf"], "where the time of a measured run goes"),
     peer("strace", &["strace"], "faults of the kernel"),
     peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
+    peer(
+        "x86_64-w64-mingw32-gcc",
+        &["gcc-mingw-w64-x86-64-win32", "g++-mingw-w64-x86-64-win32"],
+        "building hvmigrate.exe",
+    ),
+    peer("/usr/lib/rustlib/src/rust/library/std/src/lib.rs", &["rustc-web", "rust-web-src"], "building hvmigrate.exe"),
+    peer("wine", &["wine", "wine64"], "running hvmigrate.exe"),
 ];
 
 /// Installs what is missing and says what is skipped because it is not there.
@@ -80,8 +85,7 @@ pub fn peers(task: &mut Task) -> Result<(), String> {
 /// qcow2; pyspnego and psrpcore make a server of Windows Remote Management, pypsrp and pywinrm are clients of one. They are
 /// run as outside programs and never become a part of this one (dissect.hypervisor is under the AGPL).
 fn python_peers() -> Result<(), String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
-    let folder = crate::root().join(target).join("peers");
+    let folder = crate::target().join("peers");
     let python = folder.join("bin").join("python").display().to_string();
     let packages = [
         "dissect.hypervisor==3.21",

@@ -12,6 +12,7 @@ mod peers;
 mod run;
 mod sizes;
 mod suite;
+mod windows;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use run::{Task, cargo};
 
 const USAGE: &str = "\
 Usage: cargo xtask test [--no-install] [--only STEP]...
+       cargo xtask exe     builds hvmigrate.exe and says where it is
        cargo xtask peers
        cargo xtask oracle [FILES]   (100000)
        cargo xtask bench [--disks DIR] [--rounds N] [--only ROW]... [--small] [--make-disks] [--profile]
@@ -35,7 +37,7 @@ Usage: cargo xtask test [--no-install] [--only STEP]...
   --make-disks   only makes the disks
   --profile      samples where the time of some rows goes, for docs/profile.md
   --small        small disks, each row once, just to see that it goes
-Steps: install fmt clippy deny sizes edges words tests mutations demo bench";
+Steps: install fmt clippy deny sizes edges words tests mutations demo bench windows";
 
 /// What the command line asks for.
 struct Options {
@@ -43,11 +45,7 @@ struct Options {
     only: Vec<String>,
 }
 
-fn options() -> Option<Options> {
-    let mut args = std::env::args().skip(1);
-    if args.next()? != "test" {
-        return None;
-    }
+fn options(mut args: impl Iterator<Item = String>) -> Option<Options> {
     let mut options = Options { install: true, only: Vec::new() };
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -60,47 +58,42 @@ fn options() -> Option<Options> {
 }
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("peers") {
-        let mut task = Task::default();
-        task.step("peers", |_| peers::write(&root()));
-        return task.close();
+    let verb = std::env::args().nth(1).unwrap_or_default();
+    let mut rest = std::env::args().skip(2);
+    match verb.as_str() {
+        "test" => options(rest).map_or_else(usage, |options| test(&options)),
+        "exe" => alone("exe", |_| windows::exe()),
+        "peers" => alone("peers", |_| peers::write(&root())),
+        "oracle" => {
+            let files = rest.next().map_or(Some(100_000), |files| files.parse().ok());
+            files.map_or_else(usage, |files| alone("oracle", |_| oracle::write(&root(), files)))
+        }
+        "bench" => {
+            let options = bench::Options::parse(rest);
+            options.map_or_else(usage, |options| alone("bench", |task| bench::measured(task, &options)))
+        }
+        "fuzz" => {
+            let options = fuzz::Options::parse(rest);
+            options.map_or_else(usage, |options| alone("fuzz", |task| fuzz::run(task, &root(), &options)))
+        }
+        #[cfg(unix)]
+        "bare" => bare(),
+        _ => usage(),
     }
-    if std::env::args().nth(1).as_deref() == Some("oracle") {
-        let files = std::env::args().nth(2).map_or(Some(100_000), |files| files.parse().ok());
-        let Some(files) = files else {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
-        };
-        let mut task = Task::default();
-        task.step("oracle", |_| oracle::write(&root(), files));
-        return task.close();
-    }
-    if std::env::args().nth(1).as_deref() == Some("bench") {
-        let Some(options) = bench::Options::parse(std::env::args().skip(2)) else {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
-        };
-        let mut task = Task::default();
-        task.step("bench", |task| bench::measured(task, &options));
-        return task.close();
-    }
-    if std::env::args().nth(1).as_deref() == Some("fuzz") {
-        let Some(options) = fuzz::Options::parse(std::env::args().skip(2)) else {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
-        };
-        let mut task = Task::default();
-        task.step("fuzz", |task| fuzz::run(task, &root(), &options));
-        return task.close();
-    }
-    #[cfg(unix)]
-    if std::env::args().nth(1).as_deref() == Some("bare") {
-        return bare();
-    }
-    let Some(options) = options() else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
-    };
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
+}
+
+fn alone(name: &str, step: impl FnOnce(&mut Task) -> Result<(), String>) -> ExitCode {
+    let mut task = Task::default();
+    task.step(name, step);
+    task.close()
+}
+
+fn test(options: &Options) -> ExitCode {
     let mut task = Task::default();
     for (name, step) in STEPS {
         let wanted = if options.only.is_empty() {
@@ -119,8 +112,7 @@ fn main() -> ExitCode {
 #[cfg(unix)]
 fn bare() -> ExitCode {
     let Some((bare, from, to)) = bench::Bare::parse(std::env::args().skip(2)) else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
+        return usage();
     };
     match bench::run_bare(&bare, Path::new(&from), Path::new(&to)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -143,12 +135,18 @@ const STEPS: &[(&str, Step)] = &[
     ("deny", install::deny),
     ("tests", suite::run),
     ("mutations", suite::mutations),
-    ("demo", |_| demo::twice(&root())),
+    ("demo", |_| demo::twice()),
     ("bench", bench::smoke),
+    ("windows", windows::compared),
 ];
 
 /// The folder of the repository.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().expect("xtask lies in the repository").to_owned()
+}
+
+/// The folder in which cargo builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }

@@ -38,8 +38,7 @@ impl std::fmt::Display for Answer {
 /// Writes the sample host, asks each program, writes docs/peers.md.
 pub fn write(root: &Path) -> Result<(), String> {
     cargo(&["build", "--release", "--quiet", "--package", "hvmigrate"])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let program = root.join(target).join("release").join("hvmigrate");
+    let program = crate::target().join("release").join("hvmigrate");
     let folder = std::env::temp_dir().join(format!("hvmigrate-peers-{}", std::process::id()));
     let result = table(&program, &folder);
     std::fs::remove_dir_all(&folder).map_err(|error| format!("'{}': {error}", folder.display()))?;

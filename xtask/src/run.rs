@@ -1,5 +1,6 @@
 //! Runs commands and keeps the score.
 
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -86,4 +87,9 @@ pub fn output(program: &str, args: &[&str]) -> Result<String, String> {
 pub fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Says what file an error is about.
+pub fn at(path: &Path) -> impl Fn(std::io::Error) -> String + '_ {
+    move |error| format!("'{}': {error}", path.display())
 }

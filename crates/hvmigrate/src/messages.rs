@@ -102,14 +102,29 @@ impl From<EngineError> for Failure {
     }
 }
 
-/// Quotes a text for a POSIX shell, so that hints can be pasted whatever names hold.
+/// Quotes a text for the shell of this system, so that hints can be pasted whatever names hold: PowerShell on Windows, else a
+/// POSIX shell.
 pub fn shell_quote(text: &str) -> String {
+    if cfg!(windows) { powershell_quote(text) } else { posix_quote(text) }
+}
+
+fn posix_quote(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
+}
+
+/// PowerShell takes the typographic apostrophes for apostrophes, makes an array of a comma, and a variable of an at sign.
+fn powershell_quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=%+\\".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let doubled = |c: char| std::iter::repeat_n(c, if matches!(c, '\'' | '\u{2018}'..='\u{201b}') { 2 } else { 1 });
+    format!("'{}'", text.chars().flat_map(doubled).collect::<String>())
 }
 
 #[cfg(test)]
@@ -128,9 +143,25 @@ mod tests {
     }
 
     #[test]
+    fn quoting_for_powershell_doubles_what_ends_a_literal() {
+        for (text, quoted) in [
+            ("plain", "plain"),
+            (r"C:\Kit", r"C:\Kit"),
+            ("", "''"),
+            ("it's", "'it''s'"),
+            ("a\u{2019}; calc", "'a\u{2019}\u{2019}; calc'"),
+            ("@all", "'@all'"),
+            ("a,b", "'a,b'"),
+            ("$(calc)", "'$(calc)'"),
+        ] {
+            assert_eq!(powershell_quote(text), quoted);
+        }
+    }
+
+    #[test]
     fn quoting_survives_a_real_shell() {
         for text in ["plain", "", "a b", "it's", "\"x\" & $(rm -rf /)", "`id`", "Büro 'α' 日本", "a\nb", "*", "~"] {
-            let command = format!("printf %s {}", shell_quote(text));
+            let command = format!("printf %s {}", posix_quote(text));
             let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), text);
         }

@@ -23,7 +23,8 @@ pub(crate) fn of(tree: &dyn ReadOnlyTree, own: &Own, inventory: &Inventory) -> S
     let mut lines: BTreeMap<String, String> = BTreeMap::new();
     for path in own.files.iter().cloned().chain(used(inventory)) {
         let line = match tree.metadata(&path) {
-            Ok(metadata) => format!("{} {}", metadata.size, metadata.modified),
+            // Times as exactly as NTFS has them, so that each system that the volume is read on tells the same.
+            Ok(metadata) => format!("{} {}", metadata.size, metadata.modified.div_euclid(100)),
             Err(_) => "absent".to_owned(),
         };
         lines.insert(path.key(), line);

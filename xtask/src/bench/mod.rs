@@ -23,7 +23,7 @@ use least::{Least, Parts};
 use measure::{Cost, Job, Spread, spread};
 use rows::{Check, Goal, Measure, Places, Row, Side};
 
-use crate::run::{Task, cargo, is_there, run};
+use crate::run::{Task, at, cargo, is_there, run};
 
 #[cfg(unix)]
 pub use bare::run as run_bare;
@@ -133,9 +133,7 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     if !missing.is_empty() {
         return Err(missing.join(", "));
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::root().join("target"), PathBuf::from);
-    let target = crate::root().join(target);
-    let usual = target.join(if options.scale == Scale::Small { "bench-small" } else { "bench" });
+    let usual = crate::target().join(if options.scale == Scale::Small { "bench-small" } else { "bench" });
     let folder = options.disks.clone().unwrap_or(usual);
     fs::create_dir_all(&folder).map_err(at(&folder))?;
     let folder = folder.canonicalize().map_err(at(&folder))?;
@@ -147,7 +145,7 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     let memory = Path::new("/dev/shm");
     let memory = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let places = Places {
-        program: &target.join("release").join("hvmigrate"),
+        program: &crate::target().join("release").join("hvmigrate"),
         disks: &disks,
         memory: memory.join(format!("hvmigrate-bench-{}", std::process::id())),
         disk: folder.join("out"),
@@ -328,9 +326,4 @@ fn wrong_clusters(disk: &Path, places: &Places) -> Result<u64, String> {
         wrong += u64::from(expected != found);
     }
     Ok(wrong)
-}
-
-/// Says what file an error is about.
-fn at(path: &Path) -> impl Fn(io::Error) -> String + '_ {
-    move |error| format!("'{}': {error}", path.display())
 }

@@ -1,7 +1,7 @@
 //! A chain written anew in another format, its layers kept.
 
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use hvm_formats::disk::{Layer, SharedDisk};
 use hvm_model::capabilities::DiskFormat;
@@ -10,6 +10,7 @@ use hvm_transfer::{ChainJob, Watch, keep_chain};
 use serde::Serialize;
 
 use crate::advice;
+use crate::disks::described;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 
@@ -43,7 +44,7 @@ pub fn disk_keep_chain(
     observer: &dyn Observer,
 ) -> Result<KeptDisk, EngineError> {
     let disk = open_disk_file(input, options)?;
-    let (source, times) = (fingerprint(&disk), times(&disk));
+    let (source, times) = (described(&disk, written), times(&disk));
     let relay = Relay::new(observer, input.display().to_string());
     let job = ChainJob { disk, source: &source, target: output, format, times: &times };
     let kept = keep_chain(&job, &Watch { rate, ..relay.watch() });
@@ -54,19 +55,11 @@ pub fn disk_keep_chain(
 }
 
 /// Time since 1970 at which the file of a layer was last written; nothing where the system does not say it.
-fn written(layer: &Layer) -> std::time::Duration {
+fn written(layer: &Layer) -> Duration {
     let time = std::fs::metadata(&layer.name).and_then(|metadata| metadata.modified()).ok();
     time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default()
 }
 
 fn times(disk: &SharedDisk) -> Vec<u64> {
     disk.layers().iter().map(|layer| written(layer).as_secs()).collect()
-}
-
-/// Names, lengths and times of the files, so that a cut conversion of a chain that changed is begun anew.
-fn fingerprint(disk: &SharedDisk) -> String {
-    let describe = |layer: &Layer| {
-        format!("{} {} {} {}\n", layer.name, layer.unique_id, layer.file_size, written(layer).as_nanos())
-    };
-    disk.layers().iter().map(describe).collect()
 }

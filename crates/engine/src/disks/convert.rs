@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hvm_formats::disk::SharedDisk;
+use hvm_formats::disk::{Layer, SharedDisk};
 use hvm_formats::guestfs::{UsedDisk, UsedVolume};
 use hvm_model::capabilities::DiskFormat;
 use hvm_sources::single::{ChainOptions, open_disk_file};
@@ -11,7 +12,7 @@ use hvm_transfer::{CopyJob, Durability, Manifest, Reflink, TransferError, Watch}
 use serde::Serialize;
 
 use crate::advice;
-use crate::disks::apart;
+use crate::disks::{apart, described};
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 
@@ -95,7 +96,7 @@ pub fn disk_convert(
     observer: &dyn Observer,
 ) -> Result<DiskConversion, EngineError> {
     let disk = open_disk_file(input, options)?;
-    let mut source = modified(&disk);
+    let mut source = described(&disk, modified);
     let (disk, left_out) = match how.spare_room {
         SpareRoom::Copy => (disk, None),
         SpareRoom::LeaveOut => {
@@ -164,16 +165,12 @@ fn free_for_manifest(path: &Path, output: &Path, source: &str) -> Result<(), Eng
     Ok(())
 }
 
-/// Names, lengths and times of the files of a chain, so that a cut conversion of a changed disk is begun anew. A device tells
-/// no time of its last change, so that a cut conversion of one is always begun anew.
-fn modified(disk: &SharedDisk) -> String {
-    let describe = |layer: &hvm_formats::disk::Layer| {
-        let time = match std::fs::metadata(&layer.name) {
-            Ok(metadata) if metadata.is_file() => metadata.modified().ok(),
-            _ => Some(std::time::SystemTime::now()),
-        };
-        let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
-        format!("{} {} {} {}\n", layer.name, layer.unique_id, layer.file_size, since.as_nanos())
+/// Time since 1970 at which the file of a layer was last written. A device tells none, so that a cut conversion of one is always
+/// begun anew.
+fn modified(layer: &Layer) -> Duration {
+    let time = match std::fs::metadata(&layer.name) {
+        Ok(metadata) if metadata.is_file() => metadata.modified().ok(),
+        _ => Some(SystemTime::now()),
     };
-    disk.layers().iter().map(describe).collect()
+    time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default()
 }

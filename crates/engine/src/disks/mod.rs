@@ -21,7 +21,9 @@ pub use serve::{DiskServer, disk_serve};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use hvm_formats::disk::{Layer, SharedDisk};
 use hvm_formats::io::{LocalFile, SharedFile};
 
 use crate::error::EngineError;
@@ -30,6 +32,16 @@ use crate::error::EngineError;
 pub(crate) fn plain(path: &Path) -> Result<SharedFile, EngineError> {
     let file = LocalFile::open(path, path.display().to_string()).map_err(EngineError::io("opened", path))?;
     Ok(Arc::new(file))
+}
+
+/// Names, unique ids, lengths and times of the files of a chain: what a cut conversion is told from one of a changed disk by, and what
+/// the id of a new disk is made of. Names are written alike on every system, and times as exactly as Windows keeps them.
+pub(crate) fn described(disk: &SharedDisk, time: impl Fn(&Layer) -> Duration) -> String {
+    let describe = |layer: &Layer| {
+        let name = if cfg!(windows) { layer.name.replace('\\', "/") } else { layer.name.clone() };
+        format!("{name} {} {} {}\n", layer.unique_id, layer.file_size, time(layer).as_nanos() / 100)
+    };
+    disk.layers().iter().map(describe).collect()
 }
 
 /// Refuses two new files that would have one name: `(what, path)` each.
