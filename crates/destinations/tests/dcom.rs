@@ -56,6 +56,7 @@ fn restriction(name: &str, added: &[(&str, &str, u32)]) -> DcomRestriction {
 fn planned(dcom: Vec<DcomRestriction>) -> Plan {
     let mut role = role();
     role.dcom = dcom;
+    role.firewall.clear();
     plan(role)
 }
 

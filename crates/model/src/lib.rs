@@ -8,6 +8,7 @@ pub mod capabilities;
 pub mod choices;
 pub mod disk;
 pub mod finding;
+pub mod firewall;
 pub mod found;
 pub mod host;
 pub mod inventory;

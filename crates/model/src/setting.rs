@@ -13,7 +13,7 @@ use crate::vm::{BootDevice, Connection, Media};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
     /// What it belongs to: `host`, `switch <name>`, `management adapter <name>`, `machine <id>`,
-    /// `DCOM restriction <name>`.
+    /// `DCOM restriction <name>`, `firewall rule <id>`.
     pub subject: String,
     /// Stable name of the item, dotted.
     pub item: String,

@@ -11,7 +11,7 @@ use crate::files;
 use crate::hyperv::{Kit, cmdlet, dcom, firewall, json, readme};
 
 /// The fixed scripts.
-const SCRIPTS: [(&str, &str); 9] = [
+const SCRIPTS: [(&str, &str); 10] = [
     ("Import-HyperVRole.ps1", include_str!("scripts/Import-HyperVRole.ps1")),
     ("Test-HyperVRole.ps1", include_str!("scripts/Test-HyperVRole.ps1")),
     ("Undo-HyperVRole.ps1", include_str!("scripts/Undo-HyperVRole.ps1")),
@@ -21,6 +21,7 @@ const SCRIPTS: [(&str, &str); 9] = [
     ("Kit.ps1", include_str!("scripts/Kit.ps1")),
     ("Machines.ps1", include_str!("scripts/Machines.ps1")),
     ("Dcom.ps1", include_str!("scripts/Dcom.ps1")),
+    ("Firewall.ps1", include_str!("scripts/Firewall.ps1")),
 ];
 
 #[derive(Debug, Serialize)]
@@ -78,7 +79,7 @@ pub(crate) fn outputs() -> Vec<String> {
 pub(crate) fn perform(kit: &Kit, plan: &Plan) -> Result<(), DestinationError> {
     let root = kit.root();
     let role = &plan.role;
-    files::write(root, "firewall.json", &json(&serde_json::json!({ "schema": 1, "rules": role.firewall })))?;
+    files::write(root, "firewall.json", &firewall::document(role))?;
     files::write(root, "steps/firewall.ps1", &firewall::script(role).render()?)?;
     files::write(root, "dcom.json", &dcom::document(role))?;
     for (name, text) in SCRIPTS {

@@ -2,6 +2,8 @@
 
 use hvm_model::host::FirewallChange;
 use hvm_model::role::Role;
+use hvm_model::setting::Setting;
+use serde::Serialize;
 
 use crate::hyperv::cmdlet::{Arg, Call, StepScript};
 
@@ -33,7 +35,13 @@ const UNDERSTOOD: [&str; 20] = [
 pub(crate) fn script(role: &Role) -> StepScript {
     let mut perform = Vec::new();
     for change in &role.firewall {
-        perform.push(if change.user_made { new_rule(change) } else { changed_rule(change) });
+        if change.user_made {
+            // One that an earlier run made.
+            perform.push(Call::new("Remove-KitFirewallRule").text("Name", &change.id));
+            perform.push(new_rule(change));
+        } else {
+            perform.push(changed_rule(change));
+        }
         let unknown: Vec<String> = unknown_fields(change);
         if !unknown.is_empty() {
             let text = format!("Set these fields of the rule {} by hand: {}", change.id, unknown.join(", "));
@@ -48,45 +56,23 @@ fn unknown_fields(change: &FirewallChange) -> Vec<String> {
     unknown.map(|(key, value)| format!("{key}={value}")).collect()
 }
 
-fn values(change: &FirewallChange, keys: &[&str]) -> Vec<String> {
-    let found = change.fields.iter().filter(|(key, _)| keys.contains(&key.as_str()));
-    found.map(|(_, value)| value.clone()).collect()
-}
-
-fn first<'a>(change: &'a FirewallChange, key: &str) -> Option<&'a str> {
-    change.fields.iter().find(|(found, _)| found == key).map(|(_, value)| value.as_str())
-}
-
-fn list(values: Vec<String>) -> Arg {
-    match values.as_slice() {
+fn list(values: &[&str]) -> Arg {
+    match values {
         [] => Arg::text("Any"),
-        [one] => Arg::text(one.clone()),
-        _ => Arg::Texts(values),
+        [one] => Arg::text(*one),
+        _ => Arg::Texts(values.iter().map(ToString::to_string).collect()),
     }
-}
-
-fn profiles(change: &FirewallChange) -> Arg {
-    let known = ["Domain", "Private", "Public"];
-    let found = values(change, &["Profile"]);
-    let words: Vec<String> =
-        known.iter().filter(|word| found.iter().any(|value| value == *word)).map(ToString::to_string).collect();
-    if words.is_empty() { Arg::word("Any") } else { Arg::Words(words) }
 }
 
 /// What can differ on a rule that Hyper-V itself brings.
 fn common(call: Call, change: &FirewallChange) -> Call {
-    let enabled = first(change, "Active") == Some("TRUE");
-    let call = call.word("Enabled", if enabled { "True" } else { "False" });
-    let call = call.word("Action", if first(change, "Action") == Some("Block") { "Block" } else { "Allow" });
-    let call = call.with("Profile", profiles(change));
-    let call = call.with("LocalAddress", list(addresses(change, &["LA4", "LA6"])));
-    call.with("RemoteAddress", list(addresses(change, &["RA4", "RA6"])))
-}
-
-fn addresses(change: &FirewallChange, keys: &[&str]) -> Vec<String> {
-    let mut all = values(change, keys);
-    all.dedup();
-    all
+    let call = call.word("Enabled", change.enabled()).word("Action", change.action());
+    let profiles = match change.profiles().as_slice() {
+        [] => Arg::word("Any"),
+        words => Arg::Words(words.iter().map(ToString::to_string).collect()),
+    };
+    let call = call.with("Profile", profiles).with("LocalAddress", list(&change.local_addresses()));
+    call.with("RemoteAddress", list(&change.remote_addresses()))
 }
 
 fn changed_rule(change: &FirewallChange) -> Call {
@@ -94,29 +80,26 @@ fn changed_rule(change: &FirewallChange) -> Call {
 }
 
 fn new_rule(change: &FirewallChange) -> Call {
-    let name = first(change, "Name").unwrap_or(&change.id);
+    let name = change.value("Name").unwrap_or(&change.id);
     let call = Call::new("New-NetFirewallRule").text("Name", &change.id).text("DisplayName", name);
-    let outbound = first(change, "Dir") == Some("Out");
-    let mut call = common(call.word("Direction", if outbound { "Outbound" } else { "Inbound" }), change);
-    if let Some(protocol) = first(change, "Protocol") {
+    let mut call = common(call.word("Direction", change.direction()), change);
+    if let Some(protocol) = change.protocol() {
         call = call.text("Protocol", protocol);
     }
-    let ports = [("LocalPort", ["LPort", "LPort2_10"]), ("RemotePort", ["RPort", "RPort2_10"])];
-    for (parameter, keys) in ports {
-        let found = values(change, &keys);
-        if !found.is_empty() {
-            call = call.with(parameter, list(found.iter().map(|port| port_word(port)).collect()));
+    for (parameter, ports) in [("LocalPort", change.local_ports()), ("RemotePort", change.remote_ports())] {
+        if !ports.is_empty() {
+            call = call.with(parameter, list(&ports));
         }
     }
     for (parameter, key) in [("Program", "App"), ("Service", "Svc"), ("Description", "Desc"), ("Group", "EmbedCtxt")] {
-        if let Some(text) = first(change, key) {
+        if let Some(text) = change.value(key) {
             call = call.text(parameter, text);
         }
     }
-    if first(change, "Edge") == Some("TRUE") {
+    if change.value("Edge") == Some("TRUE") {
         call = call.word("EdgeTraversalPolicy", "Allow");
     }
-    match first(change, "IFType") {
+    match change.value("IFType") {
         Some("Lan") => call.word("InterfaceType", "Wired"),
         Some("Wireless") => call.word("InterfaceType", "Wireless"),
         Some("RemoteAccess") => call.word("InterfaceType", "RemoteAccess"),
@@ -124,7 +107,19 @@ fn new_rule(change: &FirewallChange) -> Call {
     }
 }
 
-/// The registry writes one of the port words with a hyphen, the cmdlet without.
-fn port_word(port: &str) -> String {
-    if port == "RPC-EPMap" { "RPCEPMap".to_owned() } else { port.to_owned() }
+#[derive(Debug, Serialize)]
+struct Checked<'a> {
+    id: &'a str,
+    user_made: bool,
+    settings: Vec<Setting>,
+}
+
+/// The document `firewall.json`: the rules as they were read, and what is compared and put back.
+pub(crate) fn document(role: &Role) -> Vec<u8> {
+    let checked: Vec<Checked> = role
+        .firewall
+        .iter()
+        .map(|change| Checked { id: &change.id, user_made: change.user_made, settings: change.settings() })
+        .collect();
+    super::json(&serde_json::json!({ "schema": 1, "rules": role.firewall, "checked": checked }))
 }

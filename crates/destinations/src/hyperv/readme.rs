@@ -95,7 +95,11 @@ fn manual(plan: &Plan) -> Vec<String> {
     }
     all.extend(role.machines.iter().flat_map(machines::remaining));
     if !role.firewall.is_empty() {
-        all.push("Changed firewall rules: read firewall.json, then .\\Set-HyperVFirewall.ps1".to_owned());
+        all.push(
+            "Changed firewall rules: read firewall.json, then .\\Set-HyperVFirewall.ps1. Until then .\\Test-HyperVRole.ps1 names \
+             each rule that is not so."
+                .to_owned(),
+        );
     }
     if !role.dcom.is_empty() {
         all.push(

@@ -12,7 +12,7 @@ pub(super) const SYSTEM: &str = r"C:\Windows\system32";
 type Command = fn(&mut Host, &Call) -> Run<Vec<Value>>;
 
 /// The commands; each one that `signatures.txt` has stands here.
-const COMMANDS: [(&str, Command); 89] = [
+const COMMANDS: [(&str, Command); 94] = [
     ("Get-VM", Host::get_vm),
     ("New-VM", Host::new_vm),
     ("Set-VM", Host::set_vm),
@@ -78,6 +78,11 @@ const COMMANDS: [(&str, Command); 89] = [
     ("Get-NetFirewallRule", Host::get_rule),
     ("Set-NetFirewallRule", Host::set_rule),
     ("New-NetFirewallRule", Host::new_rule),
+    ("Remove-NetFirewallRule", Host::remove_rule),
+    ("Get-NetFirewallAddressFilter", Host::get_rule_addresses),
+    ("Get-NetFirewallPortFilter", Host::get_rule_ports),
+    ("Get-NetFirewallApplicationFilter", Host::get_rule_program),
+    ("Get-NetFirewallServiceFilter", Host::get_rule_service),
     ("Get-WindowsFeature", Host::get_feature),
     ("Get-Service", Host::get_service),
     ("Restart-Service", Host::restart_service),

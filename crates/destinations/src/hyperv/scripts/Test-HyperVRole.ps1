@@ -9,6 +9,7 @@ param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Dcom.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Firewall.ps1'))
 Import-Module -Name 'Hyper-V'
 
 function ConvertTo-KitMac {
@@ -144,34 +145,44 @@ function Add-KitAdapterSettings {
         [Parameter(Mandatory = $true)][hashtable]$Found,
         [Parameter(Mandatory = $true)]$Definition
     )
-    # The adapters are listed in an order of their own: each one of the kit is looked up by its kind, name and static address.
+    # The adapters are listed in an order of their own: each one of the kit is looked up by its kind, name and static address; one
+    # whose address was changed, by its kind and name among those that are left.
     $left = New-Object -TypeName System.Collections.ArrayList
     foreach ($adapter in @(Get-VMNetworkAdapter -VM $Machine)) {
         [void]$left.Add($adapter)
     }
-    $number = 0
-    foreach ($wanted in @($Definition.configuration.adapters)) {
-        $mac = ([string]$wanted.mac).Replace('-', '')
-        $fitting = @($left | Where-Object { ($_.Name -ceq $wanted.name) -and ($_.IsLegacy -eq ($wanted.kind -eq 'legacy')) })
-        if ($wanted.mac_is_static) {
-            $fitting = @($fitting | Where-Object { $_.MacAddress -eq $mac })
-        }
-        if ($fitting.Count -gt 0) {
-            $adapter = $fitting[0]
-            $left.Remove($adapter)
-            $key = 'adapter{0}.' -f $number
-            $Found[$key + 'name'] = [string]$adapter.Name
-            $Found[$key + 'kind'] = 'Synthetic'
-            if ($adapter.IsLegacy) {
-                $Found[$key + 'kind'] = 'Legacy'
+    $fits = @{}
+    foreach ($exact in @($true, $false)) {
+        $number = 0
+        foreach ($wanted in @($Definition.configuration.adapters)) {
+            if (-not $fits.ContainsKey($number)) {
+                $fitting = @($left | Where-Object { ($_.Name -ceq $wanted.name) -and ($_.IsLegacy -eq ($wanted.kind -eq 'legacy')) })
+                if ($exact) {
+                    $mac = ([string]$wanted.mac).Replace('-', '')
+                    $fitting = @($fitting | Where-Object { $_.DynamicMacAddressEnabled -ne $wanted.mac_is_static })
+                    $fitting = @($fitting | Where-Object { (-not $wanted.mac_is_static) -or ($_.MacAddress -eq $mac) })
+                }
+                if ($fitting.Count -gt 0) {
+                    $fits[$number] = $fitting[0]
+                    $left.Remove($fitting[0])
+                }
             }
-            $Found[$key + 'mac-is-static'] = ([string](-not $adapter.DynamicMacAddressEnabled)).ToLowerInvariant()
-            $Found[$key + 'mac'] = ConvertTo-KitMac -Mac $adapter.MacAddress
-            $Found[$key + 'switch'] = [string]$adapter.SwitchName
-            $Found[$key + 'vlan'] = ConvertTo-KitVlan -Vlan (Get-VMNetworkAdapterVlan -VMNetworkAdapter $adapter)
-            $Found[$key + 'mac-spoofing'] = ([string]([string]$adapter.MacAddressSpoofing -eq 'On')).ToLowerInvariant()
+            $number++
         }
-        $number++
+    }
+    foreach ($number in @($fits.Keys)) {
+        $adapter = $fits[$number]
+        $key = 'adapter{0}.' -f $number
+        $Found[$key + 'name'] = [string]$adapter.Name
+        $Found[$key + 'kind'] = 'Synthetic'
+        if ($adapter.IsLegacy) {
+            $Found[$key + 'kind'] = 'Legacy'
+        }
+        $Found[$key + 'mac-is-static'] = ([string](-not $adapter.DynamicMacAddressEnabled)).ToLowerInvariant()
+        $Found[$key + 'mac'] = ConvertTo-KitMac -Mac $adapter.MacAddress
+        $Found[$key + 'switch'] = [string]$adapter.SwitchName
+        $Found[$key + 'vlan'] = ConvertTo-KitVlan -Vlan (Get-VMNetworkAdapterVlan -VMNetworkAdapter $adapter)
+        $Found[$key + 'mac-spoofing'] = ([string]([string]$adapter.MacAddressSpoofing -eq 'On')).ToLowerInvariant()
     }
 }
 
@@ -326,6 +337,22 @@ foreach ($restriction in @($dcom.restrictions)) {
         if ($value -cne $wanted) {
             $different++
             Write-Warning -Message ("DCOM restriction '{0}': {1} is '{2}' instead of '{3}'." -f $name, $item, $value, $wanted)
+        }
+    }
+}
+# The rules that Set-HyperVFirewall.ps1 changes and makes.
+$firewall = Read-KitJson -Path (Get-KitPath -Relative 'firewall.json')
+foreach ($rule in @($firewall.checked)) {
+    $found = Read-KitFirewallRule -Name $rule.id
+    foreach ($setting in @($rule.settings)) {
+        $checked++
+        $value = Get-KitFirewallValue -Found $found -Setting $setting
+        if ($value -cne 'nothing') {
+            [void]$observed.Add(@{ subject = [string]$setting.subject; item = [string]$setting.item; value = $value })
+        }
+        if ($value -ne [string]$setting.value) {
+            $different++
+            Write-Warning -Message ("Firewall rule '{0}': {1} is '{2}' instead of '{3}'." -f $rule.id, $setting.item, $value, $setting.value)
         }
     }
 }

@@ -1,7 +1,8 @@
 #requires -Version 3.0
 <#
 .SYNOPSIS
-Takes back what Merge-DcomRestriction.ps1 and Import-HyperVRole.ps1 did, in the reverse order. The copied disks and files stay.
+Takes back what Set-HyperVFirewall.ps1, Merge-DcomRestriction.ps1 and Import-HyperVRole.ps1 did, in the reverse order. The copied disks
+and files stay.
 .EXAMPLE
 .\Undo-HyperVRole.ps1 -WhatIf
 #>
@@ -10,11 +11,35 @@ param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Dcom.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Firewall.ps1'))
 
 if (-not (Test-KitAdministrator)) {
     throw 'Run this script in a PowerShell that was started as administrator.'
 }
 Import-Module -Name 'Hyper-V'
+$kept = @(Read-KitFirewallBefore)
+if (($kept.Count -gt 0) -and ($PSCmdlet.ShouldProcess($env:COMPUTERNAME, 'Take back the changes of firewall rules'))) {
+    $asked = $ConfirmPreference
+    $ConfirmPreference = 'None'
+    $left = 0
+    $firewall = Read-KitJson -Path (Get-KitPath -Relative 'firewall.json')
+    foreach ($checked in @($firewall.checked)) {
+        $before = @($kept | Where-Object { $_.id -eq $checked.id }) | Select-Object -First 1
+        if ($null -ne $before) {
+            $became = Restore-KitFirewallRule -Kept $before -Checked $checked
+            if ($became -eq 'restored') {
+                Write-Output -InputObject ("Taken back: firewall rule '{0}'" -f $checked.id)
+            }
+            if ($became -eq 'left') {
+                $left++
+            }
+        }
+    }
+    if ($left -eq 0) {
+        [System.IO.File]::Delete($KitFirewallBefore)
+    }
+    $ConfirmPreference = $asked
+}
 $dcom = Read-KitJson -Path (Get-KitPath -Relative 'dcom.json')
 foreach ($restriction in @($dcom.restrictions)) {
     $name = [string]$restriction.name
