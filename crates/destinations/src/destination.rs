@@ -41,6 +41,8 @@ pub trait RunningHost {
     fn perform(&self, plan: &Plan, step: &Step, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;
     /// Has the host compare itself with the plan, and fetches what it saw into [`RunningHost::observed`].
     fn look(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;
+    /// Compares all files that were carried there with those here, and names those that are not equal.
+    fn compare(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<Vec<FileDifference>, DestinationError>;
     /// The file of this computer that holds what the host saw when it looked last; it need not exist.
     fn observed(&self) -> PathBuf;
     /// Has the host take back what it imported; what was carried there stays.
@@ -56,6 +58,19 @@ pub struct DoneOnHost {
     pub sent: u64,
     /// Whole sentences worth knowing.
     pub notes: Vec<String>,
+}
+
+/// A file on a host that is not as it was carried there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDifference {
+    /// Its name below the root, with `/`.
+    pub file: String,
+    /// Where in it.
+    pub place: String,
+    /// What was expected.
+    pub expected: String,
+    /// What was found.
+    pub found: String,
 }
 
 /// Hears what goes on with a host, and may ask to stop.

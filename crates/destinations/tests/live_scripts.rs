@@ -81,6 +81,33 @@ fn a_file_that_is_another_one_in_the_end_is_given_up() {
 }
 
 /// A host with a kit and with what a live destination adds to it.
+#[test]
+fn pieces_of_a_file_are_hashed_from_an_offset_on() {
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    host.files.create_folder(r"D:\Kit 'x'\disks");
+    host.files.write(FILE, b"abcdefgh".to_vec()).unwrap();
+    let mut pieces = |offset: i64, count: i32| {
+        let arguments = [
+            ("Path", Value::from(FILE)),
+            ("Offset", Value::Long(offset)),
+            ("Piece", Value::Int(3)),
+            ("Count", Value::Int(count)),
+        ];
+        run(&mut host, "Pieces.ps1", &arguments)
+    };
+    assert_eq!(pieces(0, 2).unwrap(), [sha(b"abc"), sha(b"def")]);
+    // The last one is short, and behind the end there is none.
+    assert_eq!(pieces(3, 64).unwrap(), [sha(b"def"), sha(b"gh")]);
+    assert_eq!(pieces(8, 1).unwrap(), Vec::<String>::new());
+    host.files.hold(FILE, true);
+    let held = run(
+        &mut host,
+        "Pieces.ps1",
+        &[("Path", Value::from(FILE)), ("Offset", Value::Long(0)), ("Piece", Value::Int(3)), ("Count", Value::Int(1))],
+    );
+    assert!(matches!(&held, Err(Stop::Throw(message)) if message.contains("used by another process")), "{held:?}");
+}
+
 fn host_with_jobs(release: &str) -> Host {
     let (_, mut host) = host_with_kit(release, &plan(role()));
     let text = format!("\u{feff}{}", script("Invoke-KitJob.ps1").replace('\n', "\r\n"));

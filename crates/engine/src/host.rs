@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hvm_destinations::access::Access;
-use hvm_destinations::destination::{Destination, HostWatch, RunningHost};
+use hvm_destinations::destination::{Destination, FileDifference, HostWatch, RunningHost};
 use hvm_destinations::error::DestinationError;
 use hvm_destinations::select;
 use hvm_model::plan::{Plan, Step};
@@ -79,24 +79,33 @@ pub(crate) fn perform(
     Ok(Evidence { bytes_written: done.sent, notes: done.notes, ..Evidence::default() })
 }
 
+/// What a host is like.
+pub(crate) struct Seen {
+    /// What its scripts saw.
+    pub settings: Vec<Setting>,
+    /// Files there that are not as they were carried.
+    pub files: Vec<FileDifference>,
+}
+
 /// What the host is like now. One that cannot be asked is taken as it was when it was looked at last, which is said.
 pub(crate) fn observed(
     host: &dyn RunningHost,
     plan: &Plan,
     observer: &dyn Observer,
-) -> Result<Option<Vec<Setting>>, EngineError> {
+) -> Result<Option<Seen>, EngineError> {
+    let mut files = Vec::new();
     match host.look(plan, &Relay::new(observer, format!("look at {}", host.name()))) {
-        Ok(_) => {}
+        Ok(_) => files = host.compare(plan, &Relay::new(observer, format!("compare the files on {}", host.name())))?,
         Err(DestinationError::Cancelled) => return Err(EngineError::Cancelled),
         Err(error) if is_away(&error) && host.observed().is_file() => {
             observer.note(&format!(
-                "{} could not be asked, so its settings are compared as it showed them last: {error}",
+                "{} could not be asked, so its settings are compared as it showed them last, and its files are not: {error}",
                 host.name()
             ));
         }
         Err(error) => return Err(error.into()),
     }
-    observed::read(&host.observed(), plan).map(Some)
+    Ok(Some(Seen { settings: observed::read(&host.observed(), plan)?, files }))
 }
 
 /// Nothing was heard of the host, or the kit was taken away there. One that answers, but not as it should, may not be the host

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use hvm_destinations::destination::Destination;
+use hvm_destinations::destination::{Destination, FileDifference};
 use hvm_formats::disk::SharedDisk;
+use hvm_model::firewall::firewall_settings;
 use hvm_model::inventory::Inventory;
 use hvm_model::plan::{Action, Phase, Plan, Step};
 use hvm_model::record::{Event, Evidence};
@@ -18,7 +19,7 @@ use hvm_transfer::{Check, Manifest, Mismatch, MismatchKind};
 use crate::clock::now;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
-use crate::host::{self, Asking};
+use crate::host::{self, Asking, Seen};
 use crate::migrate::check_root;
 use crate::observed;
 use crate::owned::locate;
@@ -56,7 +57,7 @@ pub fn verify(work: &Path, options: VerifyOptions, observer: &dyn Observer) -> R
         None => None,
     };
     let observed = match (&options.observed, destination.host()) {
-        (Some(path), _) => Some(observed::read(path, &plan)?),
+        (Some(path), _) => Some(Seen { settings: observed::read(path, &plan)?, files: Vec::new() }),
         (None, Some(host)) if state.is_complete(host::IMPORT) => host::observed(host, &plan, observer)?,
         (None, _) => None,
     };
@@ -67,7 +68,7 @@ pub fn verify(work: &Path, options: VerifyOptions, observer: &dyn Observer) -> R
 pub(crate) fn verify_opened(
     work: &WorkDir,
     source: Option<&dyn Source>,
-    (destination, observed): (&dyn Destination, Option<Vec<Setting>>),
+    (destination, observed): (&dyn Destination, Option<Seen>),
     observer: &dyn Observer,
 ) -> Result<Verification, EngineError> {
     let journal = work.journal()?;
@@ -79,6 +80,7 @@ pub(crate) fn verify_opened(
         return Err(EngineError::NotMigrated { step: step.id.clone(), title: step.title.clone() });
     }
     let inventory = work.inventory()?;
+    let (observed, on_host) = observed.map_or((None, Vec::new()), |seen| (Some(seen.settings), seen.files));
     let mut checking = Checking {
         work,
         plan: &plan,
@@ -93,6 +95,7 @@ pub(crate) fn verify_opened(
     observer.steps("verify", plan.role.machines.iter().map(|machine| machine.disks.len()).sum());
     checking.disks()?;
     checking.files()?;
+    checking.on_host(&on_host);
     checking.settings()?;
     checking.machines();
     let verification = checking.found;
@@ -208,11 +211,25 @@ impl Checking<'_> {
         Ok(())
     }
 
+    /// Files on a running host that are not as they were carried there.
+    fn on_host(&mut self, files: &[FileDifference]) {
+        let host = self.destination.host().map_or_else(String::new, |host| host.name().to_owned());
+        for wrong in files {
+            let disk = |machine: &&RoleMachine| machine.disks.iter().any(|disk| disk.target == wrong.file);
+            let subject = match self.plan.role.machines.iter().find(disk) {
+                Some(machine) => format!("virtual machine '{}', disk '{}' on {host}", machine.name, wrong.file),
+                None => format!("file '{}' on {host}", wrong.file),
+            };
+            self.differs(subject, wrong.place.clone(), &wrong.expected, &wrong.found);
+        }
+    }
+
     fn settings(&mut self) -> Result<(), EngineError> {
         let mut planned = settings_of(&self.plan.role);
-        // Only the host itself tells what was merged there.
+        // Only the host itself tells what was merged and changed there.
         if self.observed.is_some() {
             planned.extend(dcom_settings(&self.plan.role));
+            planned.extend(firewall_settings(&self.plan.role));
         }
         let observed = match self.observed.take().map_or_else(|| self.destination.observe(), Ok) {
             Ok(observed) => observed,

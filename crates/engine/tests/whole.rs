@@ -337,9 +337,10 @@ fn what_was_seen_on_the_destination_is_compared_with_the_plan() {
         .iter()
         .map(|(id, _)| format!("machine.left-out@{id}=exclude"))
         .collect();
-    case.plan(&others.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    let plan = case.plan(&others.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     case.migrate_all();
     let mut settings = hvm_destinations::select::open(&case.to()).unwrap().observe().unwrap();
+    settings.extend(hvm_model::firewall::firewall_settings(&plan.role));
     let file = case.work().join("observed.json");
     let verify = |settings: &[Setting], source_host: &str| {
         let at = "2026-01-01T00:00:00Z".to_owned();
@@ -361,6 +362,13 @@ fn what_was_seen_on_the_destination_is_compared_with_the_plan() {
     }
     settings.push(Setting::new(subject, &item, "0x1f"));
     assert_eq!(verify(&settings, host).unwrap().differences, []);
+    // A firewall rule that somebody changed there.
+    let mut opened = settings.clone();
+    let rule = opened.iter_mut().find(|setting| setting.item == "enabled" && setting.value == "False").unwrap();
+    rule.value = "True".to_owned();
+    let subject = rule.subject.clone();
+    let [one] = <[_; 1]>::try_from(verify(&opened, host).unwrap().differences).unwrap();
+    assert_eq!((one.subject, one.place.as_str()), (subject, "enabled"));
     let mut changed = settings.clone();
     let count = changed.iter_mut().find(|setting| setting.item == "processors.count").unwrap();
     let before = std::mem::replace(&mut count.value, "7".to_owned());

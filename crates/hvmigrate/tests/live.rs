@@ -9,8 +9,8 @@ mod live_support;
 use std::time::Duration;
 
 use common::Scene;
-use hvm_testkit::hyperv_host::{Host, Release, Vlan};
-use hvm_testkit::powershell::Descriptor;
+use hvm_testkit::hyperv_host::{Data, Host, Release, Vlan};
+use hvm_testkit::powershell::{Descriptor, End, Value};
 use hvm_testkit::sample::{Variant, ids};
 use live_support::{KIT, Lab, MIGRATE, PASSWORD, Setting, kit_files, secret};
 
@@ -89,7 +89,7 @@ fn a_migration_to_its_end_and_back() {
 }
 
 #[test]
-fn a_vlan_that_was_changed_on_the_host_is_named() {
+fn what_was_changed_on_the_host_is_named() {
     let scene = Scene::new();
     scene.sample(Variant::Default);
     // A release whose Hyper-V takes the authorization store, and so no accounts that this host would have to know.
@@ -103,14 +103,58 @@ fn a_vlan_that_was_changed_on_the_host_is_named() {
     answers.extend(["--answer", &vlan]);
     lab.plan(HTTP, &answers);
     lab.expect(0, &MIGRATE);
-    // The access that the source gave over DCOM is merged by a person, who did not do it yet.
-    let verified = lab.expect(4, &["verify", "--work", "work"]);
-    assert!(verified.stdout.contains("DCOM") && !verified.stdout.contains(".vlan"), "{}", verified.stdout);
-    lab.host.look(|host| {
-        host.state.machines[0].adapters.iter_mut().for_each(|adapter| adapter.vlan = Vlan::Access(77));
+    let differences = |wanted: &[&[&str]]| {
+        let verified =
+            lab.expect(if wanted.is_empty() { 0 } else { 4 }, &["verify", "--work", "work", "--format", "json"]);
+        let found: serde_json::Value = serde_json::from_str(&verified.stdout).unwrap();
+        let found = found["differences"].as_array().unwrap();
+        let shown: Vec<String> = found
+            .iter()
+            .map(|one| ["subject", "place", "expected", "found"].map(|key| one[key].as_str().unwrap()).join(" | "))
+            .collect();
+        for words in wanted {
+            assert!(shown.iter().any(|line| words.iter().all(|word| line.contains(word))), "{words:?}: {shown:#?}");
+        }
+        shown.len()
+    };
+    // What a person does afterwards is not done yet: the merged access, and the firewall rules.
+    let before = differences(&[
+        &["DCOM restriction MachineLaunchRestriction"],
+        &["firewall rule VIRT-REMOTEDESKTOP", "enabled"],
+    ]);
+    assert!(before > 2);
+    for script in ["Merge-DcomRestriction.ps1", "Set-HyperVFirewall.ps1"] {
+        let script = format!("{KIT}\\{script}");
+        let outcome = lab.host.look(move |host| host.run(&script, &[("Confirm", Value::Bool(false))]));
+        assert_eq!(outcome.unwrap().end, End::Code(0));
+    }
+    assert_eq!(differences(&[]), 0);
+    // A VLAN, a MAC address, a firewall rule, an entry of an access list, and one byte of a disk.
+    let flipped = lab.host.look(|host| {
+        let adapter = &mut host.state.machines[0].adapters[0];
+        adapter.vlan = Vlan::Access(77);
+        adapter.mac = Some("00155DEEEEEE".to_owned());
+        let rule = host.state.firewall.get_mut("VIRT-REMOTEDESKTOP-In-TCP-NoScope").unwrap();
+        rule.insert("Enabled".to_owned(), "True".to_owned());
+        let key = host.state.registry.get_mut(r"HKLM:\SOFTWARE\MICROSOFT\OLE").unwrap();
+        let Some(Data::Bytes(bytes)) = key.get_mut("MachineLaunchRestriction") else { panic!("no descriptor") };
+        // The mask of the last entry, which the merge added; its account is behind it.
+        let mask = bytes.len() - 28 - 4;
+        bytes[mask] &= !0x10;
+        let path = kit_files(host).into_iter().find(|path| path.contains("Freigaben")).unwrap();
+        let byte = host.files.read(&path).unwrap()[1_234_567];
+        host.files.write_at(&path, 1_234_567, &[byte ^ 1]).unwrap();
+        path
     });
-    let verified = lab.expect(4, &["verify", "--work", "work"]);
-    assert!(verified.stdout.contains(".vlan") && verified.stdout.contains("access 77"), "{}", verified.stdout);
+    assert!(flipped.is_some());
+    let found = differences(&[
+        &["virtual machine", ".vlan", "'access 12'", "'access 77'"],
+        &["virtual machine", ".mac", "EE-EE-EE"],
+        &["firewall rule VIRT-REMOTEDESKTOP-In-TCP-NoScope", "enabled", "'False'", "'True'"],
+        &["DCOM restriction MachineLaunchRestriction", ids::DCOM_GROUP_SID, "'0x1f'", "'0xf'"],
+        &[ids::FILES.1, "Freigaben", "on 127.0.0.1", "file offset 1232896 to 1236991"],
+    ]);
+    assert_eq!(found, 5);
 }
 
 #[test]

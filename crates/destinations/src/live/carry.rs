@@ -47,10 +47,12 @@ pub(crate) enum Came {
 }
 
 /// What is at the host's end.
-struct Found {
-    whole: Option<u64>,
+pub(crate) struct Found {
+    /// Length of the file.
+    pub whole: Option<u64>,
     partial: Option<u64>,
-    hash: String,
+    /// Its SHA-256, when it has the wanted length.
+    pub hash: String,
 }
 
 /// Tells how far the files are; never backwards, also when some of it is done again.
@@ -73,7 +75,8 @@ impl<'w> Meter<'w> {
         self.told = self.told.max(now);
     }
 
-    fn next(&mut self, length: u64) {
+    /// A whole file is there.
+    pub fn next(&mut self, length: u64) {
         self.at(length);
         self.before = self.before.saturating_add(length);
     }
@@ -112,7 +115,8 @@ fn start_of(there: u64) -> u64 {
     there / PIECE as u64 * PIECE as u64
 }
 
-fn look(talk: &mut Talk<'_, '_>, parcel: &Parcel) -> Result<Found, DestinationError> {
+/// What there is of a file.
+pub(crate) fn look(talk: &mut Talk<'_, '_>, parcel: &Parcel) -> Result<Found, DestinationError> {
     let doing = "look at a file";
     let script = Script::new(LOOK).with("Path", text(&parcel.to)).with("Length", number(parcel.length));
     let answer = talk.ask(doing, &script)?;
@@ -177,11 +181,13 @@ fn write(
     talk.ask("write a file", &script)
 }
 
-fn number(number: u64) -> Value {
+/// A number as the value of a parameter.
+pub(crate) fn number(number: u64) -> Value {
     Value::I64(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn hash_of(talk: &Talk<'_, '_>, parcel: &Parcel) -> Result<String, DestinationError> {
+/// The SHA-256 of the file here.
+pub(crate) fn hash_of(talk: &Talk<'_, '_>, parcel: &Parcel) -> Result<String, DestinationError> {
     let mut file = File::open(&parcel.from).map_err(DestinationError::io(&parcel.from, "open"))?;
     let mut whole = Context::new(&SHA256);
     let mut buffer = vec![0; PIECE];

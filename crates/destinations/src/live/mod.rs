@@ -2,11 +2,12 @@
 //!
 //! The kit is made on this computer as for `kit:`, in a folder of the migration's own. Then it is carried to the folder on the
 //! host, the host runs its scripts as scheduled tasks, and what they saw is fetched. [`session`] mends connections, [`claim`]
-//! takes the folder and keeps it safe, [`carry`] brings files, [`job`] runs scripts, [`facts`] asks what the host is; [`place`]
+//! takes the folder and keeps it safe, [`carry`] brings files, [`compare`] compares them again, [`job`] runs scripts, [`facts`] asks what the host is; [`place`]
 //! and [`login`] read the URI.
 
 mod carry;
 mod claim;
+mod compare;
 mod facts;
 mod job;
 mod login;
@@ -27,7 +28,7 @@ use hvm_winrm::psrp::Script;
 use serde::Serialize;
 
 use crate::access::{Access, PasswordWanted};
-use crate::destination::{Destination, DoneOnHost, HostWatch, RunningHost};
+use crate::destination::{Destination, DoneOnHost, FileDifference, HostWatch, RunningHost};
 use crate::error::DestinationError;
 use crate::hyperv::cmdlet;
 use crate::hyperv::facts::{Facts, NAMES};
@@ -320,6 +321,23 @@ impl RunningHost for LiveHost {
         let json = self.session()?.work(watch, &mut |talk| talk.ask("read what it saw", &read))?;
         files::write(&self.folder, OBSERVED, json.as_bytes())?;
         Ok(done)
+    }
+
+    fn compare(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<Vec<FileDifference>, DestinationError> {
+        let files = self.carried(plan, Disks::With);
+        let parcel = |file: &String| carry::parcel(&self.root, file, self.place.path(file));
+        let parcels: Vec<Parcel> = files.iter().map(parcel).collect::<Result<_, _>>()?;
+        let mut meter = Meter::new(watch, parcels.iter().map(|parcel| parcel.length).sum());
+        let (mut next, mut all) = (0, Vec::new());
+        self.session()?.work(watch, &mut |talk| {
+            while let (Some(parcel), Some(file)) = (parcels.get(next), files.get(next)) {
+                all.extend(compare::compare(talk, (file, parcel), &mut meter)?);
+                next += 1;
+            }
+            Ok(())
+        })?;
+        watch.bytes_finished();
+        Ok(all)
     }
 
     fn observed(&self) -> PathBuf {

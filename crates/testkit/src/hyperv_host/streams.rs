@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ring::digest::{SHA256, digest};
 
 use super::Host;
-use crate::powershell::{Object, Run, Value, fault, thrown};
+use crate::powershell::{ListKind, Object, Run, Value, fault, thrown};
 
 pub(super) const FILE: &str = "System.IO.FileStream";
 pub(super) const READER: &str = "System.IO.StreamReader";
@@ -85,6 +85,23 @@ impl Host {
                 }
                 Ok(void())
             }
+            // Another list would be copied into an array of bytes, and the copy would be filled.
+            ("read", [Value::List(list), from, count]) if list.kind == ListKind::Bytes => {
+                let bytes = self.bytes(path)?;
+                let rest = bytes.get(at.min(bytes.len())..).unwrap_or_default();
+                let rest = rest.get(..place(Some(count)).min(rest.len())).unwrap_or_default();
+                let mut items = list.items.borrow_mut();
+                let Some(items) = items.get_mut(place(Some(from))..).filter(|items| items.len() >= rest.len()) else {
+                    return thrown("Offset and length were out of bounds for the array.");
+                };
+                for (item, byte) in items.iter_mut().zip(rest) {
+                    *item = Value::Int(i32::from(*byte));
+                }
+                if let Some(position) = target.borrow_mut().get_mut("Position") {
+                    *position = Value::Long((at + rest.len()) as i64);
+                }
+                Ok(Value::Int(i32::try_from(rest.len()).unwrap_or(i32::MAX)))
+            }
             ("setlength", [length]) => {
                 self.change()?;
                 self.files.set_length(path, place(Some(length))).or_else(thrown)?;
@@ -105,6 +122,13 @@ impl Host {
             [list] => match list.as_bytes() {
                 Some(bytes) => bytes,
                 None => return fault(format!("ComputeHash of {}", list.kind())),
+            },
+            [list, Value::Int(0), count] => match list.as_bytes() {
+                Some(mut bytes) if place(Some(count)) <= bytes.len() => {
+                    bytes.truncate(place(Some(count)));
+                    bytes
+                }
+                _ => return fault("ComputeHash of a part that is not there"),
             },
             _ => return fault("ComputeHash with these arguments"),
         };
