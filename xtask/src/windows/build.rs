@@ -2,7 +2,7 @@
 //! has the source of the standard library beside a compiler, from which cargo builds it for any.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::target;
 use crate::run::{at, is_there, output};
@@ -27,12 +27,13 @@ pub fn missing() -> Option<String> {
     older.then(|| format!("a compiler of {} or later as '{RUSTC}'", env!("CARGO_PKG_RUST_VERSION")))
 }
 
-/// Builds hvmigrate.exe, by a profile of Cargo.toml.
-pub fn program(profile: &str) -> Result<PathBuf, String> {
+/// Builds hvmigrate.exe, by a profile of Cargo.toml and with cargo's options for features.
+pub fn program(profile: &str, features: &[&str]) -> Result<PathBuf, String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let status = Command::new(&cargo)
         .args(["build", "--quiet", "--locked", "--profile", profile, "--package", "hvmigrate", "--target", TARGET])
         .arg("-Zbuild-std=std,panic_abort")
+        .args(features)
         .current_dir(crate::root())
         .env("RUSTC", RUSTC)
         .env("RUSTC_BOOTSTRAP", "1")
@@ -49,9 +50,12 @@ pub fn program(profile: &str) -> Result<PathBuf, String> {
 }
 
 /// Wine with a Windows of its own, in the target folder.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Wine {
     prefix: PathBuf,
+    /// A command interpreter that waits. Wine's services are started with the first program and end after the last one; they
+    /// would hold the pipes of each program that is run alone, and be started anew for the next.
+    waits: Option<Child>,
 }
 
 impl Wine {
@@ -63,7 +67,10 @@ impl Wine {
     }
 
     /// Ends what Wine has left running.
-    pub fn close(&self) -> Result<(), String> {
+    pub fn close(&mut self) -> Result<(), String> {
+        if let Some(mut waits) = self.waits.take() {
+            drop(waits.kill().and_then(|()| waits.wait()));
+        }
         let ended = self.of("wineserver").args(["--kill", "--wait"]).stdin(Stdio::null()).status();
         ended.map(drop).map_err(|error| format!("wineserver could not be started: {error}"))
     }
@@ -78,12 +85,18 @@ impl Wine {
 
 /// Makes Wine's Windows where it is not there yet.
 pub fn wine() -> Result<Wine, String> {
-    let wine = Wine { prefix: target().join("wine") };
-    if wine.prefix.join("system.reg").is_file() {
-        return Ok(wine);
+    let mut wine = Wine { prefix: target().join("wine"), waits: None };
+    let missing = |error| format!("wine could not be started: {error}");
+    if !wine.prefix.join("system.reg").is_file() {
+        std::fs::create_dir_all(&wine.prefix).map_err(at(&wine.prefix))?;
+        let made = wine.of("wine").args(["wineboot", "--init"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+        let made = made.map_err(missing)?;
+        if !made.success() {
+            return Err(format!("'wine wineboot --init' ended with {made}"));
+        }
     }
-    std::fs::create_dir_all(&wine.prefix).map_err(at(&wine.prefix))?;
-    let made = wine.of("wine").args(["wineboot", "--init"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
-    let made = made.map_err(|error| format!("wine could not be started: {error}"))?;
-    if made.success() { Ok(wine) } else { Err(format!("'wine wineboot --init' ended with {made}")) }
+    let mut waits = wine.of("wine");
+    waits.arg("cmd").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    wine.waits = Some(waits.spawn().map_err(missing)?);
+    Ok(wine)
 }

@@ -78,7 +78,7 @@ impl Pair {
     }
 
     /// Removes the folder, and says what was not alike.
-    pub fn close(self) -> Result<Score, String> {
+    pub fn close(mut self) -> Result<Score, String> {
         self.wine.close()?;
         fs::remove_dir_all(&self.folder).map_err(at(&self.folder))?;
         Ok(self.score)
