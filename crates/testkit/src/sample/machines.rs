@@ -6,7 +6,7 @@ use super::writer::HostWriter;
 use super::{Variant, ids, media, tree};
 use crate::guest;
 use crate::vhd::{Blocks, Geometry, Stride, VhdKind, VhdSpec};
-use crate::vmxml::{Drive, DriveSlot, MachineXml, Media, Memory, Nic, NicKind, Processors, SavedState};
+use crate::vmxml::{Drive, DriveSlot, MachineXml, Media, Memory, Nic, NicKind, Processors, SavedState, VSS};
 use std::io;
 
 /// Writes all machines of the variant.
@@ -82,7 +82,8 @@ fn files(writer: &mut HostWriter) -> io::Result<()> {
     xml.processors.compatibility = true;
     xml.scsi_instance = Some("5C510000-3D5B-4C6A-9F10-000000000002".to_owned());
     xml.drives = vec![vhd(DriveSlot::Ide(0, 0), &system), vhd(DriveSlot::Scsi(0), &data)];
-    xml.com[0] = r"\\.\pipe\datei-druck".to_owned();
+    xml.com = [r"\\.\pipe\datei-druck", r"\\.\pipe\datei-druck 2"].map(str::to_owned);
+    xml.disabled_services = vec![VSS];
     xml.start_action = 2;
     xml.stop_action = 2;
     let synthetic = nic(2, ids::EXTERN_2, PORT_FILES);

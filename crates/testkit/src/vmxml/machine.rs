@@ -22,10 +22,13 @@ const SINGLETONS: [(&str, &str, i64); 9] = [
     ("2a34b1c2-fd73-4043-8a5b-dd2159bc743f", "Microsoft Key-Value Pair Exchange Component", 256),
     ("9f8233ac-be49-4c79-8ee3-e7e1985b2077", "Microsoft Shutdown Component", 256),
     ("2497f4de-e9fa-4204-80e4-4b75c46419c0", "Microsoft Time Synchronization Component", 256),
-    ("5ced1297-4598-4915-a5fc-ad21bb4d02a4", "Microsoft VSS Component", 256),
+    (VSS, "Microsoft VSS Component", 256),
     ("7d80d3db-61ee-4879-8879-5609f1100ad0", "Microsoft Emulated Video S3", 256),
     ("de6cdc86-e1fb-4940-801b-c3c1a26c4da4", "Microsoft Input Management Device", 256),
 ];
+
+/// Class of the integration service for backups.
+pub const VSS: &str = "5ced1297-4598-4915-a5fc-ad21bb4d02a4";
 
 /// What is in a drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,6 +182,8 @@ pub struct MachineXml {
     pub nics: Vec<Nic>,
     /// Named pipes of COM1 and COM2, empty when none.
     pub com: [String; 2],
+    /// Classes of the integration services that are turned off.
+    pub disabled_services: Vec<&'static str>,
     /// Boot order by device name.
     pub boot: [String; 4],
     /// Action when the host starts: 0 none, 1 if it was running, 2 always.
@@ -212,6 +217,7 @@ impl MachineXml {
             floppy: None,
             nics: Vec::new(),
             com: [String::new(), String::new()],
+            disabled_services: Vec::new(),
             boot: ["Optical", "HardDrive", "Network", "Floppy"].map(str::to_owned),
             start_action: 1,
             stop_action: 1,
@@ -229,7 +235,11 @@ impl MachineXml {
         root.push(self.global_settings());
         root.push(self.manifest());
         for (class, _, version) in SINGLETONS {
-            root.push(section(class).with(Node::integer("VDEVVersion", version)));
+            let mut node = section(class);
+            if self.disabled_services.contains(&class) {
+                node.push(Node::boolean("Enabled", false));
+            }
+            root.push(node.with(Node::integer("VDEVVersion", version)));
         }
         root.push(self.ide());
         if let Some(instance) = &self.scsi_instance {

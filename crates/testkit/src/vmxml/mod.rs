@@ -6,6 +6,6 @@ mod machine;
 mod tree;
 
 pub use machine::{
-    Checkpoint, Drive, DriveSlot, IDE_CONTROLLER, MachineXml, Media, Memory, Nic, NicKind, Processors, SavedState,
+    Checkpoint, Drive, DriveSlot, IDE_CONTROLLER, MachineXml, Media, Memory, Nic, NicKind, Processors, SavedState, VSS,
 };
 pub use tree::Node;
