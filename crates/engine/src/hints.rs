@@ -14,9 +14,13 @@ use hvm_transfer::{SigningError, TransferError};
 
 use crate::error::EngineError;
 
-const SPELLING: &str = "look for a slip in the name; a path that does not begin with '/' counts from the folder in which the \
-                        command is run";
-const RIGHTS: &str = "run the command as a user who may do that, for example with sudo";
+const SPELLING: &str =
+    "look for a slip in the name; a relative path counts from the folder in which the command is run";
+const RIGHTS: &str = if cfg!(windows) {
+    "run the command as a user who may do that, for example in a PowerShell that was started as administrator"
+} else {
+    "run the command as a user who may do that, for example with sudo"
+};
 const DAMAGED: &str = "list all that is wrong with 'hvmigrate disk check FILE', and copy the file again from where it came or \
                        restore it from a backup";
 /// The same where the check is what was run.

@@ -36,7 +36,7 @@ const START: &str = "
 
 const END: &str = "
 6. To take it back
-       .\\Undo-HyperVRole.ps1                             the copied disks stay
+       .\\Undo-HyperVRole.ps1                             also the firewall rules and the DCOM access; the copied disks stay
 
 What the kit does and does not keep
    - Virtual machines are made anew around their disks, because
