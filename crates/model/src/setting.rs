@@ -175,6 +175,9 @@ fn machine_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     for service in &configuration.disabled_integration_services {
         add(&format!("integration-service.{service:?}"), "disabled".to_owned());
     }
+    if configuration.guest_services {
+        add("integration-service.GuestServices", "enabled".to_owned());
+    }
     add("action.start", format!("{:?}", configuration.actions.start));
     add("action.stop", format!("{:?}", configuration.actions.stop));
     if let Some(delay) = configuration.actions.start_delay_seconds {

@@ -98,8 +98,11 @@ pub struct MachineConfiguration {
     pub adapters: Vec<VmAdapter>,
     /// Named pipes of COM1 and COM2; `None` when not connected.
     pub com_ports: [Option<String>; 2],
-    /// Integration services that are switched off; all others are on.
+    /// Integration services that are switched off; all others are on, except guest services.
     pub disabled_integration_services: Vec<IntegrationService>,
+    /// Whether guest services are switched on (2012 R2 and later, where a new machine has them off).
+    #[serde(default)]
+    pub guest_services: bool,
     /// What the machine does when the host starts, stops, or it fails.
     pub actions: AutomaticActions,
 }

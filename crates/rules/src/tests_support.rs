@@ -387,6 +387,7 @@ fn configuration(name: &str, number: u8, switch: &VirtualSwitch) -> MachineConfi
         }],
         com_ports: [None, None],
         disabled_integration_services: Vec::new(),
+        guest_services: false,
         actions: AutomaticActions {
             start: StartAction::StartIfRunning,
             start_delay_seconds: None,

@@ -11,7 +11,8 @@ use hvm_model::inventory::Inventory;
 use hvm_model::names::{ByteSize, MacAddress, WindowsPath};
 use hvm_model::network::SwitchKind;
 use hvm_model::vm::{
-    AdapterKind, BootDevice, Connection, Controller, Machine, MachineState, Media, StartAction, StopAction,
+    AdapterKind, BootDevice, Connection, Controller, IntegrationService, Machine, MachineState, Media, StartAction,
+    StopAction,
 };
 use hvm_sources::Source;
 use hvm_testkit::sample::{self, NetworkKind, SampleHost, Variant, ids};
@@ -152,7 +153,10 @@ fn machines_are_read_whole() {
     let files = machine(inventory, ids::FILES.0);
     assert!(files.notes.contains("Größe & <Preis>\n") && files.notes.contains("日本語"));
     assert!(files.configuration.processors.compatibility_for_migration);
-    assert_eq!(files.configuration.com_ports, [Some(r"\\.\pipe\datei-druck".to_owned()), None]);
+    let pipes = [r"\\.\pipe\datei-druck", r"\\.\pipe\datei-druck 2"].map(|pipe| Some(pipe.to_owned()));
+    assert_eq!(files.configuration.com_ports, pipes);
+    assert_eq!(files.configuration.disabled_integration_services, [IntegrationService::Vss]);
+    assert!(!files.configuration.guest_services);
     assert_eq!(
         (files.configuration.actions.start, files.configuration.actions.stop),
         (StartAction::Start, StopAction::ShutDown)

@@ -66,6 +66,18 @@ fn a_machine_of_2012_r2_is_read() {
     assert_eq!(machine.owner.as_deref(), Some("S-1-5-21-3619263991-2333674034-4017385177-500"));
     let missing: Vec<&str> = inventory.problems.iter().map(|problem| problem.kind.as_str()).collect();
     assert_eq!(missing, ["hive.missing", "hive.missing", "authorization.unreadable", "disk.missing"]);
+    // The same file with guest services on.
+    let file = host.machines().join(format!("{id}.xml"));
+    let bytes = fs::read(&file).unwrap();
+    let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    let text = String::from_utf16(&units).unwrap();
+    let (before, after) = text.split_at(text.find("<_6c09bb55-d683-4da0-8931-c9bf705f6480_>").unwrap());
+    let on = format!("{before}{}", after.replacen("False", "True", 1));
+    fs::write(&file, on.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+    let inventory = host.read();
+    let machine = inventory.machine(&id.parse().unwrap()).unwrap();
+    assert!(machine.configuration.guest_services);
+    assert_eq!(machine.configuration.disabled_integration_services, []);
 }
 
 #[test]

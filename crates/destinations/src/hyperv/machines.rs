@@ -275,11 +275,14 @@ fn ports_and_services(release: &Release, machine: &RoleMachine, calls: &mut Vec<
             calls.push(on_machine("Set-VMComPort").number("Number", number).text("Path", pipe));
         }
     }
-    let known =
-        |service: &&IntegrationService| **service != IntegrationService::GuestServices || release.has_guest_services();
-    for service in machine.configuration.disabled_integration_services.iter().filter(known) {
-        for (_, class) in SERVICES.iter().filter(|(known, _)| known == service) {
-            calls.push(Call::new("Disable-KitService").variable("Machine", "machine").text("ClassId", class));
+    let configuration = &machine.configuration;
+    let off = configuration.disabled_integration_services.iter().map(|service| (*service, "Off"));
+    let on = configuration.guest_services.then_some((IntegrationService::GuestServices, "On"));
+    let known = |service| service != IntegrationService::GuestServices || release.has_guest_services();
+    for (service, state) in off.chain(on).filter(|(service, _)| known(*service)) {
+        for (_, class) in SERVICES.iter().filter(|(known, _)| *known == service) {
+            let call = Call::new("Set-KitService").variable("Machine", "machine").text("ClassId", class);
+            calls.push(call.text("State", state));
         }
     }
 }

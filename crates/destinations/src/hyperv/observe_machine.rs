@@ -50,9 +50,10 @@ pub(super) fn settings(calls: &[Call]) -> Found {
                 adapter(call, &mut items)?;
             }
             "Set-VMComPort" => items.add(format!("com{}", number(call, "Number")?), text(call, "Path")?),
-            "Disable-KitService" => {
+            "Set-KitService" => {
                 let name = service_name(text(call, "ClassId")?);
-                items.add(format!("integration-service.{name}"), "disabled");
+                let state = if text(call, "State")? == "On" { "enabled" } else { "disabled" };
+                items.add(format!("integration-service.{name}"), state);
             }
             _ => {}
         }

@@ -124,6 +124,7 @@ fn configuration() -> MachineConfiguration {
         adapters: Vec::new(),
         com_ports: [None, None],
         disabled_integration_services: Vec::new(),
+        guest_services: false,
         actions: AutomaticActions {
             start: StartAction::Nothing,
             start_delay_seconds: Some(30),
@@ -187,6 +188,7 @@ fn web() -> RoleMachine {
     configuration.com_ports = [None, Some(r"\\.\pipe\it's".to_owned())];
     configuration.disabled_integration_services =
         vec![IntegrationService::TimeSynchronization, IntegrationService::Vss];
+    configuration.guest_services = true;
     web
 }
 

@@ -199,8 +199,11 @@ pub fn device_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(Str
         ("6C09BB55-D683-4DA0-8931-C9BF705F6480", "GuestServices"),
     ];
     for (class, name) in services {
-        if machine.services.get(class) == Some(&false) {
-            add(format!("integration-service.{name}"), "disabled".to_owned());
-        }
+        let state = match machine.services.get(class) {
+            Some(false) => "disabled",
+            Some(true) if name == "GuestServices" => "enabled",
+            _ => continue,
+        };
+        add(format!("integration-service.{name}"), state.to_owned());
     }
 }

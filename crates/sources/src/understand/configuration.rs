@@ -30,6 +30,7 @@ pub(super) fn read(file: &VmFile, variables: &Variables, networks: &Networks) ->
         adapters: devices.adapters,
         com_ports: devices.com_ports,
         disabled_integration_services: devices.disabled_services,
+        guest_services: devices.guest_services,
         actions: actions(file),
     }
 }

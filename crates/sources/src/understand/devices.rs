@@ -36,6 +36,8 @@ pub(super) struct Devices {
     pub(super) adapters: Vec<VmAdapter>,
     pub(super) com_ports: [Option<String>; 2],
     pub(super) disabled_services: Vec<IntegrationService>,
+    /// Whether guest services are on.
+    pub(super) guest_services: bool,
 }
 
 /// A device of the manifest; GUIDs in lower case.
@@ -74,13 +76,16 @@ pub(super) fn read(file: &VmFile, variables: &Variables, networks: &Networks) ->
     reader.controllers(&section(FLOPPY), Controller::Floppy, None, &mut drives);
     drives.sort_by_key(|drive| (drive.controller, drive.number, drive.slot));
     let port = |number: u8| file.text(&format!("{}/port{number}/connection", section(SERIAL)));
-    let disabled = |class: &str| file.flag(&format!("{}/Enabled", section(class))) == Some(false);
+    let enabled = |class: &str| file.flag(&format!("{}/Enabled", section(class)));
+    let services =
+        |on: bool| SERVICES.iter().filter(move |(class, _)| enabled(class) == Some(on)).map(|(_, service)| *service);
     Devices {
         drives,
         scsi_controllers: u8::try_from(scsi.len()).unwrap_or(u8::MAX),
         adapters: adapters(file, &manifest, networks),
         com_ports: [0, 1].map(|number| port(number).filter(|pipe| !pipe.is_empty())),
-        disabled_services: SERVICES.iter().filter(|(class, _)| disabled(class)).map(|(_, service)| *service).collect(),
+        disabled_services: services(false).collect(),
+        guest_services: services(true).any(|service| service == IntegrationService::GuestServices),
     }
 }
 

@@ -146,18 +146,24 @@ function Connect-KitAdapter {
 }
 
 # By class: the names of the services are translated with Windows.
-function Disable-KitService {
+function Set-KitService {
     [CmdletBinding()]
     param(
         [Parameter(Mandatory = $true)]$Machine,
-        [Parameter(Mandatory = $true)][string]$ClassId
+        [Parameter(Mandatory = $true)][string]$ClassId,
+        [Parameter(Mandatory = $true)][ValidateSet('On', 'Off')][string]$State
     )
     $services = @(Get-VMIntegrationService -VM $Machine | Where-Object { ([string]$_.Id).EndsWith($ClassId, [System.StringComparison]::OrdinalIgnoreCase) })
     if ($services.Count -eq 0) {
         throw ("'{0}' has no integration service of the class {1}." -f $Machine.Name, $ClassId)
     }
     foreach ($service in $services) {
-        Disable-VMIntegrationService -VMIntegrationService $service
+        if ($State -eq 'On') {
+            Enable-VMIntegrationService -VMIntegrationService $service
+        }
+        else {
+            Disable-VMIntegrationService -VMIntegrationService $service
+        }
     }
 }
 

@@ -268,8 +268,13 @@ function Add-KitServiceSettings {
     }
     foreach ($service in @(Get-VMIntegrationService -VM $Machine)) {
         $class = ([string]$service.Id).Substring([System.Math]::Max(0, ([string]$service.Id).Length - 36)).ToUpperInvariant()
-        if ($classes.ContainsKey($class) -and (-not $service.Enabled)) {
-            $Found['integration-service.' + $classes[$class]] = 'disabled'
+        if ($classes.ContainsKey($class)) {
+            if (-not $service.Enabled) {
+                $Found['integration-service.' + $classes[$class]] = 'disabled'
+            }
+            elseif ($classes[$class] -eq 'GuestServices') {
+                $Found['integration-service.GuestServices'] = 'enabled'
+            }
         }
     }
 }
