@@ -231,49 +231,8 @@ fn undoing_gives_back_every_byte() {
 fn a_cut_anywhere_is_mended_by_the_next_run_or_taken_back() {
     for os in RELEASES {
         let (_, start) = host_with_kit(os, &rich());
-        let mut whole = start.clone();
-        good(&merge(&mut whole));
-        assert!(whole.changes() > 10, "{}", whole.changes());
-        for at in 0..whole.changes() {
-            let mut host = start.clone();
-            host.cut_at(at);
-            assert_eq!(merge(&mut host).end, End::Cut, "change {at}");
-            let (mut again, mut undone) = (host.clone(), host.clone());
-            good(&merge(&mut again));
-            assert_eq!(again.state, whole.state, "{os}, change {at}");
-            for host in [&mut again, &mut undone] {
-                let outcome = undo(host);
-                good(&outcome);
-                assert!(outcome.warnings.is_empty(), "change {at}: {:?}", outcome.warnings);
-                assert_eq!(host.state, start.state, "{os}, change {at}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_cut_while_undoing_is_mended_by_the_next_run() {
-    for os in RELEASES {
-        let (_, start) = host_with_kit(os, &rich());
-        let mut merged = start.clone();
-        good(&merge(&mut merged));
-        let mut whole = merged.clone();
-        good(&undo(&mut whole));
-        assert_eq!(whole.changes(), 6);
-        for at in 0..whole.changes() {
-            let mut host = merged.clone();
-            host.cut_at(at);
-            assert_eq!(undo(&mut host).end, End::Cut, "change {at}");
-            let (mut undone, mut again) = (host.clone(), host.clone());
-            let outcome = undo(&mut undone);
-            good(&outcome);
-            assert!(outcome.warnings.is_empty() && kept(&undone).is_empty(), "change {at}: {:?}", outcome.warnings);
-            assert_eq!(undone.state, start.state, "{os}, change {at}");
-            good(&merge(&mut again));
-            assert_eq!(again.state, merged.state, "{os}, change {at}");
-            good(&undo(&mut again));
-            assert_eq!(again.state, start.state, "{os}, change {at}");
-        }
+        cut_anywhere(&start, merge, 11);
+        cut_while_undoing(&start, merge);
     }
 }
 

@@ -122,35 +122,8 @@ fn undoing_returns_the_rules_to_what_they_were() {
 fn a_cut_anywhere_is_mended_by_the_next_run_or_taken_back() {
     for os in RELEASES {
         let (_, start) = host_with_kit(os, &planned());
-        let mut whole = start.clone();
-        good(&set(&mut whole));
-        assert!(whole.changes() >= 4, "{}", whole.changes());
-        for at in 0..whole.changes() {
-            let mut host = start.clone();
-            host.cut_at(at);
-            assert_eq!(set(&mut host).end, End::Cut, "change {at}");
-            let (mut again, mut undone) = (host.clone(), host.clone());
-            good(&set(&mut again));
-            assert_eq!(again.state, whole.state, "{os}, change {at}");
-            for host in [&mut again, &mut undone] {
-                let outcome = undo(host);
-                good(&outcome);
-                assert!(outcome.warnings.is_empty(), "change {at}: {:?}", outcome.warnings);
-                assert_eq!(host.state, start.state, "{os}, change {at}");
-            }
-        }
-        let mut undone = whole.clone();
-        good(&undo(&mut undone));
-        for at in 0..undone.changes() {
-            let mut host = whole.clone();
-            host.cut_at(at);
-            assert_eq!(undo(&mut host).end, End::Cut, "change {at}");
-            let mut host = host.clone();
-            let outcome = undo(&mut host);
-            good(&outcome);
-            assert!(outcome.warnings.is_empty() && !kept(&host), "change {at}: {:?}", outcome.warnings);
-            assert_eq!(host.state, start.state, "{os}, change {at}");
-        }
+        cut_anywhere(&start, set, 4);
+        cut_while_undoing(&start, set);
     }
 }
 

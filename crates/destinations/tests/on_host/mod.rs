@@ -54,3 +54,50 @@ pub fn undo(host: &mut Host) -> Outcome {
 pub fn good(outcome: &Outcome) {
     assert_eq!(outcome.end, End::Code(0), "{outcome:#?}");
 }
+
+/// Cuts `run` off at each change that it makes to a host like `start`: the next run then does the rest, and undoing takes all
+/// back, after the cut and after the next run.
+pub fn cut_anywhere(start: &Host, run: fn(&mut Host) -> Outcome, least: u64) {
+    let mut whole = start.clone();
+    good(&run(&mut whole));
+    assert!(whole.changes() >= least, "{}", whole.changes());
+    for at in 0..whole.changes() {
+        let mut host = start.clone();
+        host.cut_at(at);
+        assert_eq!(run(&mut host).end, End::Cut, "change {at}");
+        let (mut again, mut undone) = (host.clone(), host.clone());
+        good(&run(&mut again));
+        assert_eq!(again.state, whole.state, "change {at}");
+        for host in [&mut again, &mut undone] {
+            undone_to(host, start, at);
+        }
+    }
+}
+
+/// Cuts undoing off at each change that it makes to a host on which `run` was run, and undoes again.
+pub fn cut_while_undoing(start: &Host, run: fn(&mut Host) -> Outcome) {
+    let mut done = start.clone();
+    good(&run(&mut done));
+    let mut whole = done.clone();
+    good(&undo(&mut whole));
+    for at in 0..whole.changes() {
+        let mut host = done.clone();
+        host.cut_at(at);
+        assert_eq!(undo(&mut host).end, End::Cut, "change {at}");
+        let (mut undone, mut again) = (host.clone(), host.clone());
+        undone_to(&mut undone, start, at);
+        good(&run(&mut again));
+        assert_eq!(again.state, done.state, "change {at}");
+        undone_to(&mut again, start, at);
+    }
+}
+
+fn undone_to(host: &mut Host, start: &Host, at: u64) {
+    let outcome = undo(host);
+    good(&outcome);
+    assert!(outcome.warnings.is_empty(), "change {at}: {:?}", outcome.warnings);
+    assert_eq!(host.state, start.state, "change {at}");
+    // What was begun and has not got its name yet may stay.
+    let kept = host.files.entries(&format!("{KIT}\\state")).into_iter().filter(|path| !path.ends_with(".new"));
+    assert_eq!(kept.collect::<Vec<String>>(), Vec::<String>::new(), "change {at}");
+}
