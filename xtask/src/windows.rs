@@ -45,8 +45,9 @@ pub fn compared(task: &mut Task) -> Result<(), String> {
     }
     let exe = build::program("quick", &["--no-default-features"])?;
     let wine = build::wine()?;
-    cargo(&["build", "--quiet", "--package", "hvmigrate"])?;
-    let here = crate::target().join("debug").join("hvmigrate");
+    // The program of the demo.
+    cargo(&["build", "--release", "--quiet", "--package", "hvmigrate"])?;
+    let here = crate::target().join("release").join("hvmigrate");
     // In memory where the system has a folder for that: everything is flushed.
     let memory = Path::new("/dev/shm");
     let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };

@@ -7,6 +7,7 @@ use hvm_formats::disk::{Layer, LayerFormat, SharedDisk};
 use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
 use hvm_model::finding::{Finding, Subject};
 use hvm_model::found::Found;
+use hvm_model::host::{DcomRestriction, FirewallChange};
 use hvm_model::inventory::Inventory;
 use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
 use hvm_model::network::{SwitchKind, VirtualSwitch, Vlan};
@@ -57,10 +58,18 @@ pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Buil
     }
     built.role.switches = switches;
     built.role.management_adapters = management_adapters;
-    built.role.firewall = input.inventory.host.firewall.changes.clone();
-    let dcom = &input.inventory.host.remote_administration.dcom;
-    built.role.dcom =
-        dcom.iter().filter(|entry| !entry.added.is_empty() || !entry.removed.is_empty()).cloned().collect();
+    let host = &input.inventory.host;
+    let left = |subject: Subject| {
+        decisions(input.findings, move |other| *other == subject).any(|(_, decision)| decision == Decision::Leave)
+    };
+    let rules = host.firewall.changes.iter();
+    let wanted = |change: &&FirewallChange| !left(Subject::FirewallRule { id: change.id.clone() });
+    built.role.firewall = rules.filter(wanted).cloned().collect();
+    let restrictions = host.remote_administration.dcom.iter();
+    let wanted = |entry: &&DcomRestriction| {
+        (!entry.added.is_empty() || !entry.removed.is_empty()) && !left(Subject::Setting { name: entry.name.clone() })
+    };
+    built.role.dcom = restrictions.filter(wanted).cloned().collect();
     Ok(built)
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Case, KINDS, StopAt, tree, tree_with_times};
 use hvm_engine::{DataChoice, EngineError, MigrateOptions, MigrateState, Quiet, VerifyOptions};
-use hvm_model::plan::{Action, Phase, Verdict};
+use hvm_model::plan::{Action, Phase, Plan, Verdict};
 use hvm_model::report::Observed;
 use hvm_model::setting::Setting;
 use hvm_testkit::sample::{Variant, ids};
@@ -327,6 +327,29 @@ fn a_flipped_byte_of_content_is_named_with_machine_disk_and_offset() {
         hvm_engine::verify(&case.work(), VerifyOptions { against_source: false, ..VerifyOptions::default() }, &Quiet)
             .unwrap();
     assert!(without.differences.iter().any(|one| one.subject.contains(target.as_str())));
+}
+
+#[test]
+fn what_is_left_as_the_destination_has_it_is_neither_planned_nor_compared() {
+    let case = Case::new("kit:DIR?os=2019&processors=2&memory=16GiB&free=500GiB", Variant::Default);
+    let others: Vec<String> = [ids::TREE, ids::FILES, ids::MEDIA, ids::MEMORY, ids::PROCESSORS, ids::SAVED]
+        .iter()
+        .map(|(id, _)| format!("machine.left-out@{id}=exclude"))
+        .collect();
+    let planned = |more: &[&str]| {
+        let answers: Vec<&str> = others.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        case.plan(&answers).unwrap()
+    };
+    let rules = |plan: &Plan| plan.role.firewall.iter().map(|change| change.id.clone()).collect::<Vec<_>>();
+    let whole = planned(&[]);
+    assert!(rules(&whole).len() > 1 && !whole.role.dcom.is_empty());
+    let one = planned(&["firewall.changed@VIRT-REMOTEDESKTOP-In-TCP-NoScope=leave"]);
+    let mut wanted = rules(&whole);
+    wanted.retain(|id| id != "VIRT-REMOTEDESKTOP-In-TCP-NoScope");
+    assert_eq!(rules(&one), wanted);
+    let none = planned(&["firewall.changed=leave", "remote.dcom-widened=leave"]);
+    assert!(none.role.firewall.is_empty() && none.role.dcom.is_empty());
+    assert!(!none.steps.iter().any(|step| step.id == "confirm.firewall"));
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub enum Decision {
     CheckpointDisks,
     /// `current-only`: only the present state is migrated.
     CurrentOnly,
+    /// `leave`: what differs on the source is not repeated on the destination.
+    Leave,
     /// `rename:NAME`: the machine gets another name on the destination.
     Rename(String),
 }
@@ -104,6 +106,7 @@ fn meaning(offer: &str, given: &str) -> Result<Decision, String> {
         "discard" => Decision::Discard,
         "accept" => Decision::Accept,
         "disks" => Decision::CheckpointDisks,
+        "leave" => Decision::Leave,
         "current-only" => Decision::CurrentOnly,
         "external" => Decision::Kind(SwitchKind::External),
         "internal" => Decision::Kind(SwitchKind::Internal),

@@ -141,7 +141,11 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     if options.what == What::MakeDisks {
         return Ok(());
     }
-    cargo(&["build", "--release", "--quiet", "--package", "hvmigrate"])?;
+    let mut build = vec!["build", "--release", "--quiet", "--package", "hvmigrate"];
+    if options.what == What::Profile {
+        build.extend(["--config", "profile.release.debug='line-tables-only'"]);
+    }
+    cargo(&build)?;
     let memory = Path::new("/dev/shm");
     let memory = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let places = Places {

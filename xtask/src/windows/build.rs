@@ -39,8 +39,6 @@ pub fn program(profile: &str, features: &[&str]) -> Result<PathBuf, String> {
         .env("RUSTC_BOOTSTRAP", "1")
         .env("CARGO_TARGET_X86_64_WIN7_WINDOWS_GNU_LINKER", LINKER)
         .env("CARGO_TARGET_DIR", target())
-        // Inside a program for Windows it would be nine tenths of it.
-        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
         .env_remove("RUSTUP_TOOLCHAIN")
         .stdin(Stdio::null())
         .status()

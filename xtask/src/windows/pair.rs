@@ -252,11 +252,7 @@ impl Pair {
             text = text.replace("//", "/");
         }
         let text: String = text.split_inclusive('\n').map(without_reason).collect();
-        text.replace("/?/Z:/", "/")
-            .replace("Z:/", "/")
-            .replace(&folder, "")
-            .replace("hvmigrate.exe", "hvmigrate")
-            .replace(['\'', '"'], "")
+        text.replace("Z:/", "/").replace(&folder, "").replace("hvmigrate.exe", "hvmigrate").replace(['\'', '"'], "")
     }
 }
 

@@ -325,12 +325,17 @@ impl RunningHost for LiveHost {
 
     fn compare(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<Vec<FileDifference>, DestinationError> {
         let files = self.carried(plan, Disks::With);
-        let parcel = |file: &String| carry::parcel(&self.root, file, self.place.path(file));
-        let parcels: Vec<Parcel> = files.iter().map(parcel).collect::<Result<_, _>>()?;
-        let mut meter = Meter::new(watch, parcels.iter().map(|parcel| parcel.length).sum());
+        // What is not here any more is told as missing here.
+        let mut parcels: Vec<(&str, Parcel)> = Vec::new();
+        for file in &files {
+            parcels.extend(
+                carry::parcel(&self.root, file, self.place.path(file)).ok().map(|parcel| (file.as_str(), parcel)),
+            );
+        }
+        let mut meter = Meter::new(watch, parcels.iter().map(|(_, parcel)| parcel.length).sum());
         let (mut next, mut all) = (0, Vec::new());
         self.session()?.work(watch, &mut |talk| {
-            while let (Some(parcel), Some(file)) = (parcels.get(next), files.get(next)) {
+            while let Some((file, parcel)) = parcels.get(next) {
                 all.extend(compare::compare(talk, (file, parcel), &mut meter)?);
                 next += 1;
             }

@@ -4,7 +4,7 @@ use hvm_model::finding::Level;
 use hvm_model::host::AccessEntry;
 
 use crate::case::{Case, of_setting};
-use crate::rule::{Rule, Seen};
+use crate::rule::{Offer, Rule, Seen};
 #[cfg(test)]
 use crate::tests_support::{Example, dcom_restriction, read};
 
@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         under_extended: Level::Manual,
         clause: "guide.manual.remote",
         title: "A machine-wide DCOM restriction differs from the default.",
-        answers: &[],
+        answers: &[Offer::new("leave", "The restriction stays as the destination has it, and is not compared.")],
         check: widened,
     },
     Rule {

@@ -4,7 +4,7 @@ use hvm_model::finding::{Level, Subject};
 use hvm_model::host::FirewallChange;
 
 use crate::case::Case;
-use crate::rule::{Rule, Seen};
+use crate::rule::{Offer, Rule, Seen};
 #[cfg(test)]
 use crate::tests_support::{Example, firewall_change};
 
@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     under_extended: Level::Manual,
     clause: "guide.manual.firewall",
     title: "A firewall rule of Hyper-V differs from what is installed.",
-    answers: &[],
+    answers: &[Offer::new("leave", "The rule stays as the destination has it, and is not compared.")],
     check,
 }];
 

@@ -25,7 +25,7 @@ pub(crate) fn find(uri: &str, folder: &FolderUri) -> Result<DriveMap, SourceErro
     }
     for path in drives.values_mut() {
         let error = |source| SourceError::Folder { path: path.display().to_string(), source };
-        let real = path.canonicalize().map_err(error)?;
+        let real = dunce::canonicalize(&*path).map_err(error)?;
         if !real.is_dir() {
             return Err(error(std::io::ErrorKind::NotADirectory.into()));
         }

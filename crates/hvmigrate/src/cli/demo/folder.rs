@@ -28,7 +28,7 @@ pub fn prepare(folder: &Path) -> Result<PathBuf, Failure> {
     fs::create_dir_all(folder).map_err(failure)?;
     fs::write(folder.join(MARKER), "Made by 'hvmigrate demo', which replaces this folder when it runs again.\n")
         .map_err(failure)?;
-    fs::canonicalize(folder).map_err(failure)
+    dunce::canonicalize(folder).map_err(failure)
 }
 
 fn is_demo(folder: &Path) -> bool {
