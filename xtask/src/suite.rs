@@ -8,8 +8,12 @@ use crate::run::Task;
 /// Runs them all, also after one failed.
 pub fn run(task: &mut Task) -> Result<(), String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    // Half of them wait for other programs.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = std::env::var("RUST_TEST_THREADS").unwrap_or_else(|_| (2 * cores).to_string());
     let mut child = Command::new(&cargo)
         .args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"])
+        .env("RUST_TEST_THREADS", threads)
         .current_dir(crate::root())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
