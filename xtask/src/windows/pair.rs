@@ -92,9 +92,12 @@ impl Pair {
         Ok(Ran { what, code: output.status.code(), out: text(output.stdout)?, err: text(output.stderr)? })
     }
 
-    /// Has both do what leaves no files, and compares all that they say.
-    pub fn alike(&mut self, args: &[&str]) -> Result<(), String> {
+    /// Has both do what leaves no files and ends with `code`, and compares all that they say.
+    pub fn alike(&mut self, code: i32, args: &[&str]) -> Result<(), String> {
         let ran = [self.run(Program::Here, args)?, self.run(Program::Windows, args)?];
+        if let Some(other) = ran.iter().find(|ran| ran.code != Some(code)) {
+            return Err(format!("the exit code {code} was expected: {other:#?}"));
+        }
         let [here, windows] = ran.map(|ran| (ran.code, self.told(&ran.out), self.told(&ran.err)));
         self.compare(&args.join(" "), &format!("{here:#?}"), &format!("{windows:#?}"));
         Ok(())
