@@ -190,7 +190,7 @@ fn remove(places: &Places) -> Result<(), String> {
 /// Samples of one run of each row that asks for it, after one that brings its disk into the page cache.
 fn profiles(places: &Places) -> Result<Vec<(String, profile::Profile)>, String> {
     let mut all = Vec::new();
-    for row in places.rows().into_iter().filter(|row| row.profiled) {
+    for row in places.rows().into_iter().filter(|row| row.bytes.is_some()) {
         let cost = row.ours.job.run()?;
         prepare(&row.ours.job, cost.written, places)?;
         let found = profile::sample(&row.ours.job.script, &places.disk)?;

@@ -50,7 +50,7 @@ pub fn sample(script: &str, folder: &Path) -> Result<Profile, String> {
         |program: &mut Command| program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let mut record = Command::new("perf");
     record.args(["record", "-q", "-e", "cpu-clock", "-F", "2000", "-o"]).arg(&data);
-    match quiet(record.args(["--", "sh", "-e", "-c"]).arg(format!("exec {script}"))) {
+    match quiet(record.args(["--", "sh", "-e", "-c"]).arg(script)) {
         Ok(status) if status.success() => {}
         _ => return Err("perf could not record (package linux-perf, as root)".to_owned()),
     }

@@ -63,9 +63,7 @@ pub struct Row {
     pub goals: Vec<Goal>,
     /// Peers that take long are run less often.
     pub slow: bool,
-    /// Whether it is looked where the time of ours goes.
-    pub profiled: bool,
-    /// What no program can do without, where that is measured.
+    /// What no program can do without, where that is measured; there it is looked too where the time of ours goes.
     pub bytes: Option<Bytes>,
 }
 
@@ -95,8 +93,6 @@ pub struct Places<'a> {
 }
 
 const FORMATS: [&str; 3] = ["raw", "qcow2", "vhdx"];
-/// The rows of which the page shows where the time goes.
-const PROFILED: [&str; 3] = ["vhd-raw", "vhd-vhdx", "vhd-raw-manifest"];
 const HALF: f64 = 0.5;
 const WITH_MANIFEST: f64 = 0.8;
 
@@ -108,7 +104,6 @@ fn quick(most: f64) -> Vec<Goal> {
 fn with_manifest(mut row: Row) -> Row {
     row.name.push_str("-manifest");
     row.about.push_str(", a manifest made in the same pass");
-    row.profiled = PROFILED.contains(&row.name.as_str());
     row.goals = quick(WITH_MANIFEST);
     row.bytes = row.bytes.map(|bytes| Bytes { hashed: true, ..bytes });
     let out = quote(&row.ours.job.out);
@@ -170,7 +165,6 @@ impl Places<'_> {
             needs: &[],
             goals,
             slow: false,
-            profiled: PROFILED.contains(&name),
             bytes: None,
         }
     }
@@ -195,7 +189,6 @@ impl Places<'_> {
             needs: &[],
             goals: quick(HALF),
             slow: false,
-            profiled: false,
             bytes: Some(Bytes {
                 read: vec!["aged.vhd".to_owned()],
                 content: Some("ordered.vhd"),
@@ -242,7 +235,6 @@ impl Places<'_> {
             needs: &[],
             goals: vec![Goal { measure: Measure::Wall, most: 1.15 }],
             slow: false,
-            profiled: false,
             bytes: None,
         }
     }
@@ -267,7 +259,6 @@ impl Places<'_> {
             needs: &[],
             goals: quick(HALF),
             slow: false,
-            profiled: false,
             bytes: Some(Bytes { read, content: None, hashed: false, raw: false }),
         }
     }
@@ -282,7 +273,6 @@ impl Places<'_> {
             needs: &[],
             goals: vec![Goal { measure: Measure::Seconds, most: 1.0 }],
             slow: false,
-            profiled: false,
             bytes: None,
         };
         let info = format!("{} disk info {}", quote(self.program), self.disk("huge.vhdx"));
