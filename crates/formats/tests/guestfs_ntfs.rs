@@ -13,6 +13,7 @@ use guestfs_support::{Mounted, content, found, image, local, memory, noise, text
 use hvm_formats::disk::{NoParents, open};
 use hvm_formats::guestfs::ntfs::{FileReference, ReparseKind};
 use hvm_formats::guestfs::{FreeSpace, FreeSpaceError, FsKind, Ntfs, TableKind, inspect, recognise};
+use hvm_testkit::ntfs::reparse_data;
 use rustix::fs::{XattrFlags, setxattr};
 
 const MKNTFS: [&str; 8] = ["-F", "-q", "-L", "DATEN ä", "-p", "2048", "-H", "255"];
@@ -263,20 +264,7 @@ fn streams_links_and_junctions() {
 }
 
 fn reparse(path: &Path, tag: u32, target: &str, shown: &str) {
-    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    let (target, shown) = (utf16(target), utf16(shown));
-    let mut body = Vec::new();
-    for number in [0, target.len(), target.len() + 2, shown.len()] {
-        body.extend((number as u16).to_le_bytes());
-    }
-    if tag == 0xA000_000C {
-        body.extend(u32::from(!target.starts_with(&utf16("\\"))).to_le_bytes());
-    }
-    body.extend([&target[..], &[0, 0], &shown, &[0, 0]].concat());
-    let mut data = tag.to_le_bytes().to_vec();
-    data.extend((body.len() as u16).to_le_bytes());
-    data.extend([0, 0]);
-    data.extend(body);
+    let data = reparse_data(tag, target, shown);
     if !path.exists() {
         fs::write(path, b"").unwrap();
     }

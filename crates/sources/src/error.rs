@@ -43,6 +43,39 @@ pub enum SourceError {
         /// The folder.
         path: String,
     },
+    /// No partition of the disks holds files that can be read.
+    #[error("None of the partitions of {disks} can be read as a source: {found}.")]
+    NoVolumes {
+        /// The disks.
+        disks: String,
+        /// What was found instead.
+        found: String,
+    },
+    /// Nothing says which volume has which drive letter.
+    #[error(
+        "No volume holds 'Windows\\System32\\config\\SYSTEM', which says which volume has which drive letter. Name the \
+         volumes, for example '{example}'. There are: {volumes}."
+    )]
+    NoLetters {
+        /// What to add to the URI.
+        example: String,
+        /// The volumes.
+        volumes: String,
+    },
+    /// The drive map of a URI names a volume that is not there.
+    #[error(
+        "Drive {letter}: is mapped to disk {disk}, partition {partition}, which is no volume that can be read. There are: {volumes}."
+    )]
+    NoSuchVolume {
+        /// The letter.
+        letter: char,
+        /// Number of the disk, from 1.
+        disk: usize,
+        /// Number of the partition.
+        partition: u32,
+        /// The volumes.
+        volumes: String,
+    },
     /// No drive holds a Windows installation.
     #[error(
         "None of the drives {drives} holds 'Windows\\System32\\config' or \
@@ -71,15 +104,14 @@ pub enum ReachError {
         path: String,
     },
     /// The drive is not part of the source.
-    #[error(
-        "'{path}' cannot be reached: drive {letter}: is not mapped: add {small}=/path to the source.",
-        small = letter.to_ascii_lowercase()
-    )]
+    #[error("'{path}' cannot be reached: drive {letter}: is not mapped: add {how} to the source.")]
     NotMapped {
         /// The path as asked for.
         path: String,
         /// The drive letter in upper case.
         letter: char,
+        /// What to add to the URI.
+        how: String,
     },
     /// A component does not exist.
     #[error("'{path}' does not exist: there is no '{component}' in '{folder}'.")]

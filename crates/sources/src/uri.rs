@@ -41,6 +41,38 @@ pub(crate) fn parse_folder(uri: &str, rest: &str) -> Result<FolderUri, SourceErr
     Ok(FolderUri { path, drives })
 }
 
+/// What an `image:` URI says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ImageUri {
+    /// Devices and images, in the order in which the drive map counts them.
+    pub(crate) paths: Vec<String>,
+    /// Drive letter in upper case, number of the disk from 1 and number of the partition.
+    pub(crate) drives: BTreeMap<char, (usize, u32)>,
+}
+
+/// Reads the text after `image:`: paths with commas between them (`%2C` inside of one), and a drive map such as
+/// `?c=1:2&d=2:1`.
+pub(crate) fn parse_image(uri: &str, rest: &str) -> Result<ImageUri, SourceError> {
+    let bad = |reason: String| SourceError::BadUri { uri: uri.to_owned(), reason };
+    let (list, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let path = |text: &str| decode(text).ok_or_else(|| bad(format!("'{text}' is not valid UTF-8 after decoding")));
+    let paths: Vec<String> = list.split(',').filter(|text| !text.is_empty()).map(path).collect::<Result<_, _>>()?;
+    if paths.is_empty() {
+        return Err(bad("it names no disk; an example is 'image:/dev/sdb,/srv/data.vhd'".to_owned()));
+    }
+    let mut drives = BTreeMap::new();
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let wrong = || bad(format!("'{part}' is not of the form 'c=DISK:PARTITION', such as 'c=1:2'"));
+        let (key, value) = part.split_once('=').ok_or_else(wrong)?;
+        let (letter, (disk, partition)) = single_letter(key).zip(value.split_once(':')).ok_or_else(wrong)?;
+        let (disk, partition) = disk.parse().ok().zip(partition.parse().ok()).ok_or_else(wrong)?;
+        if drives.insert(letter, (disk, partition)).is_some() {
+            return Err(bad(format!("drive {letter}: is mapped twice")));
+        }
+    }
+    Ok(ImageUri { paths, drives })
+}
+
 fn single_letter(key: &str) -> Option<char> {
     let mut chars = key.chars();
     match (chars.next(), chars.next()) {
@@ -88,6 +120,26 @@ mod tests {
         assert_eq!(uri.drives.get(&'C').unwrap(), "/mnt/a&b");
         assert_eq!(uri.drives.get(&'D').unwrap(), "/x y/ä");
         assert_eq!(parse("100% sure").unwrap().path, "100% sure");
+    }
+
+    #[test]
+    fn disks_and_their_volumes_are_named() {
+        let parse = |rest: &str| parse_image(&format!("image:{rest}"), rest);
+        let uri = parse("/dev/sdb,/srv/a%2Cb c.vhd?c=1:2&D=2:0").unwrap();
+        assert_eq!(uri.paths, ["/dev/sdb", "/srv/a,b c.vhd"]);
+        assert_eq!(uri.drives, BTreeMap::from([('C', (1, 2)), ('D', (2, 0))]));
+        for (rest, part) in [
+            ("", "names no disk"),
+            (",", "names no disk"),
+            ("/x?c=1", "'c=1' is not of the form"),
+            ("/x?cd=1:1", "is not of the form"),
+            ("/x?c=a:1", "is not of the form"),
+            ("/x?c=1:1&C=1:2", "mapped twice"),
+            ("/x%FF", "UTF-8"),
+        ] {
+            let text = parse(rest).unwrap_err().to_string();
+            assert!(text.contains(part), "{rest}: {text}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{output, render};
 const EXAMPLES: &str = "\
 Examples:
   hvmigrate assess --from 'folder:/mnt?c=/mnt/c&d=/mnt/d'
+  hvmigrate assess --from image:/dev/sdb,/srv/data.vhdx
   hvmigrate assess --from folder:/mnt/old --policy guide \\
       --to 'kit:/srv/kit?os=2012&processors=8&memory=32GiB'
   hvmigrate assess --from folder:/mnt/old --to libvirt-files:/srv/vms --format json > a.json

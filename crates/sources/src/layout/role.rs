@@ -80,7 +80,9 @@ impl Source for RoleSource {
         self.tree.refresh();
         let variables = Variables::usual(self.system_drive);
         let reading = Reading::new(&*self.tree, variables, self.registry("SYSTEM"), self.registry("SOFTWARE"));
-        Ok(understand::inventory(reading, self.describe()))
+        let mut inventory = understand::inventory(reading, self.describe());
+        inventory.problems.extend(self.tree.problems());
+        Ok(inventory)
     }
 
     fn open_disk(&self, path: &WindowsPath) -> Result<SharedDisk, SourceError> {

@@ -1,18 +1,23 @@
 //! How the bytes of a source come: a read-only tree addressed by Windows paths. No method that writes exists, so nothing
-//! above can change a source.
+//! above can change a source. [`walk`] follows paths and links for every reach; a reach lists folders and opens files.
 
 pub(crate) mod drives;
 mod folder;
+pub(crate) mod image;
 mod link;
 mod listing;
 pub(crate) mod variables;
+pub(crate) mod volumes;
+mod walk;
 
 use hvm_formats::io::SharedFile;
+use hvm_model::found::Problem;
 use hvm_model::names::WindowsPath;
 
 use crate::error::ReachError;
 
 pub use folder::FolderTree;
+pub use image::ImageTree;
 
 /// A tree of files under Windows names: compared without regard to case, `..` never above the drive, links followed only
 /// inside the source.
@@ -29,6 +34,10 @@ pub trait ReadOnlyTree: Send + Sync {
     }
     /// Drive letters and what stands for them, for messages.
     fn drives(&self) -> Vec<(char, String)>;
+    /// What could not be read of it as a whole, or may not be as it should.
+    fn problems(&self) -> Vec<Problem> {
+        Vec::new()
+    }
     /// Forgets what was remembered of folders, so that later questions see the source as it is then.
     fn refresh(&self);
 }

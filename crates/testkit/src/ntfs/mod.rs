@@ -18,6 +18,31 @@ pub const RECORD: usize = 1024;
 /// Clusters of the volume.
 pub const CLUSTERS: usize = 160;
 
+/// Tag of a symbolic link.
+pub const SYMLINK: u32 = 0xA000_000C;
+/// Tag of a junction.
+pub const JUNCTION: u32 = 0xA000_0003;
+
+/// The data of a reparse point ([MS-FSCC] 2.1.2): where it leads for Windows, and as it is shown to people. A symbolic link whose
+/// target does not begin with `\` is a relative one.
+pub fn reparse_data(tag: u32, target: &str, shown: &str) -> Vec<u8> {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let (units, shown) = (utf16(target), utf16(shown));
+    let mut body = Vec::new();
+    for number in [0, units.len(), units.len() + 2, shown.len()] {
+        body.extend((number as u16).to_le_bytes());
+    }
+    if tag == SYMLINK {
+        body.extend(u32::from(!target.starts_with('\\')).to_le_bytes());
+    }
+    body.extend([&units[..], &[0, 0], &shown, &[0, 0]].concat());
+    let mut data = tag.to_le_bytes().to_vec();
+    data.extend((body.len() as u16).to_le_bytes());
+    data.extend([0, 0]);
+    data.extend(body);
+    data
+}
+
 /// Numbers of the file records of the files.
 pub mod file {
     /// `small.txt`: its content stands in the record.

@@ -26,7 +26,19 @@ pub struct VolumeInfo {
     pub flags: u16,
 }
 
+/// `$STANDARD_INFORMATION`.
+const STANDARD_INFORMATION: u32 = 0x10;
+
 impl Ntfs {
+    /// FILETIME of the last change of a file's content, as its own record has it: 8 bytes at offset 8.
+    pub fn modified(&self, reference: FileReference) -> Result<u64, GuestFsError> {
+        let record = self.base_record(reference)?;
+        match self.attribute(&record, STANDARD_INFORMATION, "")? {
+            Some(Attribute::Resident(times)) if times.len() >= 16 => Ok(le64(&times, 8)),
+            _ => Err(self.missing(record.number, "standard information")),
+        }
+    }
+
     /// Label, version and flags.
     pub fn volume(&self) -> Result<VolumeInfo, GuestFsError> {
         let record = self.record(VOLUME)?;
