@@ -35,9 +35,11 @@ pub trait Destination: Send + Sync {
 pub trait RunningHost {
     /// Its name, for titles and messages.
     fn name(&self) -> &str;
+    /// Whether files have to be carried there; if not, the destination's root is a folder of the host itself.
+    fn needs_carrying(&self) -> bool;
     /// Whether what is carried there can lie where it shall: nothing of anybody else is in that folder. Changes nothing.
     fn check(&self, watch: &dyn HostWatch) -> Result<(), DestinationError>;
-    /// Performs `CarryOver`, `ImportOnHost` and `ObserveOnHost` there.
+    /// Performs `TakeFolder`, `CarryOver`, `ImportOnHost` and `ObserveOnHost` there.
     fn perform(&self, plan: &Plan, step: &Step, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;
     /// Has the host compare itself with the plan, and fetches what it saw into [`RunningHost::observed`].
     fn look(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError>;

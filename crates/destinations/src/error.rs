@@ -97,6 +97,12 @@ pub enum DestinationError {
         /// The host.
         host: String,
     },
+    /// This computer is to be the destination, and is no Windows.
+    #[error(
+        "'local:' stands for the Windows server on which hvmigrate itself runs, and this is none: no folder of Windows is named \
+         in SystemRoot."
+    )]
+    NotWindows,
     /// The host cannot be reached, does not let in, or does not answer as it should.
     #[error(transparent)]
     Winrm(Box<hvm_winrm::Error>),

@@ -9,8 +9,12 @@ use crate::live::LiveHost;
 use crate::uri::Uri;
 
 /// Forms of the URIs, for messages and help.
-pub const FORMS: [&str; 3] =
-    ["kit:DIR?os=2012|2012R2|2016|2019|2022|2025", "libvirt-files:DIR", "winrm://HOST[:PORT]/DRIVE:/FOLDER?user=USER"];
+pub const FORMS: [&str; 4] = [
+    "kit:DIR?os=2012|2012R2|2016|2019|2022|2025",
+    "libvirt-files:DIR",
+    "winrm://HOST[:PORT]/DRIVE:/FOLDER?user=USER",
+    "local:DRIVE:/FOLDER",
+];
 
 /// Opens the destination that a URI names, when it needs nothing beside; nothing is written yet.
 pub fn open(uri: &str) -> Result<Box<dyn Destination>, DestinationError> {
@@ -25,6 +29,7 @@ pub fn open_with(uri: &str, access: &Access) -> Result<Box<dyn Destination>, Des
         "kit" => Ok(Box::new(Kit::open(&parsed)?)),
         "libvirt-files" => Ok(Box::new(LibvirtFiles::open(&parsed)?)),
         "winrm" => Ok(Box::new(LiveHost::open(parsed, access)?)),
+        "local" => Ok(Box::new(LiveHost::open_here(parsed, access)?)),
         _ => Err(unknown()),
     }
 }

@@ -16,7 +16,7 @@ use hvm_model::report::Observed;
 use hvm_model::role::Role;
 use hvm_model::setting::{Carry, settings_of};
 use hvm_model::vm::Media;
-use hvm_testkit::hyperv_host::{Adapter, Data, Host, Interface, Machine, Release, State, Vlan};
+use hvm_testkit::hyperv_host::{Adapter, Data, Disk, Host, Interface, Machine, Release, State, Vlan};
 use hvm_testkit::powershell::{End, Value};
 use on_host::*;
 use seen::*;
@@ -325,7 +325,7 @@ fn own_interface(state: &mut State) -> &mut Interface {
 }
 
 /// Changes by hand, with the item that the test names.
-const CHANGES: [(&str, Change); 30] = [
+const CHANGES: [(&str, Change); 32] = [
     ("adapter0.vlan", |state| web(state).adapters[0].vlan = Vlan::Access(3)),
     ("adapter2.vlan", |state| web(state).adapters[2].vlan = Vlan::Untagged),
     ("adapter0.mac", |state| web(state).adapters[0].mac = Some("00155D0107EE".to_owned())),
@@ -345,6 +345,8 @@ const CHANGES: [(&str, Change); 30] = [
         web(state).identity.insert("BIOSSerialNumber".to_owned(), "1".to_owned());
     }),
     ("drive.scsi0-5", |state| web(state).drives.retain(|drive| drive.location != 5)),
+    ("drive.scsi2-0", |state| state.disks[1].signature = Some(7)),
+    ("drive.scsi2-1", |state| web(state).drives.retain(|drive| drive.disk != Some(2))),
     ("drive.floppy0-0", |state| web(state).floppy = None),
     ("com2", |state| web(state).com_ports = [r"\\.\pipe\it's".to_owned(), String::new()]),
     ("integration-service.Vss", |state| {
@@ -395,7 +397,7 @@ fn a_change_by_hand_is_named() {
 #[test]
 fn nothing_is_done_on_a_host_that_does_not_fit() {
     type Spoil = fn(&mut Host);
-    let spoils: [(&str, Spoil); 6] = [
+    let spoils: [(&str, Spoil); 9] = [
         ("administrator", |host| host.hardware.administrator = false),
         ("logical processors", |host| host.hardware.processors = 1),
         ("bytes of memory", |host| host.hardware.memory = 1 << 20),
@@ -403,6 +405,12 @@ fn nothing_is_done_on_a_host_that_does_not_fit() {
         ("is missing", |host| {
             host.files.remove(&format!("{KIT}\\media\\a.iso"));
         }),
+        ("this host has 0 of them", |host| host.state.disks.retain(|disk| disk.number != 1)),
+        ("this host has 2 of them", |host| {
+            let twin = host.state.disks[2].clone();
+            host.state.disks.push(Disk { number: 7, ..twin });
+        }),
+        ("Set-Disk -Number 2 -IsOffline $true", |host| host.state.disks[2].is_offline = false),
         ("already has a virtual machine", |host| {
             host.run_text(r"New-VM -Name 'x' -NoVHD -Path 'D:\theirs'; Set-VM -Name 'x' -NewVMName 'SQL/1'").unwrap();
         }),

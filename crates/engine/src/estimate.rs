@@ -13,6 +13,7 @@ use hvm_model::role::{Role, RoleMachine};
 use hvm_sources::source::Source;
 
 use crate::error::EngineError;
+use crate::role::open_placed;
 
 /// Most bytes that are read or written to measure.
 const SAMPLE: u64 = 64 << 20;
@@ -61,7 +62,7 @@ fn measure_read(source: &dyn Source, role: &Role) -> Result<(u64, f64), EngineEr
         if read >= SAMPLE {
             break;
         }
-        let disk = source.open_disk(&disk.source)?;
+        let disk = open_placed(source, disk)?;
         read += read_data(&*disk, SAMPLE - read)?;
     }
     Ok((read, rate(read, started)))

@@ -45,6 +45,9 @@ fn of_destination(error: &DestinationError) -> Option<&'static str> {
         DestinationError::NoPassword { .. } => {
             "give it with '--password-file FILE' or '--password-fd N', or run the command in a terminal, which asks for it"
         }
+        DestinationError::NotWindows => {
+            "run hvmigrate.exe on that server, or reach the server from here with 'winrm://HOST/DRIVE:/FOLDER?user=USER'"
+        }
         DestinationError::Winrm(error) => return of_winrm(error),
         DestinationError::InTheWay { .. } => "plan with another folder on the host, or empty this one",
         DestinationError::KitGone { .. } => {

@@ -22,6 +22,8 @@ use crate::state::State;
 /// Folder below the work folder for what is made here and carried to a host.
 const FOLDER: &str = "live";
 
+/// The step that takes the folder of the host that this computer is.
+pub(crate) const TAKE: &str = "take-folder";
 /// The step that imports on the host.
 pub(crate) const IMPORT: &str = "import-on-host";
 /// The step in which the host compares itself with the plan.
@@ -63,7 +65,7 @@ pub(crate) fn open_quietly(uri: &str, work: &Path) -> Result<Box<dyn Destination
 
 /// True for the steps that do something on the host.
 pub(crate) fn is_on_host(step: &str) -> bool {
-    step.starts_with(CARRY) || step == IMPORT || step == OBSERVE
+    step.starts_with(CARRY) || [TAKE, IMPORT, OBSERVE].contains(&step)
 }
 
 /// Performs a step on the host.
@@ -118,36 +120,50 @@ fn is_away(error: &DestinationError) -> bool {
     }
 }
 
-/// Takes back on the host what was done there. That the import was taken back is written down before anything of the kit is
-/// removed, without which it could not be done again.
+/// Takes back on the host what was imported there. That is written down before anything of the kit is removed, without which it
+/// could not be done again.
 pub(crate) fn take_back(
     host: &dyn RunningHost,
     plan: &Plan,
     (journal, state): (&Journal, &mut State),
+    observer: &dyn Observer,
+    outcome: &mut RollbackOutcome,
+) -> Result<(), EngineError> {
+    if !state.is_open(IMPORT) {
+        return Ok(());
+    }
+    match host.undo(plan, &relay(host, observer)) {
+        Ok(done) => outcome.left.extend(done.notes),
+        Err(error @ DestinationError::KitGone { .. }) => {
+            outcome.left.push(format!("{error} What it imported there was not taken back."));
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let event = Event::Undone { step: IMPORT.to_owned(), removed: Vec::new(), left: Vec::new() };
+    journal.append(&event)?;
+    state.take(&event);
+    Ok(())
+}
+
+/// Removes from the host what lies there for this migration, or says that it stays.
+pub(crate) fn clean_up(
+    host: &dyn RunningHost,
+    plan: &Plan,
     (data, observer): (DataChoice, &dyn Observer),
     outcome: &mut RollbackOutcome,
 ) -> Result<(), EngineError> {
-    let relay = Relay::new(observer, format!("take back on {}", host.name()));
-    if state.is_open(IMPORT) {
-        match host.undo(plan, &relay) {
-            Ok(done) => outcome.left.extend(done.notes),
-            Err(error @ DestinationError::KitGone { .. }) => {
-                outcome.left.push(format!("{error} What it imported there was not taken back."));
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let event = Event::Undone { step: IMPORT.to_owned(), removed: Vec::new(), left: Vec::new() };
-        journal.append(&event)?;
-        state.take(&event);
-    }
-    let carried = state.steps.keys().any(|step| step.starts_with(CARRY));
     match data {
-        DataChoice::Discard if carried => outcome.left.extend(host.discard(plan, &relay)?.notes),
-        DataChoice::Keep if carried => outcome.kept.push(format!("what was carried to {}", host.name())),
-        _ => {}
+        DataChoice::Discard => outcome.left.extend(host.discard(plan, &relay(host, observer))?.notes),
+        DataChoice::Keep if host.needs_carrying() => outcome.kept.push(format!("what was carried to {}", host.name())),
+        // Each file that is kept is named already.
+        DataChoice::Keep => {}
     }
     Ok(())
+}
+
+fn relay<'o>(host: &dyn RunningHost, observer: &'o dyn Observer) -> Relay<'o> {
+    Relay::new(observer, format!("take back on {}", host.name()))
 }
 
 impl HostWatch for Relay<'_> {

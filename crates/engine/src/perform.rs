@@ -18,6 +18,7 @@ use crate::error::EngineError;
 use crate::events::{Observer, Relay};
 use crate::host;
 use crate::owned::{is_there, locate};
+use crate::role::open_placed;
 use crate::state::State;
 use crate::workdir::{WorkDir, manifest_name};
 
@@ -68,7 +69,7 @@ impl Run<'_> {
             Action::CheckDestination => self.check_destination(state)?,
             Action::CopyDisk { disk, .. } => self.copy_disk(step, disk)?,
             Action::CopyFile { file } => self.copy_file(step, file)?,
-            Action::CarryOver { .. } | Action::ImportOnHost | Action::ObserveOnHost => {
+            Action::TakeFolder | Action::CarryOver { .. } | Action::ImportOnHost | Action::ObserveOnHost => {
                 host::perform(self.destination, self.plan, step, self.observer)?
             }
             _ => self.make(step)?,
@@ -112,7 +113,7 @@ impl Run<'_> {
         let manifest = self.work.manifest_path(&step.id);
         let relay = Relay::new(self.observer, step.title.clone());
         let job = CopyJob {
-            disk: self.source.open_disk(&disk.source)?,
+            disk: open_placed(self.source, disk)?,
             source: &self.plan.fingerprint,
             target: &target,
             format: disk.format,

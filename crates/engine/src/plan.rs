@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hvm_destinations::destination::{Destination, RunningHost};
+use hvm_destinations::destination::Destination;
 use hvm_model::choices::Choices;
 use hvm_model::finding::Finding;
 use hvm_model::inventory::SCHEMA_VERSION;
@@ -117,7 +117,7 @@ fn make(
     if let (true, Some(capabilities)) = (plan.blocked.is_empty(), &assessment.destination) {
         let input = RoleInput { source, destination, inventory, capabilities, findings };
         let built = build(&input, &machines)?;
-        let host = destination.host().map(RunningHost::name);
+        let host = destination.host();
         plan.steps = steps::all(&StepInput { inventory, findings, kind: capabilities.kind, host, built: &built });
         let Built { role, .. } = built;
         observer.note("Measuring how fast the source can be read and the destination be written.");

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use hvm_destinations::hyperv;
+use hvm_model::capabilities::DestinationKind;
 use hvm_model::inventory::SCHEMA_VERSION;
 use hvm_model::plan::{Action, Plan, Verdict};
 use hvm_model::record::{Event, Record};
-use hvm_model::report::{NotCarried, Report, StepState, Verification};
+use hvm_model::report::{NotCarried, OtherRelease, Report, StepState, Verification};
 use hvm_model::setting::{Carry, settings_of};
 
 use crate::clock::{TOOL, now};
@@ -32,6 +34,7 @@ pub fn report(work: &Path) -> Result<Report, EngineError> {
         findings: work.findings()?,
         steps: plan.as_ref().map(|plan| steps(plan, &state, &records)).unwrap_or_default(),
         not_carried: plan.as_ref().map(|plan| not_carried(&work, plan)).unwrap_or_default(),
+        other_releases: plan.as_ref().map(|plan| other_releases(&work, plan)).unwrap_or_default(),
         remaining: plan.as_ref().map(|plan| remaining(plan, &state, verification.as_ref())).unwrap_or_default(),
         plan,
         verification,
@@ -67,6 +70,22 @@ fn not_carried(work: &WorkDir, plan: &Plan) -> Vec<NotCarried> {
         Carry::NotCarried { reason } => Some(NotCarried { setting, reason }),
     };
     settings_of(&plan.role).into_iter().filter_map(reason).collect()
+}
+
+/// The other releases of Windows Server, beside the planned one.
+fn other_releases(work: &WorkDir, plan: &Plan) -> Vec<OtherRelease> {
+    let kind = work.destination().ok().map(|destination| destination.capabilities.kind);
+    let Some(DestinationKind::HyperV { release: planned }) = kind else { return Vec::new() };
+    let all = hyperv::not_carried(&settings_of(&plan.role));
+    let ours = all.iter().find(|(release, _)| *release == planned).map(|(_, lost)| lost.clone()).unwrap_or_default();
+    let without = |one: &[NotCarried], other: &[NotCarried]| -> Vec<NotCarried> {
+        let only = one.iter().filter(|lost| !other.iter().any(|known| known.setting == lost.setting));
+        only.cloned().collect()
+    };
+    let others = all.into_iter().filter(|(release, _)| *release != planned);
+    others
+        .map(|(release, lost)| OtherRelease { release, gained: without(&ours, &lost), lost: without(&lost, &ours) })
+        .collect()
 }
 
 /// What remains for a person, in the order in which it should be done.

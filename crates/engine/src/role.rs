@@ -1,6 +1,7 @@
 //! What shall be on the destination: the inventory, changed by the operator's answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use hvm_destinations::destination::Destination;
 use hvm_formats::disk::{Layer, LayerFormat, SharedDisk};
@@ -12,11 +13,14 @@ use hvm_model::inventory::Inventory;
 use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
 use hvm_model::network::{SwitchKind, VirtualSwitch, Vlan};
 use hvm_model::role::{
-    PlacedDisk, PlacedFile, PlacedImage, Role, RoleMachine, RoleManagementAdapter, RoleSettings, RoleSwitch,
+    PhysicalDisk, PlacedDisk, PlacedFile, PlacedImage, Role, RoleMachine, RoleManagementAdapter, RoleSettings,
+    RoleSwitch,
 };
-use hvm_model::vm::{Checkpoint, Connection, Drive, Machine, MachineConfiguration, Media};
+use hvm_model::vm::{Checkpoint, Connection, Drive, Machine, MachineConfiguration, Media, StartAction};
 use hvm_rules::Decision;
+use hvm_sources::error::SourceError;
 use hvm_sources::source::Source;
+use hvm_sources::{ChainOptions, open_disk_file};
 
 use crate::error::EngineError;
 use crate::placing::Placing;
@@ -44,9 +48,10 @@ pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Buil
     let management_adapters = management_adapters(input, &switches);
     let mut built = Built { role: Role::default(), checkpoint_files: Vec::new() };
     built.role.settings = settings(input, &switches, &mut placing);
+    let named = machines.iter().map(|machine| &machine.name).chain(&input.capabilities.machines);
+    let mut taken: BTreeSet<String> = named.map(|name| name.to_lowercase()).collect();
     for machine in machines {
-        let placed = role_machine(input, machine, &switches, &mut placing)?;
-        built.role.machines.push(placed);
+        built.role.machines.extend(role_machines(input, machine, &switches, &mut placing, &mut taken)?);
         for checkpoint in &machine.checkpoints {
             let path = WindowsPath::new(&checkpoint.place.file);
             if let Some(file) = copied_file(input.source, &path, || {
@@ -170,14 +175,58 @@ fn vmq_keywords(inventory: &Inventory, switches: &[RoleSwitch]) -> BTreeMap<Stri
     keywords
 }
 
-fn role_machine(
+/// What becomes of the checkpoints of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checkpoints {
+    Disks,
+    Machines,
+    LeftOut,
+}
+
+/// A machine, and its checkpoints where they become machines too.
+fn role_machines(
     input: &RoleInput<'_>,
     machine: &Machine,
     switches: &[RoleSwitch],
     placing: &mut Placing<'_>,
-) -> Result<RoleMachine, EngineError> {
-    let mut role = RoleMachine {
+    taken: &mut BTreeSet<String>,
+) -> Result<Vec<RoleMachine>, EngineError> {
+    let mut role = bare_machine(machine);
+    let mut checkpoints = Checkpoints::Disks;
+    for (finding, decision) in decisions(input.findings, |subject| subject.machine() == Some(&machine.id)) {
+        match decision {
+            Decision::Rename(name) => role.name = name,
+            Decision::CurrentOnly => checkpoints = Checkpoints::LeftOut,
+            Decision::CheckpointMachines => checkpoints = Checkpoints::Machines,
+            decision => apply(&mut role.configuration, &finding.subject, decision),
+        }
+    }
+    role.folder = placing.machine_folder(&role.name);
+    connect(&mut role.configuration, switches);
+    place_disks(input, machine, &mut role, placing, None)?;
+    physical_disks(input, &mut role, placing)?;
+    for checkpoint in machine.checkpoints.iter().filter(|_| checkpoints == Checkpoints::Disks) {
+        place_disks(input, machine, &mut role, placing, Some(checkpoint))?;
+    }
+    place_images(input.source, &mut role, placing);
+    role.pass_through = pass_through(&role);
+    role.original_configuration = copied_file(input.source, &machine.configuration_file, || {
+        placing.fixed("source-configuration", machine.id.as_str(), "xml")
+    });
+    taken.insert(role.name.to_lowercase());
+    let named = role.name.clone();
+    let mut all = vec![role];
+    for checkpoint in machine.checkpoints.iter().filter(|_| checkpoints == Checkpoints::Machines) {
+        let name = free_name((&named, &checkpoint.name), taken);
+        all.extend(checkpoint_machine(input, (machine, checkpoint), name, placing)?);
+    }
+    Ok(all)
+}
+
+fn bare_machine(machine: &Machine) -> RoleMachine {
+    RoleMachine {
         id: machine.id.clone(),
+        checkpoint_of: None,
         name: machine.name.clone(),
         notes: machine.notes.clone(),
         generation: machine.generation,
@@ -187,27 +236,114 @@ fn role_machine(
         images: Vec::new(),
         original_configuration: None,
         pass_through: Vec::new(),
-    };
-    let mut with_checkpoints = true;
-    for (finding, decision) in decisions(input.findings, |subject| subject.machine() == Some(&machine.id)) {
+        physical: Vec::new(),
+    }
+}
+
+/// Pass-through disks for which the operator said what becomes of them.
+fn physical_disks(input: &RoleInput<'_>, role: &mut RoleMachine, placing: &mut Placing<'_>) -> Result<(), EngineError> {
+    let mut drives = std::mem::take(&mut role.configuration.drives);
+    for drive in &mut drives {
+        let Media::PassThrough { identity, .. } = &drive.media else { continue };
+        // As the rule names it.
+        let name = if identity.is_empty() { drive.slot_name() } else { identity.clone() };
+        let name = WindowsPath::new(&name);
+        let about = |subject: &Subject| matches!(subject, Subject::Disk { machine, path, .. } if *machine == role.id && *path == name);
+        let decision = decisions(input.findings, about).map(|(_, decision)| decision).last();
         match decision {
-            Decision::Rename(name) => role.name = name,
-            Decision::CurrentOnly => with_checkpoints = false,
-            decision => apply(&mut role.configuration, &finding.subject, decision),
+            Some(Decision::PhysicalDisk(disk)) => {
+                let (controller, number, slot) = (drive.controller, drive.number, drive.slot);
+                role.physical.push(PhysicalDisk { controller, number, slot, disk });
+            }
+            Some(Decision::Image(path)) => {
+                let path = std::path::absolute(&path).map_err(EngineError::io("made absolute", Path::new(&path)))?;
+                let disk = open_disk_file(&path, &ChainOptions::default())?;
+                let format = match input.capabilities.kind {
+                    DestinationKind::Libvirt => input.capabilities.disk_format,
+                    DestinationKind::HyperV { .. } => DiskFormat::Vhdx,
+                };
+                let stem = format!("physical disk {}", drive.slot_name());
+                let target = placing.disk(&role.folder, &stem, format.extension());
+                let local = Some(path.display().to_string());
+                role.disks.push(PlacedDisk { target, local, ..placed_disk(format, &disk, drive, &name, None) });
+                drive.media = Media::VirtualDisk { path: name };
+            }
+            _ => {}
         }
     }
-    role.folder = placing.machine_folder(&role.name);
-    connect(&mut role.configuration, switches);
-    place_disks(input, machine, &mut role, placing, None)?;
-    for checkpoint in machine.checkpoints.iter().filter(|_| with_checkpoints) {
-        place_disks(input, machine, &mut role, placing, Some(checkpoint))?;
+    role.configuration.drives = drives;
+    Ok(())
+}
+
+/// The disk that is copied.
+pub(crate) fn open_placed(source: &dyn Source, disk: &PlacedDisk) -> Result<SharedDisk, SourceError> {
+    match &disk.local {
+        Some(path) => open_disk_file(Path::new(path), &ChainOptions::default()),
+        None => source.open_disk(&disk.source),
     }
+}
+
+/// A checkpoint as a machine of its own. The guest in it has the names and addresses of the machine that it is a checkpoint of,
+/// so it is connected to nothing, starts with no host, and its network cards get addresses of the new host.
+fn checkpoint_machine(
+    input: &RoleInput<'_>,
+    (machine, checkpoint): (&Machine, &Checkpoint),
+    name: String,
+    placing: &mut Placing<'_>,
+) -> Result<Option<RoleMachine>, EngineError> {
+    // The id of a checkpoint is a GUID as well.
+    let Ok(id) = checkpoint.id.as_str().parse() else { return Ok(None) };
+    let mut role = RoleMachine {
+        id,
+        checkpoint_of: Some(machine.id.clone()),
+        name,
+        configuration: checkpoint.configuration.clone(),
+        ..bare_machine(machine)
+    };
+    for (finding, decision) in decisions(input.findings, |subject| subject.machine() == Some(&machine.id)) {
+        apply(&mut role.configuration, &finding.subject, decision);
+    }
+    let configuration = &mut role.configuration;
+    configuration.actions.start = StartAction::Nothing;
+    configuration.com_ports = [None, None];
+    // libvirt knows machines by it.
+    if input.capabilities.kind == DestinationKind::Libvirt {
+        configuration.firmware.bios_guid = None;
+    }
+    configuration.drives.retain(|drive| !matches!(drive.media, Media::PassThrough { .. }));
+    for adapter in &mut configuration.adapters {
+        adapter.connection = Connection::None;
+        adapter.mac = MacAddress::UNASSIGNED;
+        adapter.mac_is_static = false;
+    }
+    role.folder = placing.machine_folder(&role.name);
+    place_disks(input, machine, &mut role, placing, None)?;
     place_images(input.source, &mut role, placing);
-    role.pass_through = pass_through(&role.configuration);
-    role.original_configuration = copied_file(input.source, &machine.configuration_file, || {
-        placing.fixed("source-configuration", machine.id.as_str(), "xml")
-    });
-    Ok(role)
+    Ok(Some(role))
+}
+
+/// Most characters of the name of a machine (`New-VM -Name`).
+const LONGEST_NAME: usize = 100;
+
+/// A name `MACHINE - CHECKPOINT` that no other machine has.
+fn free_name((machine, checkpoint): (&str, &str), taken: &mut BTreeSet<String>) -> String {
+    let mut number = 1;
+    loop {
+        let name = joined(machine, checkpoint, number);
+        if taken.insert(name.to_lowercase()) {
+            return name;
+        }
+        number += 1;
+    }
+}
+
+/// Both names, cut where they are too long for one, and a number behind them from 2 on.
+fn joined(machine: &str, checkpoint: &str, number: u32) -> String {
+    let end = if number == 1 { String::new() } else { format!(" ({number})") };
+    let checkpoint: String = checkpoint.chars().take(LONGEST_NAME / 2).collect();
+    let room = LONGEST_NAME.saturating_sub(checkpoint.chars().count() + end.len() + 3);
+    let machine: String = machine.chars().take(room).collect();
+    format!("{} - {}{end}", machine.trim_end(), checkpoint.trim())
 }
 
 fn apply(configuration: &mut MachineConfiguration, subject: &Subject, decision: Decision) {
@@ -255,7 +391,7 @@ fn place_disks(
     placing: &mut Placing<'_>,
     checkpoint: Option<&Checkpoint>,
 ) -> Result<(), EngineError> {
-    let drives = checkpoint.map_or(&machine.configuration, |checkpoint| &checkpoint.configuration).drives.clone();
+    let drives = checkpoint.map_or(&role.configuration, |checkpoint| &checkpoint.configuration).drives.clone();
     for drive in drives {
         let Media::VirtualDisk { path } = &drive.media else { continue };
         let disk = match input.source.open_disk(path) {
@@ -294,6 +430,7 @@ fn placed_disk(
         number: drive.number,
         slot: drive.slot,
         source: path.clone(),
+        local: None,
         target: String::new(),
         format,
         size: ByteSize(disk.size()),
@@ -365,13 +502,35 @@ fn place_images(source: &dyn Source, role: &mut RoleMachine, placing: &mut Placi
     }
 }
 
-fn pass_through(configuration: &MachineConfiguration) -> Vec<String> {
-    let drives = configuration.drives.iter().filter(|drive| matches!(drive.media, Media::PassThrough { .. }));
-    drives.map(Drive::slot_name).collect()
+/// Slots of the pass-through disks that nobody said anything about.
+fn pass_through(role: &RoleMachine) -> Vec<String> {
+    let attached = |drive: &Drive| {
+        let place = (drive.controller, drive.number, drive.slot);
+        role.physical.iter().any(|physical| (physical.controller, physical.number, physical.slot) == place)
+    };
+    let drives = role.configuration.drives.iter();
+    let left = drives.filter(|drive| matches!(drive.media, Media::PassThrough { .. }) && !attached(drive));
+    left.map(Drive::slot_name).collect()
 }
 
 /// A file that is copied as it is; `None` when the source does not have it, which the inventory reports.
 fn copied_file(source: &dyn Source, path: &WindowsPath, target: impl FnOnce() -> String) -> Option<PlacedFile> {
     let file = source.open_file(path).ok()?;
     Some(PlacedFile { source: path.clone(), target: target(), size: ByteSize(file.len()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_get_names_that_are_free_and_fit() {
+        let mut taken = BTreeSet::from(["web - before".to_owned()]);
+        assert_eq!(free_name(("Web", "Before"), &mut taken), "Web - Before (2)");
+        assert_eq!(free_name(("Web", "Before"), &mut taken), "Web - Before (3)");
+        let long = "ä".repeat(200);
+        for _ in 0..3 {
+            assert!(free_name((&long, &long), &mut taken).chars().count() <= LONGEST_NAME);
+        }
+    }
 }

@@ -50,8 +50,10 @@ pub fn rollback(work: &Path, data: DataChoice, observer: &dyn Observer) -> Resul
     check_root(&work, &plan, &*destination)?;
     let root = work.destination()?.root;
     let mut outcome = RollbackOutcome { remaining: remaining(&plan, &state), ..RollbackOutcome::default() };
-    if let (Some(host), Asking::Needed) = (destination.host(), asking) {
-        host::take_back(host, &plan, (&journal, &mut state), (data, observer), &mut outcome)?;
+    let host = destination.host().filter(|_| asking == Asking::Needed);
+    let lies_there = state.steps.keys().any(|step| step.starts_with(host::CARRY) || step == host::TAKE);
+    if let Some(host) = host {
+        host::take_back(host, &plan, (&journal, &mut state), observer, &mut outcome)?;
     }
     let steps = steps_of(&plan, &state);
     observer.steps("rollback", steps.len());
@@ -80,6 +82,9 @@ pub fn rollback(work: &Path, data: DataChoice, observer: &dyn Observer) -> Resul
         outcome.removed.push(path);
     }
     outcome.left.extend(folders_left(&root, &state, data));
+    if let Some(host) = host.filter(|_| lies_there) {
+        host::clean_up(host, &plan, (data, observer), &mut outcome)?;
+    }
     work.drop_verification()?;
     Ok(outcome)
 }

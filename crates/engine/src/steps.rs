@@ -1,6 +1,7 @@
 //! The steps of a plan in the order of the guide: prepare, copy, the source goes off, then what is made on the
 //! destination, and afterwards what a person finishes.
 
+use hvm_destinations::destination::RunningHost;
 use hvm_model::capabilities::DestinationKind;
 use hvm_model::finding::{Finding, Subject};
 use hvm_model::inventory::Inventory;
@@ -15,8 +16,8 @@ pub(crate) struct StepInput<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) findings: &'a [Finding],
     pub(crate) kind: DestinationKind,
-    /// Name of the destination when it is a host that runs.
-    pub(crate) host: Option<&'a str>,
+    /// The destination when it is a host that runs.
+    pub(crate) host: Option<&'a dyn RunningHost>,
     pub(crate) built: &'a Built,
 }
 
@@ -25,6 +26,9 @@ pub(crate) fn all(input: &StepInput<'_>) -> Vec<Step> {
     let mut steps = prepare(input);
     steps.push(step("check.source", Phase::Prepare, "beyond.source.unchanged", Action::CheckSource));
     steps.push(step("check.destination", Phase::Prepare, "prepare.destination.storage", Action::CheckDestination));
+    if input.host.is_some_and(|host| !host.needs_carrying()) {
+        steps.push(step(host::TAKE, Phase::Prepare, "prepare.destination.storage", Action::TakeFolder));
+    }
     copies(input, &mut steps);
     steps.push(confirm(
         "confirm.source-off",
@@ -34,10 +38,13 @@ pub(crate) fn all(input: &StepInput<'_>) -> Vec<Step> {
         "Turn the source server off or remove it from the network, and leave it so. Otherwise its virtual machines and those \
          on the destination have the same names and addresses at the same time.",
     ));
+    for machine in input.built.role.machines.iter().filter(|machine| !machine.physical.is_empty()) {
+        steps.push(move_disks(machine));
+    }
     steps.push(step("check.source-again", Phase::Migrate, "beyond.source.unchanged", Action::CheckSource));
     makes(input, &mut steps);
-    if let Some(name) = input.host {
-        on_host(input, name, &mut steps);
+    if let Some(host) = input.host {
+        on_host(input, host, &mut steps);
     }
     finish(input, &mut steps);
     steps
@@ -49,6 +56,7 @@ fn step(id: &str, phase: Phase, clause: &str, action: Action) -> Step {
         Action::CheckDestination => {
             (Subject::Destination, "Check that there is room on the destination and nothing in the way")
         }
+        Action::TakeFolder => (Subject::Destination, "Make the folder of the kit for administrators alone"),
         Action::ApplySettings => (Subject::Destination, "Write the settings of the host"),
         _ => (Subject::Destination, "Write what puts everything together on the destination"),
     };
@@ -62,6 +70,21 @@ fn confirm(id: &str, phase: Phase, clause: &str, title: &str, instructions: &str
     };
     let action = Action::Confirm { instructions: instructions.to_owned() };
     Step { id: id.to_owned(), phase, subject, title: title.to_owned(), clause: clause.to_owned(), action }
+}
+
+/// The guide's manual step, before the machine is made around the disks.
+fn move_disks(machine: &RoleMachine) -> Step {
+    let disks: Vec<String> = machine.physical.iter().map(|physical| physical.disk.to_string()).collect();
+    let text = format!(
+        "Connect the physical disks of the virtual machine '{}' to the destination and take them offline there (Set-Disk \
+         -IsOffline $true): {}.",
+        machine.name,
+        disks.join(", ")
+    );
+    let title = format!("Connect the physical disks of '{}' to the destination", machine.name);
+    let id = format!("confirm.move-disks.{}", machine.id);
+    let step = confirm(&id, Phase::Migrate, "guide.manual.pass-through", &title, &text);
+    Step { subject: machine_of(machine), ..step }
 }
 
 fn prepare(input: &StepInput<'_>) -> Vec<Step> {
@@ -172,25 +195,28 @@ fn disk_of(machine: &RoleMachine, disk: &PlacedDisk) -> Subject {
     Subject::Disk { machine: machine.id.clone(), machine_name: machine.name.clone(), path: disk.source.clone() }
 }
 
-/// What is done on a host that runs: the kit is carried there, imported, and compared.
-fn on_host(input: &StepInput<'_>, host: &str, steps: &mut Vec<Step>) {
+/// What is done on a host that runs: the kit is carried there unless it was made there, imported, and compared.
+fn on_host(input: &StepInput<'_>, host: &dyn RunningHost, steps: &mut Vec<Step>) {
+    let name = host.name();
     let mut add = |id: String, (clause, subject): (&str, Subject), title: String, action: Action| {
         steps.push(Step { id, phase: Phase::Migrate, subject, title, clause: clause.to_owned(), action });
     };
-    for machine in &input.built.role.machines {
-        for disk in &machine.disks {
-            let id = format!("{}{}", host::CARRY, disk_name(machine, disk));
-            let title = format!("Carry {} to {host}", disk.target);
-            let action = Action::CarryOver { file: Some(disk.target.clone()) };
-            add(id, ("guide.automatic.machines", disk_of(machine, disk)), title, action);
-        }
-    }
     let there = || Subject::Destination;
-    let title = format!("Carry all other files of the kit to {host}");
-    add(format!("{}kit", host::CARRY), ("tools.send-receive", there()), title, Action::CarryOver { file: None });
-    let title = format!("Import settings, virtual networks and virtual machines on {host}");
+    if host.needs_carrying() {
+        for machine in &input.built.role.machines {
+            for disk in &machine.disks {
+                let id = format!("{}{}", host::CARRY, disk_name(machine, disk));
+                let title = format!("Carry {} to {name}", disk.target);
+                let action = Action::CarryOver { file: Some(disk.target.clone()) };
+                add(id, ("guide.automatic.machines", disk_of(machine, disk)), title, action);
+            }
+        }
+        let title = format!("Carry all other files of the kit to {name}");
+        add(format!("{}kit", host::CARRY), ("tools.send-receive", there()), title, Action::CarryOver { file: None });
+    }
+    let title = format!("Import settings, virtual networks and virtual machines on {name}");
     add(host::IMPORT.to_owned(), ("guide.overview.import", there()), title, Action::ImportOnHost);
-    let title = format!("Compare {host} with the plan");
+    let title = format!("Compare {name} with the plan");
     add(host::OBSERVE.to_owned(), ("guide.about.phases", there()), title, Action::ObserveOnHost);
 }
 

@@ -23,6 +23,7 @@ use crate::host::{self, Asking, Seen};
 use crate::migrate::check_root;
 use crate::observed;
 use crate::owned::locate;
+use crate::role::open_placed;
 use crate::state::State;
 use crate::workdir::WorkDir;
 
@@ -169,7 +170,7 @@ impl Checking<'_> {
     }
 
     fn source_disk(&self, disk: &PlacedDisk) -> Option<SharedDisk> {
-        match self.source?.open_disk(&disk.source) {
+        match open_placed(self.source?, disk) {
             Ok(disk) => Some(disk),
             Err(error) => {
                 self.observer.note(&format!("'{}' cannot be opened on the source: {error}", disk.source));
@@ -275,7 +276,8 @@ impl Checking<'_> {
     fn machines(&mut self) {
         let plan = self.plan;
         for machine in &plan.role.machines {
-            let Some(original) = self.inventory.machine(&machine.id) else {
+            let id = machine.checkpoint_of.as_ref().unwrap_or(&machine.id);
+            let Some(original) = self.inventory.machine(id) else {
                 self.differs(
                     format!("virtual machine '{}'", machine.name),
                     "list of machines",
@@ -284,7 +286,11 @@ impl Checking<'_> {
                 );
                 continue;
             };
-            let copied = checkpoints_of(machine);
+            if machine.checkpoint_of.is_some() {
+                continue;
+            }
+            let machines = plan.role.machines.iter().filter(|other| other.checkpoint_of.as_ref() == Some(&machine.id));
+            let copied = checkpoints_of(machine) + machines.count();
             if copied > 0 && copied != original.checkpoints.len() && self.has_disks_everywhere(machine) {
                 let (expected, found) = (original.checkpoints.len().to_string(), copied.to_string());
                 self.differs(format!("virtual machine '{}'", machine.name), "number of checkpoints", &expected, &found);

@@ -6,13 +6,10 @@ mod common;
 #[path = "../../transfer/tests/share_support/mod.rs"]
 mod share_support;
 
-use common::{Case, KINDS, tree_with_times};
+use common::{ANSWERS, Case, KINDS, tree_with_times};
 use hvm_model::record::Event;
 use hvm_testkit::sample::Variant;
 use share_support::{Volume, shared_bytes};
-
-const ANSWERS: [&str; 3] =
-    ["machine.saved-state=discard", "machine.processors-exceed=reduce:2", "machine.memory-exceeds=reduce:8GiB"];
 
 #[test]
 fn disks_share_what_they_can_and_verify() {

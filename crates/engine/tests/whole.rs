@@ -3,15 +3,12 @@
 
 mod common;
 
-use common::{Case, KINDS, StopAt, tree, tree_with_times};
+use common::{ANSWERS, Case, KINDS, StopAt, tree, tree_with_times};
 use hvm_engine::{DataChoice, EngineError, MigrateOptions, MigrateState, Quiet, VerifyOptions};
 use hvm_model::plan::{Action, Phase, Plan, Verdict};
 use hvm_model::report::Observed;
 use hvm_model::setting::Setting;
 use hvm_testkit::sample::{Variant, ids};
-
-const ANSWERS: [&str; 3] =
-    ["machine.saved-state=discard", "machine.processors-exceed=reduce:2", "machine.memory-exceeds=reduce:8GiB"];
 
 #[test]
 fn from_the_plan_to_the_end_and_the_source_stays_as_it_was() {

@@ -57,6 +57,15 @@ fn it_is_self_contained_at_every_stage() {
     let json = std::fs::read_to_string(scene.dir.join("reports/report.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["verification"]["differences"].as_array().unwrap().len(), 0);
+    // The plan is for 2012; each of the five later releases takes no authorization store.
+    let others = json["other_releases"].as_array().unwrap();
+    assert_eq!(others.len(), 5);
+    for other in others {
+        let lost = other["lost"].as_array().unwrap();
+        assert!(lost.iter().any(|lost| lost["setting"]["item"] == "authorization-store"), "{other}");
+    }
+    let html = std::fs::read_to_string(scene.dir.join("reports/report.html")).unwrap();
+    assert!(html.contains("On other releases") && html.contains("does not honour authorization stores"));
     let count = |pointer: &str| json.pointer(pointer).and_then(|found| found.as_array()).map_or(0, Vec::len);
     for (promised, least) in [
         ("/inventory/machines", 5),

@@ -17,7 +17,8 @@ pub struct NameError {
     pub expected: &'static str,
 }
 
-fn normal_guid(text: &str) -> Result<String, NameError> {
+/// A GUID in capitals and without braces.
+pub(crate) fn normal_guid(text: &str) -> Result<String, NameError> {
     let inner = text.trim().trim_start_matches('{').trim_end_matches('}');
     let shape = [8usize, 4, 4, 4, 12];
     let mut parts = inner.split('-');

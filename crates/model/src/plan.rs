@@ -158,6 +158,8 @@ pub enum Action {
     },
     /// Writes what runs or explains all of the above on the destination (scripts, README).
     Complete,
+    /// Takes the folder of the destination on the running host that it is: made for administrators alone, and marked.
+    TakeFolder,
     /// Carries files to the running host that the destination is, each one verified there.
     CarryOver {
         /// The one file, below the destination's root; without it all that no other step carries.

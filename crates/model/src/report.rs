@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Capabilities;
 use crate::finding::Finding;
+use crate::host::WindowsRelease;
 use crate::inventory::Inventory;
 use crate::plan::Plan;
 use crate::record::Record;
@@ -31,6 +32,9 @@ pub struct Report {
     pub steps: Vec<StepState>,
     /// Settings that have no counterpart on the destination, with the reason.
     pub not_carried: Vec<NotCarried>,
+    /// What would be otherwise on the other releases of Windows Server, for a destination that is one.
+    #[serde(default)]
+    pub other_releases: Vec<OtherRelease>,
     /// The last verification.
     pub verification: Option<Verification>,
     /// What remains for a person.
@@ -61,6 +65,17 @@ pub struct NotCarried {
     pub setting: Setting,
     /// Why.
     pub reason: String,
+}
+
+/// How another release of Windows Server differs from the planned one for this role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OtherRelease {
+    /// The release.
+    pub release: WindowsRelease,
+    /// Settings that it carries and the planned one does not; the reason is that of the planned one.
+    pub gained: Vec<NotCarried>,
+    /// Settings that the planned one carries and it does not.
+    pub lost: Vec<NotCarried>,
 }
 
 /// Result of a verification.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::DiskFormat;
+use crate::disk::DiskIdentity;
 use crate::host::{DcomRestriction, FirewallChange, MacRange, RoleAssignment};
 use crate::names::{ByteSize, CheckpointId, MacAddress, SwitchId, VmId, WindowsPath};
 use crate::network::{IpSettings, SwitchKind, Vlan};
@@ -94,6 +95,9 @@ pub struct RoleManagementAdapter {
 pub struct RoleMachine {
     /// Id on the source; kept where the destination lets it.
     pub id: VmId,
+    /// The machine of the source whose checkpoint this one is; its id is that of the checkpoint then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_of: Option<VmId>,
     /// Name.
     pub name: String,
     /// Notes.
@@ -112,6 +116,22 @@ pub struct RoleMachine {
     pub original_configuration: Option<PlacedFile>,
     /// Slots of pass-through disks that a person connects, e.g. `ide0-1`.
     pub pass_through: Vec<String>,
+    /// Physical disks of the destination that are attached.
+    #[serde(default)]
+    pub physical: Vec<PhysicalDisk>,
+}
+
+/// A physical disk of the destination in a drive of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PhysicalDisk {
+    /// Controller.
+    pub controller: Controller,
+    /// Controller number.
+    pub number: u8,
+    /// Slot.
+    pub slot: u8,
+    /// Which disk.
+    pub disk: DiskIdentity,
 }
 
 /// A disk and where it goes.
@@ -123,8 +143,11 @@ pub struct PlacedDisk {
     pub number: u8,
     /// Slot.
     pub slot: u8,
-    /// Leaf on the source.
+    /// Leaf on the source; of an imaged physical disk what the source calls it.
     pub source: WindowsPath,
+    /// What is copied in its place: a device or file of the computer that the migration runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<String>,
     /// Path below the destination's root, with `/`.
     pub target: String,
     /// Format.

@@ -228,6 +228,10 @@ fn drive_settings(machine: &RoleMachine, add: &mut dyn FnMut(&str, String)) {
         let item = format!("drive.{}{}-{}", image.controller, image.number, image.slot);
         add(&item, format!("image {}", image.file.target));
     }
+    for physical in &machine.physical {
+        let item = format!("drive.{}{}-{}", physical.controller, physical.number, physical.slot);
+        add(&item, format!("physical disk {}", physical.disk));
+    }
     for drive in &machine.configuration.drives {
         if matches!(drive.media, Media::EmptyDvd) {
             add(&format!("drive.{}", drive.slot_name()), "empty dvd".to_owned());

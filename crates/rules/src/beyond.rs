@@ -68,8 +68,8 @@ pub(crate) const CLAUSES: &[Clause] = &[
     Clause {
         id: "beyond.checkpoints.as-disks",
         chapter: MACHINES,
-        text: "Where checkpoints cannot be put back, the content of each is kept as a complete disk unless the \
-               operator wants the present only.",
+        text: "Where checkpoints cannot be put back, each is kept as a complete disk, or as a machine of its own when the \
+               operator wants that, unless only the present is wanted.",
         answers: &[Rules(&["machine.checkpoints"]), Steps(&["copy-disk."])],
     },
     Clause {

@@ -1,5 +1,6 @@
 //! Answers as types: what an operator's text means for the rule that it answers.
 
+use hvm_model::disk::DiskIdentity;
 use hvm_model::finding::{Finding, OfferedAnswer};
 use hvm_model::names::ByteSize;
 use hvm_model::network::{SwitchKind, Vlan};
@@ -27,10 +28,16 @@ pub enum Decision {
     Vlan(Vlan),
     /// `disks`: each checkpoint becomes a disk of its own.
     CheckpointDisks,
+    /// `machines`: each checkpoint becomes a machine of its own.
+    CheckpointMachines,
     /// `current-only`: only the present state is migrated.
     CurrentOnly,
     /// `leave`: what differs on the source is not repeated on the destination.
     Leave,
+    /// `disk:IDENTITY`: this physical disk of the destination is attached.
+    PhysicalDisk(DiskIdentity),
+    /// `image:PATH`: the disk at this path, or an image of it, is copied into a virtual disk.
+    Image(String),
     /// `rename:NAME`: the machine gets another name on the destination.
     Rename(String),
 }
@@ -106,6 +113,7 @@ fn meaning(offer: &str, given: &str) -> Result<Decision, String> {
         "discard" => Decision::Discard,
         "accept" => Decision::Accept,
         "disks" => Decision::CheckpointDisks,
+        "machines" => Decision::CheckpointMachines,
         "leave" => Decision::Leave,
         "current-only" => Decision::CurrentOnly,
         "external" => Decision::Kind(SwitchKind::External),
@@ -118,12 +126,18 @@ fn meaning(offer: &str, given: &str) -> Result<Decision, String> {
         "reduce:SIZE" => Decision::ReduceMemory(memory(given)?),
         "adapter:NAME" => Decision::Adapter(name(given)?),
         "rename:NAME" => Decision::Rename(name(given)?),
+        "disk:IDENTITY" => Decision::PhysicalDisk(identity(given)?),
+        "image:PATH" => Decision::Image(name(given)?),
         other => return Err(format!("no meaning is known for '{other}'.")),
     })
 }
 
 fn name(given: &str) -> Result<String, String> {
     if given.is_empty() { Err("a name is expected after the colon.".to_owned()) } else { Ok(given.to_owned()) }
+}
+
+fn identity(given: &str) -> Result<DiskIdentity, String> {
+    given.parse().map_err(|error: hvm_model::names::NameError| error.to_string())
 }
 
 fn count(given: &str) -> Result<u32, String> {
@@ -170,6 +184,8 @@ mod tests {
                     "reduce:SIZE" => "reduce:4GiB",
                     "adapter:NAME" => "adapter:Ethernet 2",
                     "rename:NAME" => "rename:Web 2",
+                    "disk:IDENTITY" => "disk:1A2B3C4D",
+                    "image:PATH" => "image:/dev/sdb",
                     plain => plain,
                 };
                 assert!(Decision::parse(rule.id, value).is_ok(), "{} does not take '{value}'", rule.id);

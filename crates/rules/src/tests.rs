@@ -12,7 +12,7 @@ use crate::tests_support::Sample;
 use crate::{clause, clauses, coverage_markdown, rule, rules};
 
 /// What step ids of plans, and instructions of a rollback, begin with.
-const STEPS: [&str; 29] = [
+const STEPS: [&str; 31] = [
     "confirm.backup",
     "confirm.access-rights",
     "confirm.downtime",
@@ -20,6 +20,7 @@ const STEPS: [&str; 29] = [
     "confirm.destination-role",
     "check.source",
     "check.destination",
+    "take-folder",
     "copy-disk.",
     "copy-file.",
     "confirm.source-off",
@@ -35,6 +36,7 @@ const STEPS: [&str; 29] = [
     "confirm.firewall",
     "confirm.remote-administration",
     "confirm.pass-through.",
+    "confirm.move-disks.",
     "confirm.images.",
     "confirm.vlan.",
     "confirm.clients",

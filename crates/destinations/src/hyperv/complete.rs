@@ -1,5 +1,6 @@
 //! The last step of a kit: the index of its steps, the fixed scripts, and what the administrator reads.
 
+use hvm_model::disk::DiskIdentity;
 use hvm_model::names::ByteSize;
 use hvm_model::plan::{Action, Plan, Step};
 use hvm_model::role::RoleMachine;
@@ -54,6 +55,7 @@ struct IndexMachine<'a> {
     folder: &'a str,
     processors: u32,
     startup_bytes: u64,
+    physical: Vec<&'a DiskIdentity>,
 }
 
 #[derive(Debug, Serialize)]
@@ -129,6 +131,7 @@ fn index_machine(machine: &RoleMachine) -> IndexMachine<'_> {
         folder: &machine.folder,
         processors: machine.configuration.processors.count,
         startup_bytes: ByteSize::from_mib(machine.configuration.memory.startup_mib).0,
+        physical: machine.physical.iter().map(|physical| &physical.disk).collect(),
     }
 }
 

@@ -59,7 +59,9 @@ fn create(machine: &RoleMachine, calls: &mut Vec<Call>) {
     // Machines of generation 1 are what New-VM makes of itself; on 2012 it has no parameter for it.
     let new = if machine.generation == 1 { new } else { new.number("Generation", machine.generation) };
     calls.push(new.switch("NoVHD").variable("Path", "KitMachines").into_variable("machine"));
-    let scsi = machine.disks.iter().filter(|disk| disk.controller == Controller::Scsi).map(|disk| disk.number + 1);
+    let disks = machine.disks.iter().map(|disk| (disk.controller, disk.number));
+    let disks = disks.chain(machine.physical.iter().map(|physical| (physical.controller, physical.number)));
+    let scsi = disks.filter(|(controller, _)| *controller == Controller::Scsi).map(|(_, number)| number + 1);
     let controllers = scsi.max().unwrap_or(0).max(configuration.scsi_controllers);
     let bare = Call::new("Initialize-KitMachine").variable("Machine", "machine");
     calls.push(bare.text("SourceId", machine.id.as_str()).number("ScsiControllers", controllers));
@@ -195,6 +197,12 @@ fn drives(machine: &RoleMachine, calls: &mut Vec<Call>) {
         let kind = if disk.controller == Controller::Scsi { "SCSI" } else { "IDE" };
         let add = on_machine("Add-VMHardDiskDrive").word("ControllerType", kind);
         calls.push(at(add, disk.number, disk.slot).with("Path", Arg::KitPath(disk.target.clone())));
+    }
+    for physical in &machine.physical {
+        let kind = if physical.controller == Controller::Scsi { "SCSI" } else { "IDE" };
+        let add = Call::new("Add-KitPhysicalDisk").variable("Machine", "machine").text("ControllerType", kind);
+        let add = at(add, physical.number, physical.slot).text("By", physical.disk.by.word());
+        calls.push(add.text("Value", &physical.disk.value));
     }
     for image in &machine.images {
         let path = Arg::KitPath(image.file.target.clone());

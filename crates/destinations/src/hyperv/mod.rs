@@ -26,6 +26,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
+use hvm_model::host::WindowsRelease;
 use hvm_model::names::{ByteSize, SwitchId, VmId};
 use hvm_model::plan::{Action, Plan, Step};
 use hvm_model::report::NotCarried;
@@ -63,6 +64,18 @@ pub(crate) struct Definition {
     pub not_carried: Vec<NotCarried>,
     /// The part of the role.
     pub definition: serde_json::Value,
+}
+
+/// What each release does not carry of these settings, the oldest release first.
+pub fn not_carried(settings: &[Setting]) -> Vec<(WindowsRelease, Vec<NotCarried>)> {
+    let of = |release: &Release| {
+        let lost = settings.iter().filter_map(|setting| match carries::carries(release, setting) {
+            Carry::Carried => None,
+            Carry::NotCarried { reason } => Some(NotCarried { setting: setting.clone(), reason }),
+        });
+        (release.windows, lost.collect())
+    };
+    RELEASES.iter().map(of).collect()
 }
 
 impl Kit {
@@ -218,6 +231,7 @@ impl Destination for Kit {
             Action::Confirm { .. }
             | Action::CheckSource
             | Action::CheckDestination
+            | Action::TakeFolder
             | Action::CarryOver { .. }
             | Action::ImportOnHost
             | Action::ObserveOnHost => Vec::new(),

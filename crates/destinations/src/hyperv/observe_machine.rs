@@ -45,7 +45,9 @@ pub(super) fn settings(calls: &[Call]) -> Found {
                 items.add("firmware.secure-boot", words(call, "EnableSecureBoot")? == ["On"]);
             }
             "Set-KitFirmware" => firmware(call, &mut items)?,
-            "Add-VMHardDiskDrive" | "Add-VMDvdDrive" | "Set-VMFloppyDiskDrive" => drive(call, &mut items)?,
+            "Add-VMHardDiskDrive" | "Add-KitPhysicalDisk" | "Add-VMDvdDrive" | "Set-VMFloppyDiskDrive" => {
+                drive(call, &mut items)?
+            }
             "Add-VMNetworkAdapter" | "Connect-KitAdapter" | "Set-VMNetworkAdapterVlan" | "Set-VMNetworkAdapter" => {
                 adapter(call, &mut items)?;
             }
@@ -152,6 +154,11 @@ fn drive(call: &Call, items: &mut Items) -> Result<(), String> {
         "Add-VMHardDiskDrive" => {
             let kind = words(call, "ControllerType")?.join(",").to_lowercase();
             items.add(format!("drive.{kind}{}", place()?), format!("disk {}", kit_path(call, "Path")?));
+        }
+        "Add-KitPhysicalDisk" => {
+            let kind = text(call, "ControllerType")?.to_lowercase();
+            let disk = format!("physical disk {} {}", text(call, "By")?, text(call, "Value")?);
+            items.add(format!("drive.{kind}{}", place()?), disk);
         }
         "Set-VMFloppyDiskDrive" => items.add("drive.floppy0-0", format!("image {}", kit_path(call, "Path")?)),
         _ if call.arg("Path").is_some() => {

@@ -78,6 +78,9 @@ fn machine(setting: &Setting) -> Option<&'static str> {
             Some("a named pipe of Windows has no counterpart; the port is a pseudo terminal: virsh console")
         }
         item if item.starts_with("integration-service.") => Some("integration services are a part of Hyper-V"),
+        item if item.starts_with("drive.") && value.starts_with("physical disk ") => {
+            Some("libvirt wants the path of the device, which only that host knows; attach the disk there")
+        }
         item if item.starts_with("adapter") => adapter(item, value),
         _ => None,
     }

@@ -84,7 +84,7 @@ impl<'w> Meter<'w> {
 
 /// Carries one file.
 pub(crate) fn carry(
-    talk: &mut Talk<'_, '_>,
+    talk: &mut Talk<'_>,
     parcel: &Parcel,
     meter: &mut Meter<'_>,
     pace: &mut Pace,
@@ -116,7 +116,7 @@ fn start_of(there: u64) -> u64 {
 }
 
 /// What there is of a file.
-pub(crate) fn look(talk: &mut Talk<'_, '_>, parcel: &Parcel) -> Result<Found, DestinationError> {
+pub(crate) fn look(talk: &mut Talk<'_>, parcel: &Parcel) -> Result<Found, DestinationError> {
     let doing = "look at a file";
     let script = Script::new(LOOK).with("Path", text(&parcel.to)).with("Length", number(parcel.length));
     let answer = talk.ask(doing, &script)?;
@@ -131,7 +131,7 @@ pub(crate) fn look(talk: &mut Talk<'_, '_>, parcel: &Parcel) -> Result<Found, De
 
 /// Sends the pieces from an offset on; `None` when the host's file then is another one.
 fn send(
-    talk: &mut Talk<'_, '_>,
+    talk: &mut Talk<'_>,
     parcel: &Parcel,
     start: u64,
     (meter, pace): (&mut Meter<'_>, &mut Pace),
@@ -166,7 +166,7 @@ fn send(
 }
 
 fn write(
-    talk: &mut Talk<'_, '_>,
+    talk: &mut Talk<'_>,
     parcel: &Parcel,
     (offset, bytes): (u64, &[u8]),
     whole: &str,
@@ -187,7 +187,7 @@ pub(crate) fn number(number: u64) -> Value {
 }
 
 /// The SHA-256 of the file here.
-pub(crate) fn hash_of(talk: &Talk<'_, '_>, parcel: &Parcel) -> Result<String, DestinationError> {
+pub(crate) fn hash_of(talk: &Talk<'_>, parcel: &Parcel) -> Result<String, DestinationError> {
     let mut file = File::open(&parcel.from).map_err(DestinationError::io(&parcel.from, "open"))?;
     let mut whole = Context::new(&SHA256);
     let mut buffer = vec![0; PIECE];

@@ -49,7 +49,7 @@ pub(crate) fn mark(owner: &str) -> String {
 }
 
 /// Whose the folder is.
-pub(crate) fn whose(talk: &mut Talk<'_, '_>, place: &Place, owner: &str) -> Result<Folder, DestinationError> {
+pub(crate) fn whose(talk: &mut Talk<'_>, place: &Place, owner: &str) -> Result<Folder, DestinationError> {
     let doing = "look whose the folder of the kit is";
     match talk.ask(doing, &on(CLAIM, place).with("Mark", text(&mark(owner))))?.as_str() {
         "free" => Ok(Folder::Free),
@@ -61,7 +61,7 @@ pub(crate) fn whose(talk: &mut Talk<'_, '_>, place: &Place, owner: &str) -> Resu
 
 /// Whose the folder is; one that is nobody's is taken when that is wanted. One that is not theirs is safe.
 pub(crate) fn claim(
-    talk: &mut Talk<'_, '_>,
+    talk: &mut Talk<'_>,
     place: &Place,
     owner: &str,
     taking: Taking,
@@ -83,7 +83,7 @@ pub(crate) fn claim(
 }
 
 /// Refuses a folder from which nothing may be run: one that is not of this migration any more, or that is not safe.
-pub(crate) fn ours(talk: &mut Talk<'_, '_>, place: &Place, owner: &str) -> Result<(), DestinationError> {
+pub(crate) fn ours(talk: &mut Talk<'_>, place: &Place, owner: &str) -> Result<(), DestinationError> {
     match whose(talk, place, owner)? {
         Folder::Ours => guard(talk, place),
         Folder::Free | Folder::Theirs => Err(gone(talk, place)),
@@ -91,16 +91,16 @@ pub(crate) fn ours(talk: &mut Talk<'_, '_>, place: &Place, owner: &str) -> Resul
 }
 
 /// The error for a folder that does not hold the kit any more.
-pub(crate) fn gone(talk: &Talk<'_, '_>, place: &Place) -> DestinationError {
+pub(crate) fn gone(talk: &Talk<'_>, place: &Place) -> DestinationError {
     DestinationError::KitGone { host: talk.host(), path: place.folder.clone() }
 }
 
 /// Refuses a folder that others than administrators can change or replace.
-pub(crate) fn guard(talk: &mut Talk<'_, '_>, place: &Place) -> Result<(), DestinationError> {
+pub(crate) fn guard(talk: &mut Talk<'_>, place: &Place) -> Result<(), DestinationError> {
     check(talk, place, Guarded::All)
 }
 
-fn check(talk: &mut Talk<'_, '_>, place: &Place, what: Guarded) -> Result<(), DestinationError> {
+fn check(talk: &mut Talk<'_>, place: &Place, what: Guarded) -> Result<(), DestinationError> {
     let doing = "look who can change the folder of the kit";
     let script = on(GUARD, place).with("Taken", Value::Bool(what == Guarded::All));
     let answer = talk.run(doing, &script)?;

@@ -26,7 +26,7 @@ const MOST_PLACES: usize = 100;
 
 /// Compares one file, called `name`.
 pub(crate) fn compare(
-    talk: &mut Talk<'_, '_>,
+    talk: &mut Talk<'_>,
     (name, parcel): (&str, &Parcel),
     meter: &mut Meter<'_>,
 ) -> Result<Vec<FileDifference>, DestinationError> {
@@ -66,7 +66,7 @@ pub(crate) fn compare(
 }
 
 /// The ranges that differ, to a page.
-fn places(talk: &mut Talk<'_, '_>, parcel: &Parcel) -> Result<Vec<Range<u64>>, DestinationError> {
+fn places(talk: &mut Talk<'_>, parcel: &Parcel) -> Result<Vec<Range<u64>>, DestinationError> {
     let mut file = File::open(&parcel.from).map_err(DestinationError::io(&parcel.from, "open"))?;
     let mut wrong: Vec<Range<u64>> = Vec::new();
     let whole = 0..parcel.length;
@@ -86,7 +86,7 @@ fn places(talk: &mut Talk<'_, '_>, parcel: &Parcel) -> Result<Vec<Range<u64>>, D
 
 /// The pieces of a range that differ.
 fn unlike(
-    talk: &mut Talk<'_, '_>,
+    talk: &mut Talk<'_>,
     (parcel, file): (&Parcel, &mut File),
     (range, piece): (Range<u64>, u64),
 ) -> Result<Vec<Range<u64>>, DestinationError> {

@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use hvm_winrm::clixml::Value;
 use hvm_winrm::psrp::Script;
 use serde::Deserialize;
@@ -16,6 +14,7 @@ use crate::destination::HostWatch;
 use crate::error::DestinationError;
 use crate::hyperv::quote::literal;
 use crate::live::claim;
+use crate::live::here::encoded;
 use crate::live::pace::nap;
 use crate::live::place::Place;
 use crate::live::session::{Session, Talk, text};
@@ -132,11 +131,11 @@ impl Task<'_> {
         if result.succeeded {
             return Ok(followed.warned);
         }
-        let (host, script) = (session.host().to_owned(), self.kind.script());
+        let (host, script) = (self.place.host.clone(), self.kind.script());
         Err(DestinationError::Job { host, script, message: result.message, said: followed.warned })
     }
 
-    fn follow(&self, talk: &mut Talk<'_, '_>, followed: &mut Followed) -> Result<JobResult, DestinationError> {
+    fn follow(&self, talk: &mut Talk<'_>, followed: &mut Followed) -> Result<JobResult, DestinationError> {
         loop {
             talk.stop_if_asked()?;
             if !followed.is_started {
@@ -161,7 +160,7 @@ impl Task<'_> {
         }
     }
 
-    fn start(&self, talk: &mut Talk<'_, '_>, followed: &mut Followed) -> Result<(), DestinationError> {
+    fn start(&self, talk: &mut Talk<'_>, followed: &mut Followed) -> Result<(), DestinationError> {
         // What is started here is run as the system.
         claim::ours(talk, self.place, self.owner)?;
         let doing = "start a job of the kit";
@@ -185,7 +184,7 @@ impl Task<'_> {
     }
 
     /// The job left no result of this run: another one was running, or this one was cut off.
-    fn again(&self, talk: &Talk<'_, '_>, followed: &Followed) -> Result<Followed, DestinationError> {
+    fn again(&self, talk: &Talk<'_>, followed: &Followed) -> Result<Followed, DestinationError> {
         if followed.starts < MOST_STARTS {
             return Ok(Followed { starts: followed.starts, ..Followed::default() });
         }
@@ -194,7 +193,7 @@ impl Task<'_> {
         Err(DestinationError::NoResult { host, script, starts: followed.starts, last })
     }
 
-    fn poll(&self, talk: &mut Talk<'_, '_>, from: usize) -> Result<Seen, DestinationError> {
+    fn poll(&self, talk: &mut Talk<'_>, from: usize) -> Result<Seen, DestinationError> {
         let doing = "look at a job of the kit";
         let script = Script::new(POLL)
             .with("Folder", text(&self.place.folder))
@@ -216,7 +215,7 @@ impl Task<'_> {
         Ok(seen)
     }
 
-    fn forget(&self, talk: &mut Talk<'_, '_>) -> Result<(), DestinationError> {
+    fn forget(&self, talk: &mut Talk<'_>) -> Result<(), DestinationError> {
         talk.run("take the task of a job away", &Script::new(FORGET).with("Name", text(&self.name()))).map(|_| ())
     }
 
@@ -232,14 +231,15 @@ impl Task<'_> {
     fn argument(&self) -> Result<String, DestinationError> {
         let runner = literal(&self.place.path(RUNNER.0))?;
         let command = format!("& {runner} -Job {} -Run {}", literal(self.kind.word())?, literal(&self.run)?);
-        let bytes: Vec<u8> = command.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let encoded = BASE64_STANDARD.encode(bytes);
-        Ok(format!("-NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand {encoded}"))
+        Ok(format!("-NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand {}", encoded(&command)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
 
     #[test]

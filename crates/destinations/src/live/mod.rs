@@ -1,14 +1,17 @@
-//! A host that runs Hyper-V and is talked to over Windows Remote Management: `winrm://HOST[:PORT]/DRIVE:/FOLDER`.
+//! A host that runs Hyper-V: another one that is talked to over Windows Remote Management, `winrm://HOST[:PORT]/DRIVE:/FOLDER`,
+//! or this computer, `local:DRIVE:/FOLDER`.
 //!
-//! The kit is made on this computer as for `kit:`, in a folder of the migration's own. Then it is carried to the folder on the
-//! host, the host runs its scripts as scheduled tasks, and what they saw is fetched. [`session`] mends connections, [`claim`]
-//! takes the folder and keeps it safe, [`carry`] brings files, [`compare`] compares them again, [`job`] runs scripts, [`facts`] asks what the host is; [`place`]
-//! and [`login`] read the URI.
+//! For another host the kit is made on this computer as for `kit:`, in a folder of the migration's own, and carried to the folder
+//! on the host; here it is made in that folder at once. Then the host runs its scripts as scheduled tasks, and what they saw is
+//! fetched. [`session`] mends connections, [`here`] runs scripts on this computer, [`claim`] takes the folder and keeps it safe,
+//! [`carry`] brings files, [`compare`] compares them again, [`job`] runs scripts, [`facts`] asks what the host is; [`place`] and
+//! [`login`] read the URI.
 
 mod carry;
 mod claim;
 mod compare;
 mod facts;
+mod here;
 mod job;
 mod login;
 mod pace;
@@ -35,10 +38,11 @@ use crate::hyperv::facts::{Facts, NAMES};
 use crate::hyperv::{self, Kit};
 use crate::live::carry::{Came, Meter, Parcel};
 use crate::live::claim::{Folder, Taking};
+use crate::live::here::Here;
 use crate::live::job::{Kind, RUNNER, Task};
 use crate::live::pace::Pace;
 use crate::live::place::Place;
-use crate::live::session::{Session, Talk, text};
+use crate::live::session::{Remote, Session, Talk, text};
 use crate::uri::Uri;
 use crate::{files, names};
 
@@ -65,13 +69,22 @@ const REMOVE: &str = include_str!("scripts/Remove.ps1");
 pub struct LiveHost {
     uri: Uri,
     place: Place,
+    reach: Reach,
     /// Without a password there is no session, and only what needs none can be done.
     session: Option<Session>,
-    user: String,
     folder: PathBuf,
     root: PathBuf,
     limit: Option<u64>,
     kit: OnceLock<Kit>,
+}
+
+/// How a host is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reach {
+    /// As this user, over the network.
+    There { user: String },
+    /// It is this computer.
+    Here,
 }
 
 /// What is removed from the host, with `\`.
@@ -95,14 +108,31 @@ impl LiveHost {
         Facts::over(&uri, Facts::default())?;
         let folder = access.folder.clone().unwrap_or_default();
         Ok(LiveHost {
-            session: login.map(|login| Session::new(endpoint, login)),
-            user: login::user(&uri)?,
+            session: login.map(|login| Session::There(Remote::new(endpoint, login))),
+            reach: Reach::There { user: login::user(&uri)? },
             root: folder.join(KIT),
             limit: limit.map(|limit| limit.0),
             kit: OnceLock::new(),
             uri,
             place,
             folder,
+        })
+    }
+
+    /// Opens this computer; nothing is run yet.
+    pub(crate) fn open_here(uri: Uri, access: &Access) -> Result<LiveHost, DestinationError> {
+        uri.check(&NAMES)?;
+        let place = Place::here(&uri, Here::NAME)?;
+        Facts::over(&uri, Facts::default())?;
+        Ok(LiveHost {
+            session: Here::find().map(Session::Here),
+            reach: Reach::Here,
+            root: place.local(),
+            folder: access.folder.clone().unwrap_or_default(),
+            limit: None,
+            kit: OnceLock::new(),
+            uri,
+            place,
         })
     }
 
@@ -113,7 +143,10 @@ impl LiveHost {
     }
 
     fn session(&self) -> Result<&Session, DestinationError> {
-        let missing = || DestinationError::NoPassword { user: self.user.clone(), host: self.place.host.clone() };
+        let missing = || match &self.reach {
+            Reach::There { user } => DestinationError::NoPassword { user: user.clone(), host: self.place.host.clone() },
+            Reach::Here => DestinationError::NotWindows,
+        };
         self.session.as_ref().ok_or_else(missing)
     }
 
@@ -167,10 +200,16 @@ impl LiveHost {
         DestinationError::InTheWay { host: self.place.host.clone(), path: self.place.folder.clone() }
     }
 
-    fn carry(&self, files: &[String], watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError> {
-        if self.claim(Taking::Take, watch)? == Folder::Theirs {
-            return Err(self.in_the_way());
+    /// Takes the folder, unless it is somebody else's.
+    fn take(&self, watch: &dyn HostWatch) -> Result<(), DestinationError> {
+        match self.claim(Taking::Take, watch)? {
+            Folder::Theirs => Err(self.in_the_way()),
+            Folder::Free | Folder::Ours => Ok(()),
         }
+    }
+
+    fn carry(&self, files: &[String], watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError> {
+        self.take(watch)?;
         let parcel = |file: &String| carry::parcel(&self.root, file, self.place.path(file));
         let parcels: Vec<Parcel> = files.iter().map(parcel).collect::<Result<_, _>>()?;
         let mut meter = Meter::new(watch, parcels.iter().map(|parcel| parcel.length).sum());
@@ -298,6 +337,10 @@ impl RunningHost for LiveHost {
         &self.place.host
     }
 
+    fn needs_carrying(&self) -> bool {
+        self.reach != Reach::Here
+    }
+
     fn check(&self, watch: &dyn HostWatch) -> Result<(), DestinationError> {
         match self.claim(Taking::Look, watch)? {
             Folder::Theirs => Err(self.in_the_way()),
@@ -307,6 +350,7 @@ impl RunningHost for LiveHost {
 
     fn perform(&self, plan: &Plan, step: &Step, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError> {
         match &step.action {
+            Action::TakeFolder => self.take(watch).map(|()| DoneOnHost::default()),
             Action::CarryOver { file: Some(file) } => self.carry(std::slice::from_ref(file), watch),
             Action::CarryOver { file: None } => self.carry(&self.carried(plan, Disks::Without), watch),
             Action::ImportOnHost => self.job(plan, Kind::Import, watch),
@@ -324,7 +368,8 @@ impl RunningHost for LiveHost {
     }
 
     fn compare(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<Vec<FileDifference>, DestinationError> {
-        let files = self.carried(plan, Disks::With);
+        // What lies on this computer is compared as every file of the destination is.
+        let files = if self.needs_carrying() { self.carried(plan, Disks::With) } else { Vec::new() };
         // What is not here any more is told as missing here.
         let mut parcels: Vec<(&str, Parcel)> = Vec::new();
         for file in &files {
@@ -355,14 +400,14 @@ impl RunningHost for LiveHost {
 
     fn discard(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<DoneOnHost, DestinationError> {
         let owner = self.owner()?;
-        let is_ours = |talk: &mut Talk<'_, '_>| match claim::whose(talk, &self.place, &owner)? {
+        let is_ours = |talk: &mut Talk<'_>| match claim::whose(talk, &self.place, &owner)? {
             Folder::Ours => claim::guard(talk, &self.place).map(|()| true),
             Folder::Free | Folder::Theirs => Ok(false),
         };
         if !self.session()?.work(watch, &mut |talk| is_ours(talk))? {
             return Ok(DoneOnHost::default());
         }
-        let files = self.carried(plan, Disks::With);
+        let files = if self.needs_carrying() { self.carried(plan, Disks::With) } else { Vec::new() };
         // The mark goes last, so that what was cut off here is found again.
         let mut folders = folders_of(&files);
         folders.extend([claim::mark(&owner), String::new()]);

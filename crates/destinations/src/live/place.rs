@@ -1,5 +1,7 @@
 //! Where a live destination is: a host, and the folder of the kit there.
 
+use std::path::PathBuf;
+
 use crate::error::DestinationError;
 use crate::uri::{Uri, bad};
 
@@ -34,6 +36,17 @@ impl Place {
         }
         let (host, port) = host_and_port(authority).ok_or_else(wrong)?;
         Ok(Place { host, port, folder: folder(path)? })
+    }
+
+    /// Takes `DRIVE:/FOLDER` on a host of this name; `\` does as well, since that is what people write there.
+    pub fn here(uri: &Uri, host: &str) -> Result<Place, DestinationError> {
+        let text = uri.folder.to_str().unwrap_or_default().replace('\\', "/");
+        Ok(Place { host: host.to_owned(), port: None, folder: folder(&text)? })
+    }
+
+    /// The folder as a path of this computer.
+    pub fn local(&self) -> PathBuf {
+        PathBuf::from(self.folder.replace('\\', "/"))
     }
 
     /// The letter of the drive.
@@ -97,6 +110,19 @@ mod tests {
         let found = place("winrm://[2001:db8::1]:99/C:/x").unwrap();
         assert_eq!((found.host.as_str(), found.port), ("2001:db8::1", Some(99)));
         assert_eq!(place("winrm://[::1]/C:/x").unwrap().port, None);
+    }
+
+    #[test]
+    fn a_folder_of_this_computer() {
+        let here = |text: &str| Place::here(&Uri::parse(text).unwrap().unwrap(), "this computer");
+        for text in ["local:d:/Kits/old host", r"local:D:\Kits\old host\", "local:D:/Kits/old%20host"] {
+            let place = here(text).unwrap();
+            assert_eq!((place.folder.as_str(), place.host.as_str()), (r"D:\Kits\old host", "this computer"));
+            assert_eq!(place.local(), PathBuf::from("D:/Kits/old host"));
+        }
+        for wrong in ["local:Kits", "local:/Kits", "local:D:/", r"local:\\server\share"] {
+            assert!(here(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

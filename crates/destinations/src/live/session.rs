@@ -1,5 +1,6 @@
-//! A session with a host: scripts one after the other in one pool of PowerShell, over connections that are made anew when one
-//! is lost. Whatever is run here may be run twice: what became of a script whose answer did not come is not known.
+//! A session with a host: scripts one after the other, on another computer in one pool of PowerShell over connections that are
+//! made anew when one is lost, on this one as [`Here`] runs them. Whatever is run here may be run twice: what became of a script
+//! whose answer did not come is not known.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use hvm_winrm::{Client, Endpoint, Error, FaultKind, Flow, Login, Options};
 
 use crate::destination::HostWatch;
 use crate::error::DestinationError;
+use crate::live::here::Here;
 use crate::live::pace::nap;
 
 /// Bytes of an envelope: what Windows Server 2012 and later take by default (`MaxEnvelopeSizekb`).
@@ -26,11 +28,57 @@ const WAITS: [u64; 5] = [0, 1, 3, 7, 14];
 const MOST_OUTPUT: usize = 64 << 20;
 
 /// What a job does with a host; it goes on where it was when it is called again.
-pub(crate) type Job<'j, T> = &'j mut dyn FnMut(&mut Talk<'_, '_>) -> Result<T, DestinationError>;
+pub(crate) type Job<'j, T> = &'j mut dyn FnMut(&mut Talk<'_>) -> Result<T, DestinationError>;
+
+/// What a script says.
+pub(crate) enum Said {
+    Output(String),
+    /// An error that did not end it.
+    Error(String),
+    /// It still runs.
+    Nothing,
+}
+
+/// How a script ended.
+pub(crate) enum Ended {
+    Completed,
+    /// With this error.
+    Failed(String),
+    /// Because whoever listens wanted it.
+    Stopped,
+}
+
+/// What runs scripts one after the other.
+pub(crate) trait Runner {
+    /// Runs a script to its end, or until who hears it has enough.
+    fn run(&mut self, script: &Script, hear: &mut dyn FnMut(Said) -> Flow) -> Result<Ended, DestinationError>;
+}
 
 /// How a host is reached.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) enum Session {
+    /// Over Windows Remote Management.
+    There(Remote),
+    /// It is this computer.
+    Here(Here),
+}
+
+impl Session {
+    /// Does a job with the host, as often as the connection breaks.
+    pub fn work<T>(&self, watch: &dyn HostWatch, job: Job<'_, T>) -> Result<T, DestinationError> {
+        match self {
+            Session::There(remote) => remote.work(watch, job),
+            Session::Here(here) => {
+                let mut runner = here;
+                job(&mut Talk { runner: &mut runner, host: Here::NAME, watch, done: 0 })
+            }
+        }
+    }
+}
+
+/// A host that is reached over Windows Remote Management.
+#[derive(Debug)]
+pub(crate) struct Remote {
     endpoint: Endpoint,
     login: Login,
     options: Options,
@@ -39,27 +87,21 @@ pub(crate) struct Session {
 }
 
 /// Runs scripts on a host.
-pub(crate) struct Talk<'t, 'c> {
-    pool: &'t mut Pool<'c>,
+pub(crate) struct Talk<'t> {
+    runner: &'t mut dyn Runner,
     host: &'t str,
     watch: &'t dyn HostWatch,
     done: u64,
 }
 
-impl Session {
-    /// A session that has not begun yet.
-    pub fn new(endpoint: Endpoint, login: Login) -> Session {
+impl Remote {
+    /// A host to which nothing was said yet.
+    pub fn new(endpoint: Endpoint, login: Login) -> Remote {
         let options = Options { envelope: ENVELOPE, ..Options::default() };
-        Session { endpoint, login, options, is_known: AtomicBool::new(false) }
+        Remote { endpoint, login, options, is_known: AtomicBool::new(false) }
     }
 
-    /// The name of the host.
-    pub fn host(&self) -> &str {
-        self.endpoint.host()
-    }
-
-    /// Does a job with the host, as often as the connection breaks.
-    pub fn work<T>(&self, watch: &dyn HostWatch, job: Job<'_, T>) -> Result<T, DestinationError> {
+    fn work<T>(&self, watch: &dyn HostWatch, job: Job<'_, T>) -> Result<T, DestinationError> {
         let mut client = Client::new(self.endpoint.clone(), self.login.clone(), self.options.clone());
         let (mut tries, mut since) = (0, Instant::now());
         loop {
@@ -75,7 +117,7 @@ impl Session {
                 return Err(DestinationError::Winrm(error));
             }
             if tries == 0 {
-                watch.note(&format!("The connection to {} was lost and is made anew.", self.host()));
+                watch.note(&format!("The connection to {} was lost and is made anew.", self.endpoint.host()));
             }
             client.hang_up();
             nap(Duration::from_secs(*WAITS.get(tries).unwrap_or(&WAITS[WAITS.len() - 1])), watch);
@@ -94,7 +136,7 @@ impl Session {
     ) -> Result<T, DestinationError> {
         let mut pool = client.open_pool().map_err(winrm)?;
         self.is_known.store(true, Ordering::Relaxed);
-        let mut talk = Talk { pool: &mut pool, host: self.endpoint.host(), watch, done: 0 };
+        let mut talk = Talk { runner: &mut pool, host: self.endpoint.host(), watch, done: 0 };
         let result = job(&mut talk);
         *done = talk.done;
         if matches!(&result, Err(DestinationError::Winrm(error)) if error.is_lost()) {
@@ -117,7 +159,22 @@ fn winrm(error: Error) -> DestinationError {
     DestinationError::Winrm(Box::new(error))
 }
 
-impl Talk<'_, '_> {
+impl Runner for Pool<'_> {
+    fn run(&mut self, script: &Script, hear: &mut dyn FnMut(Said) -> Flow) -> Result<Ended, DestinationError> {
+        let mut heard = |record: Record| match record {
+            Record::Output(value) => hear(Said::Output(value.to_string())),
+            Record::Error(error) => hear(Said::Error(error.to_string())),
+            _ => hear(Said::Nothing),
+        };
+        match Pool::run(self, script, &mut heard).map_err(winrm)? {
+            Outcome::Completed => Ok(Ended::Completed),
+            Outcome::Failed(error) => Ok(Ended::Failed(error.to_string())),
+            Outcome::Stopped => Ok(Ended::Stopped),
+        }
+    }
+}
+
+impl Talk<'_> {
     /// The host's name.
     pub fn host(&self) -> String {
         self.host.to_owned()
@@ -128,28 +185,27 @@ impl Talk<'_, '_> {
         let mut output: Vec<String> = Vec::new();
         let (mut length, mut failed) = (0usize, None);
         let watch = self.watch;
-        let outcome = self.pool.run(script, &mut |record| {
-            match record {
-                Record::Output(value) => {
-                    let text = value.to_string();
+        let ended = self.runner.run(script, &mut |said| {
+            match said {
+                Said::Output(text) => {
                     length = length.saturating_add(text.len() + size_of::<String>());
                     if length <= MOST_OUTPUT {
                         output.push(text);
                     }
                 }
-                Record::Error(error) => failed = Some(error.to_string()),
-                _ => {}
+                Said::Error(error) => failed = Some(error),
+                Said::Nothing => {}
             }
             if watch.is_cancelled() || length > MOST_OUTPUT { Flow::Stop } else { Flow::GoOn }
         });
-        let failed = match outcome.map_err(winrm)? {
+        let failed = match ended? {
             _ if length > MOST_OUTPUT => {
                 let message = format!("it said more than {MOST_OUTPUT} bytes.");
                 return Err(DestinationError::Script { host: self.host(), doing, message });
             }
-            Outcome::Stopped => return Err(DestinationError::Cancelled),
-            Outcome::Failed(error) => Some(error.to_string()),
-            Outcome::Completed => failed,
+            Ended::Stopped => return Err(DestinationError::Cancelled),
+            Ended::Failed(error) => Some(error),
+            Ended::Completed => failed,
         };
         self.done += 1;
         match failed {

@@ -55,6 +55,7 @@ fn disk(controller: Controller, number: u8, slot: u8, target: &str) -> PlacedDis
         number,
         slot,
         source: WindowsPath::new(r"D:\x.vhd"),
+        local: None,
         target: target.to_owned(),
         format: DiskFormat::Vhd,
         size: ByteSize(1 << 30),
@@ -144,8 +145,10 @@ fn machine(id: &str, name: &str, folder: &str) -> RoleMachine {
         folder: folder.to_owned(),
         disks: vec![disk(Controller::Ide, 0, 0, &format!("machines/{folder}/system.vhd"))],
         images: Vec::new(),
+        checkpoint_of: None,
         original_configuration: None,
         pass_through: Vec::new(),
+        physical: Vec::new(),
     }
 }
 
@@ -169,6 +172,13 @@ fn web() -> RoleMachine {
         PlacedImage { controller: Controller::Floppy, number: 0, slot: 0, file: file(r"D:\a.vfd", "media/a.vfd") },
     ];
     web.pass_through = vec!["ide0-1".to_owned()];
+    let physical = |slot: u8, disk: &str| PhysicalDisk {
+        controller: Controller::Scsi,
+        number: 2,
+        slot,
+        disk: disk.parse().unwrap(),
+    };
+    web.physical = vec![physical(0, "0a2b3c4d"), physical(1, "{6f1d2c3b-4a59-4687-9012-3456789abcde}")];
     let configuration = &mut web.configuration;
     configuration.scsi_controllers = 3;
     configuration.drives = vec![

@@ -161,10 +161,20 @@ pub fn machine_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(St
     device_settings(state, machine, add);
 }
 
+/// A disk with a signature is known by that in the plan, one without by its id.
+fn physical(state: &State, number: i64) -> String {
+    let disk = state.disks.iter().find(|disk| disk.number == number).unwrap();
+    match disk.signature {
+        Some(signature) => format!("physical disk signature {signature:08X}"),
+        None => format!("physical disk gpt-id {}", disk.guid.trim_matches(['{', '}'])),
+    }
+}
+
 pub fn device_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(String, String) -> Option<String>) {
     for drive in &machine.drives {
         let value = match (drive.kind, &drive.path) {
-            (DriveKind::Disk, path) => format!("disk {}", relative(path.as_ref().unwrap())),
+            (DriveKind::Disk, Some(path)) => format!("disk {}", relative(path)),
+            (DriveKind::Disk, None) => physical(state, drive.disk.unwrap()),
             (DriveKind::Dvd, Some(path)) => format!("image {}", relative(path)),
             (DriveKind::Dvd, None) => "empty dvd".to_owned(),
         };

@@ -18,6 +18,10 @@ use hvm_testkit::sample::{SampleHost, Variant};
 pub const KINDS: [&str; 2] =
     ["kit:DIR?os=2012&processors=2&memory=16GiB&free=500GiB&language=0407&edition=standard", "libvirt-files:DIR"];
 
+/// The answers that let every machine of the sample host migrate.
+pub const ANSWERS: [&str; 3] =
+    ["machine.saved-state=discard", "machine.processors-exceed=reduce:2", "machine.memory-exceeds=reduce:8GiB"];
+
 pub struct Case {
     pub folder: tempfile::TempDir,
     pub host: SampleHost,

@@ -19,6 +19,7 @@ Examples:
       --exclude 'Old test' --answer 'machine.saved-state@Web=discard' --map-nic 'LAN=Ethernet 2'
   hvmigrate plan --from folder:/mnt/old --to 'winrm://hv2/D:/Kit?user=HV2%5CAdministrator' \\
       --password-file ~/hv2.password --work ./work
+  hvmigrate plan --from folder:E:/old --to local:D:/Kit --work ./work    (on the new host itself)
 
 The exit code is 3 when a machine stays blocked; the others can be migrated all the same.";
 

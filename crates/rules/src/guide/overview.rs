@@ -316,7 +316,11 @@ pub(super) const CLAUSES: &[Clause] = &[
         chapter: MANUAL,
         text: "Connections to physical disks do not move; the disk is connected to the destination and then to the \
                machine.",
-        answers: &[Rules(&["machine.pass-through"]), Steps(&["confirm.pass-through."])],
+        answers: &[
+            Rules(&["machine.pass-through"]),
+            Steps(&["confirm.pass-through.", "confirm.move-disks."]),
+            Checks(&["verify.settings"]),
+        ],
     },
     Clause {
         id: "guide.manual.remote",

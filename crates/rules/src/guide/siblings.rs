@@ -14,7 +14,10 @@ pub(super) const CLAUSES: &[Clause] = &[
         id: "prepare.destination.storage",
         chapter: PREPARE,
         text: "The destination has room for all virtual hard disks.",
-        answers: &[Rules(&["destination.space", "destination.space-unknown"]), Steps(&["check.destination"])],
+        answers: &[
+            Rules(&["destination.space", "destination.space-unknown"]),
+            Steps(&["check.destination", "take-folder"]),
+        ],
     },
     Clause {
         id: "prepare.destination.adapters",

@@ -12,9 +12,13 @@ pub(super) const RULES: &[Rule] = &[Rule {
     level: Level::Notes,
     under_extended: Level::Notes,
     clause: "beyond.checkpoints.as-disks",
-    title: "A machine has checkpoints; each becomes a disk of its own.",
+    title: "A machine has checkpoints; each becomes a disk or a machine of its own.",
     answers: &[
         Offer::new("disks", "Each checkpoint becomes a complete disk of its own beside the present one (the default)."),
+        Offer::new(
+            "machines",
+            "Each checkpoint becomes a machine of its own, that starts with no host and is connected to no network.",
+        ),
         Offer::new("current-only", "Only the present state is migrated."),
     ],
     check,

@@ -1,13 +1,23 @@
 //! Drives of the host that a machine uses directly.
 
+use hvm_model::capabilities::DestinationKind;
 use hvm_model::finding::Level;
 use hvm_model::names::WindowsPath;
 use hvm_model::vm::Media;
 
 use crate::case::{Case, of_disk};
-use crate::rule::{Rule, Seen};
+use crate::rule::{Offer, Rule, Seen};
 #[cfg(test)]
 use crate::tests_support::Example;
+
+const DISK: Offer = Offer::new(
+    "disk:IDENTITY",
+    "The disk of the destination with this signature, GPT id or serial number is attached to the machine.",
+);
+const IMAGE: Offer = Offer::new(
+    "image:PATH",
+    "The disk, or an image of it, that is at PATH on this computer is copied into a virtual disk.",
+);
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -16,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         under_extended: Level::Manual,
         clause: "guide.manual.pass-through",
         title: "A machine uses a physical disk of the host.",
-        answers: &[],
+        answers: &[DISK, IMAGE],
         check: pass_through,
     },
     Rule {
@@ -32,6 +42,8 @@ pub(super) const RULES: &[Rule] = &[
 
 fn pass_through(case: &Case<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
+    // libvirt wants the path of the device, which only that host knows.
+    let attaches = case.destination.is_none_or(|destination| destination.kind != DestinationKind::Libvirt);
     for machine in &case.inventory.machines {
         for drive in &machine.configuration.drives {
             if let Media::PassThrough { kind, identity } = &drive.media {
@@ -39,11 +51,13 @@ fn pass_through(case: &Case<'_>) -> Vec<Seen> {
                 let message = format!(
                     "The drive {} of the virtual machine '{}' is no file but a disk of the host (type '{kind}', \
                      '{identity}'). Its content is not migrated: connect the disk to the destination, take it \
-                     offline there, and attach it to the machine after it is registered.",
+                     offline there, and attach it to the machine after it is registered, or say which disk it is, by \
+                     what does not change with the host, and it is attached; or have it copied into a virtual disk.",
                     drive.slot_name(),
                     machine.name
                 );
-                seen.push(Seen::new(of_disk(machine, &WindowsPath::new(&path)), message).at(&drive.place));
+                let finding = Seen::new(of_disk(machine, &WindowsPath::new(&path)), message).at(&drive.place);
+                seen.push(if attaches { finding } else { finding.only(&["image:PATH"]) });
             }
         }
     }

@@ -12,7 +12,7 @@ pub(super) const SYSTEM: &str = r"C:\Windows\system32";
 type Command = fn(&mut Host, &Call) -> Run<Vec<Value>>;
 
 /// The commands; each one that `signatures.txt` has stands here.
-const COMMANDS: [(&str, Command); 94] = [
+const COMMANDS: [(&str, Command); 95] = [
     ("Get-VM", Host::get_vm),
     ("New-VM", Host::new_vm),
     ("Set-VM", Host::set_vm),
@@ -39,6 +39,7 @@ const COMMANDS: [(&str, Command); 94] = [
     ("Get-VMHardDiskDrive", Host::get_disk),
     ("Add-VMHardDiskDrive", Host::add_disk),
     ("Remove-VMHardDiskDrive", Host::remove_disk),
+    ("Get-Disk", Host::get_physical_disk),
     ("Get-VMFloppyDiskDrive", Host::get_floppy),
     ("Set-VMFloppyDiskDrive", Host::set_floppy),
     ("Get-VMScsiController", Host::get_scsi),

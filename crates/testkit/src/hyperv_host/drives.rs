@@ -67,7 +67,7 @@ impl Host {
         }
         let id = machine.id.clone();
         if drive.kind == DriveKind::Disk {
-            self.check_free(call, drive.path.as_deref())?;
+            self.check_free(call, &drive)?;
         }
         self.change()?;
         let machine = self.machine(&id)?;
@@ -78,14 +78,17 @@ impl Host {
     }
 
     /// A disk can be in one drive of the host only.
-    fn check_free(&self, call: &Call, path: Option<&str>) -> Run<()> {
-        let Some(path) = path else { return thrown(format!("{}: a -Path is wanted.", call.name)) };
-        let uses = |machine: &&Machine| {
-            let same = |used: &String| used.eq_ignore_ascii_case(path);
-            machine.drives.iter().any(|drive| drive.path.as_ref().is_some_and(same))
+    fn check_free(&self, call: &Call, new: &Drive) -> Run<()> {
+        if new.path.is_none() && new.disk.is_none() {
+            return thrown(format!("{}: a -Path or a -DiskNumber is wanted.", call.name));
+        }
+        let same = |drive: &Drive| match (&new.path, &drive.path) {
+            (Some(path), Some(used)) => used.eq_ignore_ascii_case(path),
+            _ => new.disk.is_some() && drive.disk == new.disk,
         };
-        match self.state.machines.iter().find(uses) {
-            Some(machine) => thrown(format!("{}: '{path}' is already connected to '{}'.", call.name, machine.name)),
+        let mut machines = self.state.machines.iter();
+        match machines.find(|machine| machine.drives.iter().any(same)) {
+            Some(machine) => thrown(format!("{}: the disk is already connected to '{}'.", call.name, machine.name)),
             None => Ok(()),
         }
     }
@@ -95,11 +98,23 @@ impl Host {
             return thrown("Add-VMHardDiskDrive: which controller is meant without -ControllerType is not said.");
         };
         let path = self.medium(call, &[".vhd", ".vhdx", ".avhd", ".avhdx"])?;
+        let disk = call.number("DiskNumber");
+        match disk.map(|number| self.state.disks.iter().find(|disk| disk.number == number)) {
+            Some(None) => return thrown("Add-VMHardDiskDrive -DiskNumber: there is no such disk."),
+            Some(Some(found)) if !found.is_offline || path.is_some() => {
+                return thrown("Add-VMHardDiskDrive -DiskNumber: the disk is online, or a -Path is given too.");
+            }
+            _ => {}
+        }
         let (number, location) = (call.number("ControllerNumber"), call.number("ControllerLocation"));
         let (Some(number), Some(location)) = (number, location) else {
             return thrown("Add-VMHardDiskDrive: -ControllerNumber and -ControllerLocation are wanted.");
         };
-        self.add_drive(call, Drive { controller, number, location, kind: DriveKind::Disk, path })
+        self.add_drive(call, Drive { controller, number, location, kind: DriveKind::Disk, path, disk })
+    }
+
+    pub(super) fn get_physical_disk(&mut self, _: &Call) -> Run<Vec<Value>> {
+        Ok(self.state.disks.iter().map(|disk| self.disk_object(disk)).collect())
     }
 
     pub(super) fn add_dvd(&mut self, call: &Call) -> Run<Vec<Value>> {
@@ -110,7 +125,7 @@ impl Host {
         let (Some(number), Some(location)) = (number, location) else {
             return thrown("Add-VMDvdDrive: -ControllerNumber and -ControllerLocation are wanted.");
         };
-        self.add_drive(call, Drive { controller, number, location, kind: DriveKind::Dvd, path })
+        self.add_drive(call, Drive { controller, number, location, kind: DriveKind::Dvd, path, disk: None })
     }
 
     /// Machine and place of the drive that a call means by its object or by its place.

@@ -117,6 +117,7 @@ impl Host {
                 location: 0,
                 kind: DriveKind::Disk,
                 path: Some(path),
+                disk: None,
             };
             machine.drives.push(disk);
         }
@@ -234,7 +235,8 @@ fn new_machine(release: Release, (id, name, generation): (String, String, i64), 
     let known = if release == Release::Server2012 { 5 } else { 6 };
     let services =
         SERVICES.iter().take(known).map(|(class, name)| (class.to_string(), *name != "Guest Service Interface"));
-    let dvd = Drive { controller: "IDE".to_owned(), number: 1, location: 0, kind: DriveKind::Dvd, path: None };
+    let dvd =
+        Drive { controller: "IDE".to_owned(), number: 1, location: 0, kind: DriveKind::Dvd, path: None, disk: None };
     let identity = IDENTITY.map(|property| (property.to_owned(), format!("made-{property}-{id}")));
     let mut identity = BTreeMap::from(identity);
     identity.insert("BIOSGUID".to_owned(), format!("{{{id}}}"));

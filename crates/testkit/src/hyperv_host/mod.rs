@@ -11,6 +11,7 @@ mod drives;
 mod files;
 mod firewall;
 mod machines;
+mod mirror;
 mod network;
 mod objects;
 mod parts;
@@ -33,6 +34,7 @@ use std::rc::Rc;
 use crate::powershell::{Cache, Outcome, Run, Shell, Signature, Stop, Value, thrown};
 
 pub use files::{File, Files};
+pub use mirror::Mirror;
 pub use release::Release;
 pub use served::Served;
 pub use state::*;
@@ -88,6 +90,22 @@ impl Clone for Host {
     }
 }
 
+/// The disk that Windows is on, and two that it leaves alone.
+fn disks() -> Vec<Disk> {
+    let guid = "{6F1D2C3B-4A59-4687-9012-3456789ABCDE}".to_owned();
+    vec![
+        Disk { number: 0, guid: "{00000000-1111-4222-8333-444444444444}".to_owned(), ..Disk::default() },
+        Disk {
+            number: 1,
+            signature: Some(0x0A2B_3C4D),
+            serial: " WD-1 ".to_owned(),
+            is_offline: true,
+            ..Disk::default()
+        },
+        Disk { number: 2, guid, serial: "WD-2".to_owned(), is_offline: true, ..Disk::default() },
+    ]
+}
+
 impl Host {
     /// A host with the role installed, nothing on it, and physical network adapters of these names.
     pub fn new(release: Release, adapters: &[&str]) -> Host {
@@ -117,6 +135,7 @@ impl Host {
             enhanced_session: false,
         };
         registry::prepare(&mut host.state, release);
+        host.state.disks = disks();
         for name in adapters {
             let (index, id) = (host.next_number(), host.new_id());
             let mut interface = Interface::new(index as i64, &format!("{{{id}}}"), name);

@@ -93,9 +93,21 @@ impl Host {
         Object::new(class, &place)
             .with("VMName", &machine.name)
             .with("Path", drive.path.as_deref().map_or(Value::Null, Value::from))
+            .with("DiskNumber", drive.disk.map_or(Value::Null, Value::number))
             .with("ControllerType", word("ControllerType", &drive.controller))
             .with("ControllerNumber", drive.number)
             .with("ControllerLocation", drive.location)
+            .value()
+    }
+
+    /// An `MSFT_Disk`.
+    pub(super) fn disk_object(&self, disk: &Disk) -> Value {
+        Object::new("MSFT_Disk", &disk.number.to_string())
+            .with("Number", disk.number)
+            .with("Signature", disk.signature.map_or(Value::Null, |signature| Value::number(signature.into())))
+            .with("Guid", if disk.guid.is_empty() { Value::Null } else { Value::from(disk.guid.as_str()) })
+            .with("SerialNumber", disk.serial.as_str())
+            .with("IsOffline", disk.is_offline)
             .value()
     }
 

@@ -2,8 +2,10 @@
 //! tasks is at work. It takes the place of PowerShell behind a server of Windows Remote Management.
 //!
 //! One line of JSON is asked, `{"script": TEXT, "arguments": [{"name": NAME, "text"|"hex"|"number"|"truth": VALUE}]}`, and one
-//! answered: `{"output": [TEXT], "warnings": [TEXT], "error": TEXT or null}`.
+//! answered: `{"output": [TEXT], "warnings": [TEXT], "error": TEXT or null}`. For a program in the place of `powershell.exe` it is
+//! `{"command": BASE64, "input": TEXT}`, and `{"console": [TEXT], "error": TEXT or null}`.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::Host;
+use super::{Host, Mirror};
 use crate::powershell::{Stop, Value};
 
 /// What the host's thread is asked.
@@ -33,10 +35,19 @@ pub struct Served {
 impl Served {
     /// Starts it. Each change of the host by one of its tasks takes the time of `pause`.
     pub fn start(make: impl FnOnce() -> Host + Send + 'static, pause: Duration) -> std::io::Result<Served> {
+        Served::start_with(make, pause, None)
+    }
+
+    /// Starts one that has the files of a folder of this computer.
+    pub fn start_with(
+        make: impl FnOnce() -> Host + Send + 'static,
+        pause: Duration,
+        mirror: Option<Mirror>,
+    ) -> std::io::Result<Served> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         let (requests, waiting) = channel();
-        thread::spawn(move || live(make(), waiting, pause));
+        thread::spawn(move || live(make(), waiting, pause, mirror));
         let asked = requests.clone();
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
@@ -65,15 +76,15 @@ impl Served {
 }
 
 /// The life of the host: it answers, and runs its tasks while it goes on answering.
-fn live(mut host: Host, requests: Receiver<Request>, pause: Duration) {
-    let requests = Rc::new(requests);
+fn live(mut host: Host, requests: Receiver<Request>, pause: Duration, mirror: Option<Mirror>) {
+    let (requests, mirror) = (Rc::new(requests), Rc::new(RefCell::new(mirror)));
     while let Ok(request) = requests.recv() {
-        serve(&mut host, request);
-        let waiting = requests.clone();
+        serve(&mut host, request, &mut mirror.borrow_mut());
+        let (waiting, mirror) = (requests.clone(), mirror.clone());
         host.meanwhile = Some(Box::new(move |host| {
             thread::sleep(pause);
             while let Ok(request) = waiting.try_recv() {
-                serve(host, request);
+                serve(host, request, &mut mirror.borrow_mut());
             }
         }));
         while let Some(result) = host.run_task() {
@@ -85,13 +96,26 @@ fn live(mut host: Host, requests: Receiver<Request>, pause: Duration) {
     }
 }
 
-fn serve(host: &mut Host, request: Request) {
+fn serve(host: &mut Host, request: Request, mirror: &mut Option<Mirror>) {
     match request {
         Request::Script(json, answer) => {
+            let said = match (json["command"].as_str(), json["input"].as_str()) {
+                (Some(command), Some(input)) => console(host, (command, input), mirror),
+                _ => run(host, &json),
+            };
             // Whoever asked may have gone.
-            let _ = answer.send(run(host, &json));
+            let _ = answer.send(said);
         }
         Request::Look(look) => look(host),
+    }
+}
+
+fn console(host: &mut Host, (command, input): (&str, &str), mirror: &mut Option<Mirror>) -> Json {
+    let brought = mirror.as_mut().map_or(Ok(()), |mirror| mirror.bring(&mut host.files));
+    let said = brought.map_err(|error| error.to_string()).and_then(|()| host.run_powershell(command, input));
+    match said {
+        Ok(lines) => json!({"console": lines, "error": null}),
+        Err(error) => json!({"console": [], "error": error}),
     }
 }
 

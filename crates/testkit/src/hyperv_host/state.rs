@@ -27,6 +27,23 @@ pub struct State {
     pub tasks: Vec<ScheduledTask>,
     /// How often a task was started.
     pub task_starts: u32,
+    /// Physical disks.
+    pub disks: Vec<Disk>,
+}
+
+/// A physical disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Disk {
+    /// Its number, which is no part of it.
+    pub number: i64,
+    /// Signature of its master boot record; none of a disk with a GUID partition table.
+    pub signature: Option<u32>,
+    /// Id of its GUID partition table, in braces; empty without one.
+    pub guid: String,
+    /// Serial number of the device, with the blanks that devices put around it.
+    pub serial: String,
+    /// Whether Windows leaves it alone.
+    pub is_offline: bool,
 }
 
 /// A task of the scheduler.
@@ -153,6 +170,8 @@ pub struct Drive {
     pub kind: DriveKind,
     /// File that is in it.
     pub path: Option<String>,
+    /// Number of the physical disk that it is.
+    pub disk: Option<i64>,
 }
 
 /// A virtual machine.

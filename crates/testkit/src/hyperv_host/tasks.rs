@@ -113,11 +113,24 @@ impl Host {
         }
         let start = "-NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand ";
         let encoded = task.argument.strip_prefix(start).ok_or("other arguments of powershell.exe")?;
-        let bytes = BASE64_STANDARD.decode(encoded).map_err(|error| error.to_string())?;
-        let units: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-        let text = String::from_utf16(&units).map_err(|error| error.to_string())?;
+        let text = decoded(encoded)?;
         let cache = self.cache.clone();
         let (result, _) = Shell::new(self, &cache).run_script(&text, Vec::new());
         result.map(|_| ()).map_err(|stop| format!("{stop:?}"))
     }
+
+    /// What `powershell.exe -EncodedCommand` writes to its console with a text on its standard input.
+    pub fn run_powershell(&mut self, encoded: &str, input: &str) -> Result<Vec<String>, String> {
+        let text = decoded(encoded)?;
+        let lines: Vec<&str> = input.lines().collect();
+        let cache = self.cache.clone();
+        Shell::new(self, &cache).run_command(&text, &lines).map_err(|stop| format!("{stop:?}"))
+    }
+}
+
+/// The text of an encoded command.
+fn decoded(encoded: &str) -> Result<String, String> {
+    let bytes = BASE64_STANDARD.decode(encoded).map_err(|error| error.to_string())?;
+    let units: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    String::from_utf16(&units).map_err(|error| error.to_string())
 }

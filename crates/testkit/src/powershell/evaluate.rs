@@ -135,6 +135,10 @@ impl Shell<'_> {
                 }
                 let path = match self.evaluate(path)? {
                     Value::Text(path) => path,
+                    Value::Block(body) if matches!(command.called, Called::Run(_)) && !command.merges_warnings => {
+                        let given = self.given(command)?;
+                        return self.body(&body, given, None, output);
+                    }
                     other => return fault(format!("line {}: a call of {}", command.line, other.kind())),
                 };
                 let given = self.given(command)?;

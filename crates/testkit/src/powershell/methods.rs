@@ -3,6 +3,7 @@
 use super::computer::{Run, Stop, fault, thrown};
 use super::security;
 use super::shell::Shell;
+use super::types::{CONSOLE, UTF8};
 use super::value::{ListKind, Object, Value};
 
 /// What a method without a result gives.
@@ -44,6 +45,14 @@ impl Shell<'_> {
                 let cmdlet = object.borrow().clone();
                 self.cmdlet_method(&cmdlet, &lower, arguments)
             }
+            Value::Object(object) if object.borrow().class == CONSOLE => match (lower.as_str(), arguments) {
+                ("writeline", [Value::Text(text)]) => {
+                    self.console.push(text.to_string());
+                    Ok(void())
+                }
+                _ => fault(format!("the method {name} of the console")),
+            },
+            Value::Object(object) if object.borrow().class == UTF8 => encoding_method(&lower, arguments),
             Value::Object(object) => match security::method(object, &lower, arguments) {
                 Some(result) => result,
                 None => self.computer.call_method(object, name, arguments),
@@ -111,6 +120,17 @@ fn trim_set(arguments: &[Value]) -> Run<Vec<char>> {
         }
     }
     Ok(all)
+}
+
+fn encoding_method(name: &str, arguments: &[Value]) -> Run<Value> {
+    match (name, arguments) {
+        ("getbytes", [Value::Text(text)]) => Ok(Value::bytes(text.as_bytes())),
+        ("getstring", [bytes]) => match bytes.as_bytes() {
+            Some(bytes) => Ok(Value::from(String::from_utf8_lossy(&bytes).into_owned())),
+            None => fault(format!("Encoding.GetString of {}", bytes.kind())),
+        },
+        _ => fault(format!("the method {name} of an encoding")),
+    }
 }
 
 fn text_method(text: &str, name: &str, arguments: &[Value]) -> Run<Value> {

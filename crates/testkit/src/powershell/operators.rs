@@ -242,6 +242,7 @@ fn formatted(value: &Value, how: &str) -> Run<String> {
             Value::Long(number) => Ok(format!("{number:x}")),
             other => fault(format!("{} is formatted as 'x'", other.kind())),
         },
+        "X8" => Ok(format!("{:08X}", value.integer().map_err(Stop::Fault)?)),
         "x4" => Ok(format!("{:04x}", value.integer().map_err(Stop::Fault)?)),
         _ => fault(format!("the format '{how}'")),
     }

@@ -56,6 +56,8 @@ pub struct Shell<'a> {
     pub(super) scopes: Vec<Scope>,
     pub(super) warnings: Vec<String>,
     pub(super) what_if: Vec<String>,
+    /// Lines that were written to the console itself.
+    pub(super) console: Vec<String>,
     cache: Cache,
     statements: u64,
     depth: usize,
@@ -73,6 +75,7 @@ impl<'a> Shell<'a> {
             scopes: vec![global],
             warnings: Vec::new(),
             what_if: Vec::new(),
+            console: Vec::new(),
             cache: cache.clone(),
             statements: 0,
             depth: 0,
@@ -105,6 +108,19 @@ impl<'a> Shell<'a> {
         let mut output = Vec::new();
         let result = self.body(&body, arguments, None, &mut output);
         (result.map(|()| output), self.warnings)
+    }
+
+    /// Runs a script that is given on the command line, as `powershell -EncodedCommand` does, with these lines on its standard
+    /// input. Gives what it wrote to the console.
+    pub fn run_command(mut self, text: &str, input: &[&str]) -> Run<Vec<String>> {
+        let body = parse::script(text).map_err(Stop::Fault)?;
+        self.set("input", Value::texts(input.iter().copied()));
+        let mut output = Vec::new();
+        self.block(&body.statements, &mut output)?;
+        match output.as_slice() {
+            [] => Ok(self.console),
+            _ => fault("a command that lets PowerShell itself write its output"),
+        }
     }
 
     /// Runs a piece of a script that is given as text.

@@ -1,10 +1,19 @@
 //! Casts, and static members of the types that need no computer.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
 use super::computer::{Run, Stop, fault, thrown};
 use super::methods::void;
+use super::parse;
 use super::security;
 use super::shell::Shell;
-use super::value::{List, ListKind, Value};
+use super::value::{List, ListKind, Object, Value};
+
+/// The encoding of texts that scripts use.
+pub(super) const UTF8: &str = "System.Text.UTF8Encoding";
+/// What writes to the console.
+pub(super) const CONSOLE: &str = "System.IO.TextWriter";
 
 impl Shell<'_> {
     /// A cast; the type is in small letters without `system.`.
@@ -63,6 +72,8 @@ impl Shell<'_> {
             ("stringcomparison", "ordinalignorecase") => {
                 Ok(Value::word("System.StringComparison", "OrdinalIgnoreCase", 5))
             }
+            ("text.encoding", "utf8") => Ok(Object::new(UTF8, "").value()),
+            ("console", "out") => Ok(Object::new(CONSOLE, "").value()),
             ("stringcomparison", "ordinal") => Ok(Value::word("System.StringComparison", "Ordinal", 4)),
             _ => security::static_member(kind, name).unwrap_or_else(|| self.computer.static_member(kind, name)),
         }
@@ -103,6 +114,17 @@ impl Shell<'_> {
                 }
                 None => fault(format!("BitConverter.ToString of {}", bytes.kind())),
             },
+            ("convert", "frombase64string", [Value::Text(text)]) => match BASE64_STANDARD.decode(text.as_bytes()) {
+                Ok(bytes) => Ok(Value::bytes(&bytes)),
+                Err(error) => thrown(format!("The input is not a valid Base-64 string: {error}.")),
+            },
+            ("convert", "tobase64string", [bytes]) => match bytes.as_bytes() {
+                Some(bytes) => Ok(Value::from(BASE64_STANDARD.encode(bytes))),
+                None => fault(format!("Convert.ToBase64String of {}", bytes.kind())),
+            },
+            ("management.automation.scriptblock", "create", [Value::Text(text)]) => {
+                parse::script(text).map(Value::Block).map_err(Stop::Fault)
+            }
             ("array", "reverse", [Value::List(list)]) => {
                 let List { items, .. } = list.as_ref();
                 items.borrow_mut().reverse();

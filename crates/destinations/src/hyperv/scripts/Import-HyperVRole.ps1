@@ -51,6 +51,9 @@ function Test-KitResources {
         if ([long]$machine.startup_bytes -gt $memory) {
             "The virtual machine '{0}' wants {1:N0} bytes of memory, this host has {2:N0}." -f $machine.name, [long]$machine.startup_bytes, $memory
         }
+        foreach ($disk in @($machine.physical)) {
+            Get-KitPhysicalDiskFault -Name $machine.name -By $disk.by -Value $disk.value
+        }
     }
     # Hyper-V keeps room for the memory of each machine beside its configuration.
     $wanted = [long]0

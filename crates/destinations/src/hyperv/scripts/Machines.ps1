@@ -130,6 +130,73 @@ function Add-KitEmptyDvd {
     Write-Warning -Message ("The DVD drive of '{0}' held '{1}' on the old host; it is empty now." -f $Machine.Name, $Was)
 }
 
+# What tells a physical disk from all others, in capitals and without braces; its number changes.
+function Get-KitDiskIdentity {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Disk,
+        [Parameter(Mandatory = $true)][string]$By
+    )
+    switch ($By) {
+        'signature' {
+            if ($null -eq $Disk.Signature) {
+                return ''
+            }
+            return '{0:X8}' -f $Disk.Signature
+        }
+        'gpt-id' {
+            return ([string]$Disk.Guid).Trim('{', '}').ToUpperInvariant()
+        }
+        default {
+            return ([string]$Disk.SerialNumber).Trim()
+        }
+    }
+}
+
+function Get-KitPhysicalDisk {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$By,
+        [Parameter(Mandatory = $true)][string]$Value
+    )
+    @(Get-Disk | Where-Object { (Get-KitDiskIdentity -Disk $_ -By $By) -eq $Value })
+}
+
+# Why the physical disk cannot be given to a machine; nothing when it can.
+function Get-KitPhysicalDiskFault {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][AllowEmptyString()][string]$Name,
+        [Parameter(Mandatory = $true)][string]$By,
+        [Parameter(Mandatory = $true)][string]$Value
+    )
+    $disks = @(Get-KitPhysicalDisk -By $By -Value $Value)
+    if ($disks.Count -ne 1) {
+        "The virtual machine '{0}' wants the physical disk with the {1} '{2}', and this host has {3} of them. Connect it alone." -f $Name, $By, $Value, $disks.Count
+    }
+    elseif (-not $disks[0].IsOffline) {
+        "The physical disk {0} with the {1} '{2}' is online. Run: Set-Disk -Number {0} -IsOffline `$true" -f $disks[0].Number, $By, $Value
+    }
+}
+
+function Add-KitPhysicalDisk {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Machine,
+        [Parameter(Mandatory = $true)][ValidateSet('IDE', 'SCSI')][string]$ControllerType,
+        [Parameter(Mandatory = $true)][int]$ControllerNumber,
+        [Parameter(Mandatory = $true)][int]$ControllerLocation,
+        [Parameter(Mandatory = $true)][ValidateSet('signature', 'gpt-id', 'serial-number')][string]$By,
+        [Parameter(Mandatory = $true)][string]$Value
+    )
+    $fault = Get-KitPhysicalDiskFault -Name $Machine.Name -By $By -Value $Value
+    if ($null -ne $fault) {
+        throw $fault
+    }
+    $number = @(Get-KitPhysicalDisk -By $By -Value $Value)[0].Number
+    Add-VMHardDiskDrive -VM $Machine -ControllerType $ControllerType -ControllerNumber $ControllerNumber -ControllerLocation $ControllerLocation -DiskNumber $number
+}
+
 function Connect-KitAdapter {
     [CmdletBinding()]
     param(

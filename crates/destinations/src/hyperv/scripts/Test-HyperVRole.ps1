@@ -117,11 +117,22 @@ function Add-KitDriveSettings {
     [CmdletBinding()]
     param(
         [Parameter(Mandatory = $true)]$Machine,
-        [Parameter(Mandatory = $true)][hashtable]$Found
+        [Parameter(Mandatory = $true)][hashtable]$Found,
+        [Parameter(Mandatory = $true)]$Definition
     )
     foreach ($drive in @(Get-VMHardDiskDrive -VM $Machine)) {
         $slot = '{0}{1}-{2}' -f ([string]$drive.ControllerType).ToLowerInvariant(), $drive.ControllerNumber, $drive.ControllerLocation
-        $Found['drive.' + $slot] = 'disk ' + (ConvertTo-KitTarget -Path $drive.Path)
+        if ($null -eq $drive.DiskNumber) {
+            $Found['drive.' + $slot] = 'disk ' + (ConvertTo-KitTarget -Path $drive.Path)
+            continue
+        }
+        # A physical disk: what it is told by is what was planned for the place.
+        $Found['drive.' + $slot] = 'physical disk'
+        $disk = @(Get-Disk | Where-Object { $_.Number -eq $drive.DiskNumber }) | Select-Object -First 1
+        $wanted = @($Definition.physical | Where-Object { ('{0}{1}-{2}' -f $_.controller, $_.number, $_.slot) -eq $slot }) | Select-Object -First 1
+        if (($null -ne $disk) -and ($null -ne $wanted)) {
+            $Found['drive.' + $slot] = 'physical disk {0} {1}' -f $wanted.disk.by, (Get-KitDiskIdentity -Disk $disk -By $wanted.disk.by)
+        }
     }
     foreach ($drive in @(Get-VMDvdDrive -VM $Machine)) {
         $slot = '{0}{1}-{2}' -f ([string]$drive.ControllerType).ToLowerInvariant(), $drive.ControllerNumber, $drive.ControllerLocation
@@ -237,7 +248,7 @@ function Read-KitMachineSettings {
     $found['processors.compatibility-for-migration'] = ([string]$processor.CompatibilityForMigrationEnabled).ToLowerInvariant()
     $found['processors.compatibility-for-older-systems'] = ([string]$processor.CompatibilityForOlderOperatingSystemsEnabled).ToLowerInvariant()
     Add-KitFirmwareSettings -Machine $machine -Found $found
-    Add-KitDriveSettings -Machine $machine -Found $found
+    Add-KitDriveSettings -Machine $machine -Found $found -Definition $Definition
     Add-KitAdapterSettings -Machine $machine -Found $found -Definition $Definition
     foreach ($number in @(1, 2)) {
         $port = Get-VMComPort -VM $machine -Number $number

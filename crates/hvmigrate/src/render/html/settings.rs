@@ -75,6 +75,7 @@ pub fn section(page: &mut Page, report: &Report) {
     let line = format!("{} carried, {} without a counterpart.", carried.len(), lost.len());
     page.wrap("<p>", line, "</p>\n");
     not_carried(page, report);
+    other_releases(page, report);
     carried_tables(page, report, &carried);
     page.raw("</section>\n");
 }
@@ -104,6 +105,34 @@ fn not_carried(page: &mut Page, report: &Report) {
     page.raw("</tbody></table></div>\n");
 }
 
+/// What another release would do otherwise.
+fn other_releases(page: &mut Page, report: &Report) {
+    if report.other_releases.is_empty() {
+        return;
+    }
+    page.raw("<h3>On other releases</h3>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">Release</th>");
+    page.raw(
+        "<th scope=\"col\">Would be carried too</th><th scope=\"col\">Would not be carried</th></tr></thead><tbody>\n",
+    );
+    for other in &report.other_releases {
+        page.raw("<tr>").cell(other.release.to_string());
+        for (lost, with_reason) in [(&other.gained, false), (&other.lost, true)] {
+            page.raw("<td>");
+            for item in lost {
+                page.wrap("<div>", subject_name(report, &item.setting.subject), " <code>");
+                page.text(&item.setting.item).raw("</code>");
+                if with_reason {
+                    page.raw(": ").text(&item.reason);
+                }
+                page.raw("</div>");
+            }
+            page.raw(if lost.is_empty() { "nothing</td>" } else { "</td>" });
+        }
+        page.raw("</tr>\n");
+    }
+    page.raw("</tbody></table></div>\n");
+}
+
 fn carried_tables(page: &mut Page, report: &Report, carried: &[Setting]) {
     page.raw("<h3>Carried</h3>\n");
     for group in carried.chunk_by(|one, two| one.subject == two.subject) {
@@ -121,6 +150,8 @@ fn carried_tables(page: &mut Page, report: &Report, carried: &[Setting]) {
 /// `machine <id>` as `machine 'name'`.
 fn subject_name(report: &Report, subject: &str) -> String {
     let id = subject.strip_prefix("machine ");
-    let machine = id.and_then(|id| report.inventory.machines.iter().find(|machine| machine.id.as_str() == id));
-    machine.map_or_else(|| subject.to_owned(), |machine| format!("machine '{}'", machine.name))
+    let planned = report.plan.iter().flat_map(|plan| &plan.role.machines);
+    let mut names = planned.map(|machine| (&machine.id, &machine.name));
+    let name = id.and_then(|id| names.find(|(known, _)| known.as_str() == id));
+    name.map_or_else(|| subject.to_owned(), |(_, name)| format!("machine '{name}'"))
 }
