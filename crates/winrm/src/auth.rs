@@ -112,10 +112,14 @@ fn guarded<T>(call: impl FnOnce() -> sspi::Result<T>) -> Result<T, String> {
     }
 }
 
-/// The library's text without its own numbers where there is one.
+/// The library's text without its own numbers where there is one, and without the bytes of a Kerberos error.
 fn readable(error: &sspi::Error) -> String {
     let text = if error.description.is_empty() { format!("{:?}", error.error_type) } else { error.description.clone() };
-    text.trim_end_matches('.').to_owned()
+    let text = text.split(". Additional error").next().unwrap_or_default().trim_end_matches('.');
+    if text.starts_with("pre-authentication information was invalid") {
+        return format!("the key distribution centre does not accept this password for Kerberos ({text})");
+    }
+    text.to_owned()
 }
 
 fn config(mechanism: &Mechanism) -> Result<NegotiateConfig, String> {

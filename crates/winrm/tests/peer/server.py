@@ -1,7 +1,7 @@
 """A stand-in for the Windows Remote Management service, for tests: HTTP or HTTPS, Negotiate with NTLM and sealed messages
 by pyspnego, PowerShell remoting by psrpcore. It shares nothing with the client that it tests.
 
-    NTLM_USER_FILE=users.txt server.py [--cert PEM --key PEM] [--record FILE] [--host PORT] [--drop-every N]
+    NTLM_USER_FILE=users.txt server.py [--cert PEM --key PEM] [--record FILE] [--host PORT] [--drop-every N] [--kerberos]
 
 It prints its port and serves until it is killed. Each request that arrives is written to the record, opened, one JSON a line.
 With a host, scripts of PowerShell are run by what listens at that port of this computer. Every N-th message its connection is
@@ -39,6 +39,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     binding = None
     record = None
     drop_every, messages = 0, 0
+    kerberos = None
 
     def log_message(self, *_):
         """Nothing is printed: standard output has the port."""
@@ -57,10 +58,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         value = "Negotiate " + base64.b64encode(token).decode() if token else "Negotiate"
         self.reply(401, b"", [("WWW-Authenticate", value)])
 
+    def acceptor(self):
+        if self.kerberos:
+            return self.kerberos.Context()
+        return spnego.server(protocol="negotiate", channel_bindings=self.binding)
+
     def authenticate(self, authorization):
         scheme, token = authorization.split(" ", 1)
         if self.context is None or self.context.complete:
-            self.context = spnego.server(protocol="negotiate", channel_bindings=self.binding)
+            self.context = self.acceptor()
         try:
             answer = self.context.step(base64.b64decode(token))
         except Exception:
@@ -156,7 +162,12 @@ def main():
     parser.add_argument("--record")
     parser.add_argument("--host", type=int)
     parser.add_argument("--drop-every", type=int, default=0)
+    parser.add_argument("--kerberos", action="store_true")
     arguments = parser.parse_args()
+    if arguments.kerberos:
+        import kerberos
+
+        Handler.kerberos = kerberos
     Handler.drop_every = arguments.drop_every
     if arguments.host:
         powershell.Pool.host = host.Host(arguments.host)

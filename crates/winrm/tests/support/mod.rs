@@ -42,6 +42,11 @@ pub enum Way {
 impl Peer {
     /// Starts a server, or says why not.
     pub fn start(way: Way) -> Option<Self> {
+        Self::start_with(way, &[], &[])
+    }
+
+    /// Starts a server with more arguments and with these variables in its environment, or says why not.
+    pub fn start_with(way: Way, more: &[&str], variables: &[(&str, &Path)]) -> Option<Self> {
         let Some(python) = python() else {
             println!(
                 "SKIPPED: pyspnego, psrpcore, pypsrp and pywinrm are not in target/peers (`cargo xtask test` installs them)"
@@ -57,6 +62,7 @@ impl Peer {
             Way::Https => certificate(folder.path(), &mut command),
         };
         command.env("NTLM_USER_FILE", folder.path().join("users")).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.args(more).envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
