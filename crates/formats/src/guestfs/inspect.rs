@@ -68,25 +68,11 @@ pub fn inspect_bytes(disk: SharedFile, sector_size: u32) -> DiskContents {
     let table = read_table(&*disk, sector_size);
     let mut partitions = table.partitions;
     if partitions.is_empty() && table.table == TableKind::None && recognise(&*disk).kind != FsKind::Unknown {
-        partitions.push(whole(disk.len()));
+        partitions.push(Partition::whole(disk.len()));
     }
     let mut guests = Vec::new();
     let partitions = partitions.into_iter().map(|partition| contents(&disk, partition, &mut guests)).collect();
     DiskContents { table: table.table, sector_size: table.sector_size, findings: table.findings, partitions, guests }
-}
-
-/// A partition over a disk that has no table.
-pub(super) fn whole(size: u64) -> Partition {
-    Partition {
-        index: 0,
-        start: 0,
-        size,
-        kind: String::new(),
-        type_name: "",
-        name: String::new(),
-        id: String::new(),
-        attributes: 0,
-    }
 }
 
 /// The bytes of a partition.

@@ -77,7 +77,7 @@ pub(crate) fn open(paths: &[String]) -> Result<Disks, SourceError> {
         let (bytes, table) = disk(Path::new(path))?;
         let mut partitions = table.partitions.clone();
         if partitions.is_empty() && table.table == TableKind::None {
-            partitions.push(whole(bytes.len()));
+            partitions.push(Partition::whole(bytes.len()));
         }
         for partition in &partitions {
             look(&mut disks, number, (&bytes, &table, partition));
@@ -117,20 +117,6 @@ fn table(bytes: &SharedFile, sectors: &[u32]) -> PartitionTable {
         return first;
     }
     tables.find(|table| matches!(table.table, TableKind::Gpt { .. })).unwrap_or(first)
-}
-
-/// A partition over a disk that has no table.
-fn whole(size: u64) -> Partition {
-    Partition {
-        index: 0,
-        start: 0,
-        size,
-        kind: String::new(),
-        type_name: "",
-        name: String::new(),
-        id: String::new(),
-        attributes: 0,
-    }
 }
 
 fn look(disks: &mut Disks, number: usize, (disk, table, partition): (&SharedFile, &PartitionTable, &Partition)) {

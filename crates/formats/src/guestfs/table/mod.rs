@@ -68,6 +68,20 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// A partition over all of a disk that has no table.
+    pub fn whole(size: u64) -> Partition {
+        Partition {
+            index: 0,
+            start: 0,
+            size,
+            kind: String::new(),
+            type_name: "",
+            name: String::new(),
+            id: String::new(),
+            attributes: 0,
+        }
+    }
+
     /// First byte behind the partition.
     pub fn end(&self) -> u64 {
         self.start.saturating_add(self.size)

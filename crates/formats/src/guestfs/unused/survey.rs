@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::ranges::Ranges;
 use super::{FreeSpaceError, UnusedError, UsedVolume};
 use crate::disk::{ExtentKind, SharedDisk};
-use crate::guestfs::inspect::whole;
 use crate::guestfs::recognise::{FsKind, recognise};
 use crate::guestfs::table::{Finding, Partition, TableKind, read_table};
 use crate::guestfs::{DiskBytes, FreeSpace, volume};
@@ -31,7 +30,7 @@ pub(super) fn survey(disk: &SharedDisk) -> Result<Survey, UnusedError> {
         if recognise(&*bytes).kind == FsKind::Unknown {
             return Err(UnusedError::Nothing { file: bytes.name().to_owned() });
         }
-        partitions.push(whole(bytes.len()));
+        partitions.push(Partition::whole(bytes.len()));
     }
     if partitions.is_empty() {
         return Err(UnusedError::Nothing { file: bytes.name().to_owned() });
