@@ -42,7 +42,7 @@ const PEERS: &[Peer] = &[
     peer("perf", &["linux-perf"], "where the time of a measured run goes"),
     peer("strace", &["strace"], "faults of the kernel"),
     peer("/usr/sbin/krb5kdc", &["krb5-kdc", "krb5-admin-server"], "logging in by Kerberos"),
-    peer("/usr/lib/python3/dist-packages/gssapi", &["python3-gssapi"], "logging in by Kerberos"),
+    peer("/usr/lib/python3/dist-packages/gssapi/__init__.py", &["python3-gssapi"], "logging in by Kerberos"),
     peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
     peer(
         "x86_64-w64-mingw32-gcc",

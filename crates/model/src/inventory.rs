@@ -47,7 +47,7 @@ pub struct Inventory {
 pub struct SourceDescription {
     /// The URI as given.
     pub uri: String,
-    /// Reach: `folder`, `image`, `smb`, `winrm`.
+    /// Reach: `folder`, `image`.
     pub reach: String,
     /// Layout: `role` (a system volume with the role), `export`.
     pub layout: String,

@@ -43,6 +43,15 @@ pub enum SourceError {
         /// The folder.
         path: String,
     },
+    /// A folder holds no exported machine.
+    #[error(
+        "'{path}' holds no exported machine: neither it nor a folder in it has a folder 'Virtual Machines'. Name the folder that \
+         the machines were exported to."
+    )]
+    NoExport {
+        /// The folder.
+        path: String,
+    },
     /// No partition of the disks holds files that can be read.
     #[error("None of the partitions of {disks} can be read as a source: {found}.")]
     NoVolumes {

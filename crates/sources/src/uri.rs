@@ -41,6 +41,16 @@ pub(crate) fn parse_folder(uri: &str, rest: &str) -> Result<FolderUri, SourceErr
     Ok(FolderUri { path, drives })
 }
 
+/// Reads a path that nothing follows.
+pub(crate) fn parse_path(uri: &str, rest: &str) -> Result<String, SourceError> {
+    let bad = |reason: String| SourceError::BadUri { uri: uri.to_owned(), reason };
+    if let Some((_, query)) = rest.split_once('?') {
+        return Err(bad(format!("it takes no parameters such as '{query}'; a '?' in a path is written '%3F'")));
+    }
+    let path = decode(rest).ok_or_else(|| bad(format!("'{rest}' is not valid UTF-8 after decoding")))?;
+    if path.is_empty() { Err(bad("it names no folder".to_owned())) } else { Ok(path) }
+}
+
 /// What an `image:` URI says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageUri {

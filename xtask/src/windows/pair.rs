@@ -250,7 +250,8 @@ impl Pair {
 
     fn plain(&self, text: &str) -> String {
         let folder = format!("{}/", self.folder.display());
-        let mut text = text.replace('\\', "/");
+        // A quote within quotes, as a POSIX shell wants it.
+        let mut text = text.replace(r"'\''", "").replace('\\', "/");
         while text.contains("//") {
             text = text.replace("//", "/");
         }

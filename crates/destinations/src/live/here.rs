@@ -85,15 +85,7 @@ fn composed(script: &Script) -> Result<String, DestinationError> {
 /// The same in lines, as the process reads it.
 fn in_lines(text: &str) -> String {
     let base64 = BASE64_STANDARD.encode(text);
-    let mut lines = String::with_capacity(base64.len() + base64.len() / WIDTH + 1);
-    for (number, character) in base64.chars().enumerate() {
-        if number > 0 && number % WIDTH == 0 {
-            lines.push('\n');
-        }
-        lines.push(character);
-    }
-    lines.push('\n');
-    lines
+    base64.as_bytes().chunks(WIDTH).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect()
 }
 
 impl Runner for &Here {

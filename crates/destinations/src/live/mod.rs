@@ -179,6 +179,12 @@ impl LiveHost {
         files
     }
 
+    /// All files that lie on the host because they were carried there. Those of this computer are ordinary files of the
+    /// destination, which are compared and removed as such.
+    fn carried_there(&self, plan: &Plan) -> Vec<String> {
+        if self.needs_carrying() { self.carried(plan, Disks::With) } else { Vec::new() }
+    }
+
     /// What the folder on the host is marked with: made once for a work folder.
     fn owner(&self) -> Result<String, DestinationError> {
         let own = self.folder.join(OWNER);
@@ -368,8 +374,7 @@ impl RunningHost for LiveHost {
     }
 
     fn compare(&self, plan: &Plan, watch: &dyn HostWatch) -> Result<Vec<FileDifference>, DestinationError> {
-        // What lies on this computer is compared as every file of the destination is.
-        let files = if self.needs_carrying() { self.carried(plan, Disks::With) } else { Vec::new() };
+        let files = self.carried_there(plan);
         // What is not here any more is told as missing here.
         let mut parcels: Vec<(&str, Parcel)> = Vec::new();
         for file in &files {
@@ -407,7 +412,7 @@ impl RunningHost for LiveHost {
         if !self.session()?.work(watch, &mut |talk| is_ours(talk))? {
             return Ok(DoneOnHost::default());
         }
-        let files = if self.needs_carrying() { self.carried(plan, Disks::With) } else { Vec::new() };
+        let files = self.carried_there(plan);
         // The mark goes last, so that what was cut off here is found again.
         let mut folders = folders_of(&files);
         folders.extend([claim::mark(&owner), String::new()]);

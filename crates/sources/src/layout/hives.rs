@@ -11,20 +11,35 @@ const MAX_HIVE: u64 = 1 << 30;
 /// Endings of the transaction logs, in the order in which they are tried.
 pub(crate) const LOGS: [&str; 3] = [".LOG", ".LOG1", ".LOG2"];
 
+/// How a hive is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// Its file should be there and is not.
+    Missing,
+    /// Its file is there and cannot be read.
+    Damaged,
+    /// A source of this kind has none.
+    NotHere,
+}
+
 /// A hive that could not be opened.
 #[derive(Debug)]
 pub(crate) struct NoHive {
-    /// True when the file is not there at all.
-    pub(crate) missing: bool,
+    /// How it is away.
+    pub(crate) absence: Absence,
     /// Why, as a whole sentence.
     pub(crate) reason: String,
 }
 
 /// Reads a hive and replays its logs in memory.
 pub(crate) fn read(tree: &dyn ReadOnlyTree, path: &WindowsPath) -> Result<Hive, NoHive> {
-    let file = tree.open(path).map_err(|error| NoHive { missing: error.is_missing(), reason: error.to_string() })?;
-    let bytes = read_whole(&*file, MAX_HIVE)
-        .map_err(|error| NoHive { missing: false, reason: format!("'{path}' could not be read: {error}.") })?;
+    let damaged = |reason: String| NoHive { absence: Absence::Damaged, reason };
+    let file = tree.open(path).map_err(|error| match error.is_missing() {
+        true => NoHive { absence: Absence::Missing, reason: error.to_string() },
+        false => damaged(error.to_string()),
+    })?;
+    let bytes =
+        read_whole(&*file, MAX_HIVE).map_err(|error| damaged(format!("'{path}' could not be read: {error}.")))?;
     let mut logs = Vec::new();
     for end in LOGS {
         let name = format!("{}{end}", path.as_str());
@@ -35,5 +50,5 @@ pub(crate) fn read(tree: &dyn ReadOnlyTree, path: &WindowsPath) -> Result<Hive, 
         }
     }
     let logs: Vec<(&str, &[u8])> = logs.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-    Hive::open(bytes, &logs, path.as_str()).map_err(|error| NoHive { missing: false, reason: error.to_string() })
+    Hive::open(bytes, &logs, path.as_str()).map_err(|error| damaged(error.to_string()))
 }

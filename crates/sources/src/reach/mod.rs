@@ -2,6 +2,7 @@
 //! above can change a source. [`walk`] follows paths and links for every reach; a reach lists folders and opens files.
 
 pub(crate) mod drives;
+mod export;
 mod folder;
 pub(crate) mod image;
 mod link;
@@ -16,6 +17,7 @@ use hvm_model::names::WindowsPath;
 
 use crate::error::ReachError;
 
+pub use export::ExportTree;
 pub use folder::FolderTree;
 pub use image::ImageTree;
 

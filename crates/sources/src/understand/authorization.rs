@@ -26,7 +26,7 @@ pub(super) fn read(reading: &Reading<'_>) -> AuthorizationStore {
     // When the registry cannot be read, the usual place is still worth a look.
     let file = match location.value() {
         Some(location) => file_of(reading, location),
-        None => Some(default),
+        None => Some(default).filter(|_| reading.software.should_be_here()),
     };
     let lower = location.value().map(|location| location.to_lowercase()).unwrap_or_default();
     let mut store = AuthorizationStore {

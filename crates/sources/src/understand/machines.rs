@@ -26,16 +26,16 @@ pub(super) struct Machines {
 }
 
 pub(super) fn read(reading: &Reading<'_>, networks: &Networks) -> Machines {
-    let root = reading.variables.program_data().join(r"Microsoft\Windows\Hyper-V");
     let mut files = Vec::new();
-    for entry in configurations(reading, &root.join("Virtual Machines"), Missing::IsAProblem) {
+    let folders = reading.roots.iter().map(|root| root.join("Virtual Machines"));
+    for entry in folders.flat_map(|folder| configurations(reading, &folder, Missing::IsAProblem)) {
         match machine::machine(reading, networks, &entry) {
             Ok(file) => files.push((entry, file)),
             Err((message, place)) => unreadable(reading, "machine.unreadable", &entry, (message, place)),
         }
     }
     let files = without_duplicates(reading, files);
-    let mut folders = vec![root.join("Snapshots")];
+    let mut folders: Vec<WindowsPath> = reading.roots.iter().map(|root| root.join("Snapshots")).collect();
     folders.extend(files.iter().flat_map(|file| file.snapshot_folders.iter().cloned()));
     let own: HashSet<String> = files.iter().map(|file| file.machine.configuration_file.key()).collect();
     let checkpoints = checkpoints(reading, networks, folders, own);

@@ -28,6 +28,7 @@ use std::cell::RefCell;
 use hvm_model::found::Problem;
 use hvm_model::host::{Host, RemoteAdministration};
 use hvm_model::inventory::{Inventory, SCHEMA_VERSION, SourceDescription};
+use hvm_model::names::WindowsPath;
 
 use crate::reach::ReadOnlyTree;
 use crate::reach::variables::Variables;
@@ -40,6 +41,8 @@ const PROFILES: &str = r"Microsoft\Windows NT\CurrentVersion\ProfileList";
 pub(crate) struct Reading<'a> {
     tree: &'a dyn ReadOnlyTree,
     variables: Variables,
+    /// Folders that hold `Virtual Machines` and `Snapshots`.
+    roots: Vec<WindowsPath>,
     system: Registry,
     software: Registry,
     problems: RefCell<Vec<Problem>>,
@@ -51,11 +54,16 @@ impl<'a> Reading<'a> {
         mut variables: Variables,
         system: Registry,
         software: Registry,
+        roots: Vec<WindowsPath>,
     ) -> Reading<'a> {
         let program_data = software.text(PROFILES, "ProgramData").into_value();
         let public = software.text(PROFILES, "Public").into_value();
         variables.set_profiles(program_data.as_deref(), public.as_deref());
-        Reading { tree, variables, system, software, problems: RefCell::new(Vec::new()) }
+        let roots = match roots.is_empty() {
+            true => vec![variables.program_data().join(r"Microsoft\Windows\Hyper-V")],
+            false => roots,
+        };
+        Reading { tree, variables, roots, system, software, problems: RefCell::new(Vec::new()) }
     }
 
     fn problem(&self, problem: Problem) {

@@ -9,7 +9,7 @@ use hvm_model::finding::Subject;
 use hvm_model::found::{Found, Place, Problem};
 use hvm_model::names::WindowsPath;
 
-use crate::layout::NoHive;
+use crate::layout::{Absence, NoHive};
 
 /// Most pieces of damage that a problem lists.
 const MAX_TOLD: usize = 5;
@@ -90,6 +90,11 @@ impl Registry {
             Err(error) => Err(error.reason.clone()),
         };
         Registry { name: name.to_owned(), path, hive, control_set, damage, wrong: RefCell::new(Vec::new()) }
+    }
+
+    /// False when a source of its kind has no hives, nor anything else of the host.
+    pub(crate) fn should_be_here(&self) -> bool {
+        !matches!(&self.hive, Err(NoHive { absence: Absence::NotHere, .. }))
     }
 
     /// Path of the hive file.
@@ -185,7 +190,8 @@ impl Registry {
         };
         let hive = match &self.hive {
             Ok(hive) => hive,
-            Err(NoHive { missing: true, reason }) => {
+            Err(NoHive { absence: Absence::NotHere, .. }) => return Vec::new(),
+            Err(NoHive { absence: Absence::Missing, reason }) => {
                 let hint = "Copy the folder Windows\\System32\\config of the system volume into the source.";
                 return vec![problem("hive.missing", reason.clone(), hint)];
             }

@@ -1,0 +1,72 @@
+//! A source that is a reach and a layout: how bytes come, and where Hyper-V's data lie in them.
+
+use hvm_formats::disk::{self, SharedDisk};
+use hvm_formats::io::SharedFile;
+use hvm_model::inventory::{Inventory, SourceDescription};
+use hvm_model::names::WindowsPath;
+
+use crate::error::SourceError;
+use crate::fingerprint;
+use crate::gate::TreeGate;
+use crate::reach::ReadOnlyTree;
+use crate::reach::variables::Variables;
+use crate::source::Source;
+use crate::understand::registry::Registry;
+use crate::understand::{self, Reading};
+
+/// Where Hyper-V's data lie.
+pub(crate) trait Layout: Send + Sync {
+    /// Its word in descriptions.
+    fn word(&self) -> &'static str;
+    /// What variables in paths stand for.
+    fn variables(&self) -> Variables;
+    /// A hive of the host.
+    fn registry(&self, tree: &dyn ReadOnlyTree, name: &str) -> Registry;
+    /// Folders that hold `Virtual Machines` and `Snapshots`; none where the registry of the host says it.
+    fn roots(&self) -> Vec<WindowsPath>;
+    /// What is used whatever the inventory holds.
+    fn own(&self) -> fingerprint::Own;
+}
+
+/// A reach with a layout.
+pub(crate) struct HostSource {
+    pub(crate) uri: String,
+    pub(crate) reach: &'static str,
+    pub(crate) tree: Box<dyn ReadOnlyTree>,
+    pub(crate) layout: Box<dyn Layout>,
+}
+
+impl Source for HostSource {
+    fn describe(&self) -> SourceDescription {
+        let drives = self.tree.drives().into_iter().map(|(letter, path)| (format!("{letter}:"), path));
+        SourceDescription {
+            uri: self.uri.clone(),
+            reach: self.reach.to_owned(),
+            layout: self.layout.word().to_owned(),
+            drives: drives.collect(),
+        }
+    }
+
+    fn inventory(&self) -> Result<Inventory, SourceError> {
+        self.tree.refresh();
+        let hive = |name: &str| self.layout.registry(&*self.tree, name);
+        let (system, software) = (hive("SYSTEM"), hive("SOFTWARE"));
+        let reading = Reading::new(&*self.tree, self.layout.variables(), system, software, self.layout.roots());
+        let mut inventory = understand::inventory(reading, self.describe());
+        inventory.problems.extend(self.tree.problems());
+        Ok(inventory)
+    }
+
+    fn open_disk(&self, path: &WindowsPath) -> Result<SharedDisk, SourceError> {
+        Ok(disk::open(self.tree.open(path)?, &TreeGate::new(&*self.tree))?)
+    }
+
+    fn open_file(&self, path: &WindowsPath) -> Result<SharedFile, SourceError> {
+        Ok(self.tree.open(path)?)
+    }
+
+    fn fingerprint(&self, inventory: &Inventory) -> Result<String, SourceError> {
+        self.tree.refresh();
+        Ok(fingerprint::of(&*self.tree, &self.layout.own(), inventory))
+    }
+}

@@ -1,0 +1,187 @@
+//! A folder with exported machines as a tree: its own files lie on a drive that no machine names, and the disks are found under
+//! the paths that they had on the host, by their file names in the folder of their machine.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use hvm_formats::io::{SharedFile, read_whole};
+use hvm_formats::vmxml::{Document, MAX_FILE};
+use hvm_model::finding::Subject;
+use hvm_model::found::{Place, Problem};
+use hvm_model::names::WindowsPath;
+
+use super::{Entry, EntryKind, FolderTree, Metadata, ReadOnlyTree};
+use crate::error::{ReachError, SourceError};
+
+const MACHINES: &str = "Virtual Machines";
+const CHECKPOINTS: &str = "Snapshots";
+const DISKS: &str = "Virtual Hard Disks";
+/// Most machines of one folder.
+const MAX_MACHINES: usize = 50_000;
+/// Configurations of other releases, and who writes them.
+const OTHERS: [(&str, &str); 2] =
+    [(".exp", "Windows Server 2008 or 2008 R2"), (".vmcx", "Windows Server 2016 or later")];
+
+/// The exported machines of a folder.
+#[derive(Debug)]
+pub struct ExportTree {
+    files: FolderTree,
+    letter: char,
+    /// Folders of the machines.
+    roots: Vec<WindowsPath>,
+    /// Paths on the host, in the form in which they are compared, and the files here.
+    moved: HashMap<String, WindowsPath>,
+    problems: Vec<Problem>,
+}
+
+impl ExportTree {
+    /// Opens the folder of one exported machine, or one that holds those of several.
+    pub(crate) fn open(folder: &str) -> Result<ExportTree, SourceError> {
+        let error = |source| SourceError::Folder { path: folder.to_owned(), source };
+        let real = dunce::canonicalize(Path::new(folder)).map_err(error)?;
+        if !real.is_dir() {
+            return Err(error(std::io::ErrorKind::NotADirectory.into()));
+        }
+        let on = |letter: char| FolderTree::new(BTreeMap::from([(letter, real.clone())]));
+        let first = Scan::of(&on('X'), 'X');
+        // A path of the host must not be taken for one of this folder.
+        let used: BTreeSet<char> = first.moved.iter().filter_map(|(path, _)| path.drive()).collect();
+        let letter = ('A'..='Z').rev().find(|letter| !used.contains(letter)).unwrap_or('X');
+        let files = on(letter);
+        let scan = Scan::of(&files, letter);
+        if scan.roots.is_empty() {
+            return Err(SourceError::NoExport { path: folder.to_owned() });
+        }
+        let moved = scan.moved.into_iter().map(|(path, here)| (path.key(), here)).collect();
+        Ok(ExportTree { files, letter, roots: scan.roots, moved, problems: scan.problems })
+    }
+
+    /// The drive that the folder is.
+    pub(crate) fn letter(&self) -> char {
+        self.letter
+    }
+
+    /// Folders of the machines.
+    pub(crate) fn roots(&self) -> &[WindowsPath] {
+        &self.roots
+    }
+
+    fn here<'p>(&'p self, path: &'p WindowsPath) -> &'p WindowsPath {
+        self.moved.get(&path.key()).unwrap_or(path)
+    }
+}
+
+/// What was found in the folder.
+#[derive(Default)]
+struct Scan {
+    roots: Vec<WindowsPath>,
+    moved: Vec<(WindowsPath, WindowsPath)>,
+    problems: Vec<Problem>,
+}
+
+impl Scan {
+    fn of(tree: &FolderTree, letter: char) -> Scan {
+        let top = WindowsPath::new(&format!("{letter}:\\"));
+        let mut scan = Scan::default();
+        let is_machine = |folder: &WindowsPath| tree.exists(&folder.join(MACHINES));
+        if is_machine(&top) {
+            scan.roots.push(top);
+        } else {
+            let folders = names(tree, &top, EntryKind::Folder).into_iter().map(|name| top.join(&name));
+            scan.roots.extend(folders.filter(is_machine).take(MAX_MACHINES));
+        }
+        for root in scan.roots.clone() {
+            scan.machine(tree, &root);
+        }
+        scan
+    }
+
+    /// The paths that a machine's files name, of which a file lies here.
+    fn machine(&mut self, tree: &FolderTree, root: &WindowsPath) {
+        let mut there: HashMap<String, WindowsPath> = HashMap::new();
+        for folder in [root.join(DISKS), root.join(CHECKPOINTS), root.clone()] {
+            for name in names(tree, &folder, EntryKind::File) {
+                there.entry(name.to_uppercase()).or_insert_with(|| folder.join(&name));
+            }
+        }
+        for folder in [root.join(MACHINES), root.join(CHECKPOINTS)] {
+            for name in names(tree, &folder, EntryKind::File) {
+                let path = folder.join(&name);
+                let lower = name.to_ascii_lowercase();
+                if lower.ends_with(".xml") {
+                    self.moved.extend(named(tree, &path).into_iter().filter_map(|named| {
+                        let here = there.get(&named.file_name().to_uppercase())?.clone();
+                        Some((named, here))
+                    }));
+                } else if let Some((_, release)) = OTHERS.iter().find(|(end, _)| lower.ends_with(end)) {
+                    self.problems.push(unread(&path, release));
+                }
+            }
+        }
+    }
+}
+
+fn unread(path: &WindowsPath, release: &str) -> Problem {
+    Problem {
+        kind: "machine.export-unread".to_owned(),
+        subject: Subject::File { path: path.to_string() },
+        message: format!("'{path}' is a configuration as {release} exports it, which is not read."),
+        place: Place::new(path.as_str(), ""),
+        hint: "Read the machine from the files of its host, as 'folder:' or 'image:'.".to_owned(),
+    }
+}
+
+fn names(tree: &FolderTree, folder: &WindowsPath, kind: EntryKind) -> Vec<String> {
+    let entries = tree.read_dir(folder).unwrap_or_default().into_iter();
+    entries.filter(|entry| entry.kind == kind).map(|entry| entry.name).collect()
+}
+
+/// Texts of a configuration that are paths with a drive; of one that cannot be read none, which is told when it is read as a
+/// machine.
+fn named(tree: &FolderTree, path: &WindowsPath) -> Vec<WindowsPath> {
+    let read = || {
+        let file = tree.open(path).ok()?;
+        let bytes = read_whole(&*file, MAX_FILE as u64).ok()?;
+        Document::parse(&bytes, path.as_str()).ok()
+    };
+    let Some(document) = read() else { return Vec::new() };
+    let paths = document.leaves().map(|(_, _, value)| WindowsPath::new(value.as_str()));
+    paths.filter(|path| path.drive().is_some()).collect()
+}
+
+/// A drive of the host is none that somebody could map: the file was not exported.
+fn absent(error: ReachError) -> ReachError {
+    match error {
+        ReachError::NotMapped { path, .. } => {
+            let component = WindowsPath::new(&path).file_name().to_owned();
+            ReachError::NotFound { path, component, folder: "the export".to_owned() }
+        }
+        other => other,
+    }
+}
+
+impl ReadOnlyTree for ExportTree {
+    fn read_dir(&self, path: &WindowsPath) -> Result<Vec<Entry>, ReachError> {
+        self.files.read_dir(self.here(path)).map_err(absent)
+    }
+
+    fn metadata(&self, path: &WindowsPath) -> Result<Metadata, ReachError> {
+        self.files.metadata(self.here(path)).map_err(absent)
+    }
+
+    fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError> {
+        self.files.open(self.here(path)).map_err(absent)
+    }
+
+    fn drives(&self) -> Vec<(char, String)> {
+        self.files.drives()
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.problems.clone()
+    }
+
+    fn refresh(&self) {
+        self.files.refresh();
+    }
+}
