@@ -120,7 +120,7 @@ impl WindowsPath {
     }
 
     /// The parts after the drive letter (or all parts when there is none), without empty ones and `.`.
-    pub fn components(&self) -> impl Iterator<Item = &str> {
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
         let rest = if self.drive().is_some() { self.0.get(2..).unwrap_or("") } else { &self.0 };
         rest.split('\\').filter(|part| !part.is_empty() && *part != ".")
     }
@@ -171,11 +171,25 @@ impl WindowsPath {
         let parts: Vec<String> = self.components().map(str::to_uppercase).collect();
         format!("{head}\\{}", parts.join("\\"))
     }
+
+    /// The characters of [`WindowsPath::key`] that tell two paths apart, in its order (an empty path first), without memory being taken.
+    fn folded(&self) -> impl DoubleEndedIterator<Item = char> {
+        self.drive().into_iter().chain(
+            self.components()
+                .flat_map(move |part| std::iter::once('\\').chain(part.chars().flat_map(char::to_uppercase))),
+        )
+    }
 }
 
 impl PartialEq for WindowsPath {
+    /// From the end, where the paths of one host differ: hosts have thousands of disks and each is looked for among all.
+    /// Two bytes that differ decide when both are letters or digits of ASCII: no separator, `.` or other form of a letter.
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        let mut ends = self.0.bytes().rev().zip(other.0.bytes().rev());
+        match ends.find(|(a, b)| !a.eq_ignore_ascii_case(b)) {
+            Some((a, b)) if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() => false,
+            _ => self.folded().rev().eq(other.folded().rev()),
+        }
     }
 }
 
@@ -183,7 +197,7 @@ impl Eq for WindowsPath {}
 
 impl std::hash::Hash for WindowsPath {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
+        self.folded().for_each(|letter| letter.hash(state));
     }
 }
 
@@ -195,7 +209,7 @@ impl PartialOrd for WindowsPath {
 
 impl Ord for WindowsPath {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
+        self.folded().cmp(other.folded())
     }
 }
 
@@ -315,6 +329,27 @@ impl fmt::Display for ByteSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_paths_compare_as_their_keys_do() {
+        let texts = [
+            "C:",
+            "c:\\",
+            "C:\\A",
+            "c:/a\\",
+            "C:\\AB",
+            "\\A",
+            "A",
+            "\\\\srv\\A",
+            "D:\\.\\straße",
+            "D:\\STRASSE",
+            "D:\\ſ",
+        ];
+        for (a, b) in texts.iter().flat_map(|a| texts.map(|b| (WindowsPath::new(a), WindowsPath::new(b)))) {
+            assert_eq!(a == b, a.key() == b.key(), "{a} and {b}");
+            assert_eq!(a.cmp(&b), a.key().cmp(&b.key()), "{a} and {b}");
+        }
+    }
 
     #[test]
     fn windows_paths_compare_without_case_and_separator() {
