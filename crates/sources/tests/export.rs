@@ -150,3 +150,62 @@ fn one_machine_alone_and_what_is_missing_or_of_another_release() {
     assert!(told("export:/x?c=1").contains("%3F"));
     assert!(told("export:/nowhere").contains("/nowhere"));
 }
+
+/// Writes text of a configuration anew.
+fn change(path: &Path, from: &str, to: &str) {
+    let bytes = fs::read(path).unwrap();
+    let units: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let text = String::from_utf16(&units).unwrap();
+    assert!(text.contains(from), "{from}");
+    fs::write(path, text.replace(from, to).encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+}
+
+fn configuration(machine: &Path) -> PathBuf {
+    fs::read_dir(machine.join("Virtual Machines")).unwrap().next().unwrap().unwrap().path()
+}
+
+#[test]
+fn a_file_that_may_be_another_disk_is_taken_for_none() {
+    let exported = exported(&[ids::BOOT]);
+    let first = fs::read_dir(&exported.path).unwrap().next().unwrap().unwrap().path();
+    let disks: Vec<&str> = exported
+        .host
+        .disks
+        .iter()
+        .filter(|disk| disk.machine == ids::BOOT.0)
+        .map(|disk| disk.windows_path.as_str())
+        .collect();
+    assert_eq!(disks.len(), 2);
+    let kinds = |inventory: &Inventory| {
+        inventory.problems.iter().map(|problem| problem.kind.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    // A machine of another host has its disks under the same paths.
+    let second = exported.path.join("of another host");
+    for folder in ["Virtual Machines", "Virtual Hard Disks"] {
+        fs::create_dir_all(second.join(folder)).unwrap();
+        for entry in fs::read_dir(first.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().replace(ids::BOOT.0, &other());
+            fs::copy(&path, second.join(folder).join(name)).unwrap();
+        }
+    }
+    change(&configuration(&second), ids::BOOT.0, &other());
+    let source = hvm_sources::open(&exported.uri()).unwrap();
+    let inventory = source.inventory().unwrap();
+    assert_eq!(inventory.machines.len(), 2, "{:#?}", inventory.problems);
+    assert!(kinds(&inventory).is_superset(&["disk.export-many-files", "disk.missing"].map(str::to_owned).into()));
+    assert!(disks.iter().all(|disk| source.open_disk(&WindowsPath::new(disk)).is_err()));
+    // Each alone is as it was.
+    let uri = format!("export:{}", first.display().to_string().replace('?', "%3F"));
+    assert_eq!(hvm_sources::open(&uri).unwrap().inventory().unwrap().problems, []);
+    // Two disks of one name in two folders: the export has one file.
+    let name = |path: &str| WindowsPath::new(path).file_name().to_owned();
+    change(&configuration(&first), disks[1], &format!(r"E:\other\{}", name(disks[0])));
+    let source = hvm_sources::open(&uri).unwrap();
+    assert!(kinds(&source.inventory().unwrap()).contains("disk.export-one-file"));
+    assert!(source.open_disk(&WindowsPath::new(disks[0])).is_err());
+}
+
+fn other() -> String {
+    ids::BOOT.0.replace(&ids::BOOT.0[..4], "0BAD")
+}

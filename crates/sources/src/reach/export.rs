@@ -52,8 +52,9 @@ impl ExportTree {
         if scan.roots.is_empty() {
             return Err(SourceError::NoExport { path: folder.to_owned() });
         }
-        let moved = scan.moved.into_iter().map(|(path, here)| (path.key(), here)).collect();
-        Ok(ExportTree { files, letter, roots: scan.roots, moved, problems: scan.problems })
+        let (moved, doubts) = certain(scan.moved);
+        let problems = scan.problems.into_iter().chain(doubts).collect();
+        Ok(ExportTree { files, letter, roots: scan.roots, moved, problems })
     }
 
     /// The drive that the folder is.
@@ -119,6 +120,44 @@ impl Scan {
             }
         }
     }
+}
+
+/// The paths that are one file each, and what is to be said of the others: machines of several hosts may name one path, and disks
+/// of one file name overwrite each other in an export. A wrong disk must not be taken for the right one.
+fn certain(named: Vec<(WindowsPath, WindowsPath)>) -> (HashMap<String, WindowsPath>, Vec<Problem>) {
+    let mut files: BTreeMap<String, BTreeSet<WindowsPath>> = BTreeMap::new();
+    let mut paths: BTreeMap<WindowsPath, BTreeSet<WindowsPath>> = BTreeMap::new();
+    for (path, here) in named {
+        files.entry(path.key()).or_default().insert(here.clone());
+        paths.entry(here).or_default().insert(path);
+    }
+    let mut problems = Vec::new();
+    for (here, named) in paths.iter().filter(|(_, named)| named.len() > 1) {
+        problems.push(Problem {
+            kind: "disk.export-one-file".to_owned(),
+            subject: Subject::File { path: here.to_string() },
+            message: format!("{} are one file of the export: '{here}'. It is taken for none of them.", list(named)),
+            place: Place::new(here.as_str(), ""),
+            hint: "Rename one of the disks on the host and export the machine again.".to_owned(),
+        });
+    }
+    for (path, here) in files.iter().filter(|(_, here)| here.len() > 1) {
+        problems.push(Problem {
+            kind: "disk.export-many-files".to_owned(),
+            subject: Subject::File { path: path.clone() },
+            message: format!("Several exported machines have a disk '{path}': {}. None of them is taken.", list(here)),
+            place: Place::new(path, ""),
+            hint: "Name the folder of one machine after 'export:', one run for each.".to_owned(),
+        });
+    }
+    let alone = |here: &WindowsPath| paths.get(here).is_some_and(|named| named.len() == 1);
+    let one = files.into_iter().filter(|(_, here)| here.len() == 1);
+    let one = one.filter_map(|(path, here)| here.into_iter().next().filter(alone).map(|here| (path, here)));
+    (one.collect(), problems)
+}
+
+fn list(paths: &BTreeSet<WindowsPath>) -> String {
+    paths.iter().map(|path| format!("'{path}'")).collect::<Vec<_>>().join(" and ")
 }
 
 fn unread(path: &WindowsPath, release: &str) -> Problem {
