@@ -10,6 +10,7 @@ mod install;
 mod oracle;
 mod peers;
 mod run;
+mod scale;
 mod sizes;
 mod suite;
 mod windows;
@@ -26,6 +27,7 @@ Usage: cargo xtask test [--no-install] [--only STEP]...
        cargo xtask peers
        cargo xtask oracle [FILES]   (100000)
        cargo xtask bench [--disks DIR] [--rounds N] [--only ROW]... [--small] [--make-disks] [--profile]
+       cargo xtask scale [MACHINES]   (5000)
        cargo xtask fuzz [--seconds N] [--only TARGET]...
   --no-install   installs no peers and no tools
   --only STEP    runs only this step; may be given again
@@ -67,6 +69,10 @@ fn main() -> ExitCode {
         "oracle" => {
             let files = rest.next().map_or(Some(100_000), |files| files.parse().ok());
             files.map_or_else(usage, |files| alone("oracle", |_| oracle::write(&root(), files)))
+        }
+        "scale" => {
+            let machines = rest.next().map_or(Some(5000), |machines| machines.parse().ok());
+            machines.map_or_else(usage, |machines| alone("scale", |task| scale::write(task, &root(), machines)))
         }
         "bench" => {
             let options = bench::Options::parse(rest);

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use disks::{Disks, PARTITION, Scale};
 use least::{Least, Parts};
-use measure::{Cost, Job, Spread, spread};
+use measure::Spread;
 use rows::{Check, Goal, Measure, Places, Row, Side};
 
 use crate::run::{Task, at, cargo, is_there, run};
@@ -28,7 +28,9 @@ use crate::run::{Task, at, cargo, is_there, run};
 #[cfg(unix)]
 pub use bare::run as run_bare;
 pub use least::Bare;
-pub use page::kept_figures;
+pub use machine::Machine;
+pub use measure::{Cost, Job, spread};
+pub use page::{kept_figures, range};
 
 /// Programs without which nothing can be measured, and the packages that bring them.
 const NEEDED: &[(&str, &str)] = &[
