@@ -304,10 +304,7 @@ fn a_flipped_byte_in_any_file_is_found_and_named() {
 #[test]
 fn a_flipped_byte_of_content_is_named_with_machine_disk_and_offset() {
     let case = Case::new("libvirt-files:DIR?format=raw", Variant::Default);
-    let others: Vec<String> = [ids::TREE, ids::FILES, ids::MEDIA, ids::MEMORY, ids::PROCESSORS, ids::SAVED]
-        .iter()
-        .map(|(id, _)| format!("machine.left-out@{id}=exclude"))
-        .collect();
+    let others = all_but_boot();
     let plan = case.plan(&others.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     case.migrate_all();
     let machine = plan.role.machines.iter().find(|machine| machine.id.as_str() == ids::BOOT.0).unwrap();
@@ -329,10 +326,7 @@ fn a_flipped_byte_of_content_is_named_with_machine_disk_and_offset() {
 #[test]
 fn what_is_left_as_the_destination_has_it_is_neither_planned_nor_compared() {
     let case = Case::new("kit:DIR?os=2019&processors=2&memory=16GiB&free=500GiB", Variant::Default);
-    let others: Vec<String> = [ids::TREE, ids::FILES, ids::MEDIA, ids::MEMORY, ids::PROCESSORS, ids::SAVED]
-        .iter()
-        .map(|(id, _)| format!("machine.left-out@{id}=exclude"))
-        .collect();
+    let others = all_but_boot();
     let planned = |more: &[&str]| {
         let answers: Vec<&str> = others.iter().map(String::as_str).chain(more.iter().copied()).collect();
         case.plan(&answers).unwrap()
@@ -353,10 +347,7 @@ fn what_is_left_as_the_destination_has_it_is_neither_planned_nor_compared() {
 fn what_was_seen_on_the_destination_is_compared_with_the_plan() {
     let kind = "kit:DIR?os=2019&processors=2&memory=16GiB&free=500GiB&language=0407&edition=standard";
     let case = Case::new(kind, Variant::Default);
-    let others: Vec<String> = [ids::TREE, ids::FILES, ids::MEDIA, ids::MEMORY, ids::PROCESSORS, ids::SAVED]
-        .iter()
-        .map(|(id, _)| format!("machine.left-out@{id}=exclude"))
-        .collect();
+    let others = all_but_boot();
     let plan = case.plan(&others.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     case.migrate_all();
     let mut settings = hvm_destinations::select::open(&case.to()).unwrap().observe().unwrap();
@@ -414,4 +405,10 @@ fn flip(path: &std::path::Path, at: u64) {
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).unwrap();
     file.write_all_at(&[byte[0] ^ 0x20], at).unwrap();
+}
+
+/// Answers that leave out all machines but the one that boots.
+fn all_but_boot() -> Vec<String> {
+    let others = [ids::TREE, ids::FILES, ids::MEDIA, ids::MEMORY, ids::PROCESSORS, ids::SAVED];
+    others.iter().map(|(id, _)| format!("machine.left-out@{id}=exclude")).collect()
 }

@@ -29,8 +29,8 @@ pub struct ExportTree {
     letter: char,
     /// Folders of the machines.
     roots: Vec<WindowsPath>,
-    /// Paths on the host, in the form in which they are compared, and the files here.
-    moved: HashMap<String, WindowsPath>,
+    /// Paths on the host, and the files here.
+    moved: HashMap<WindowsPath, WindowsPath>,
     problems: Vec<Problem>,
 }
 
@@ -68,7 +68,7 @@ impl ExportTree {
     }
 
     fn here<'p>(&'p self, path: &'p WindowsPath) -> &'p WindowsPath {
-        self.moved.get(&path.key()).unwrap_or(path)
+        self.moved.get(path).unwrap_or(path)
     }
 }
 
@@ -124,11 +124,11 @@ impl Scan {
 
 /// The paths that are one file each, and what is to be said of the others: machines of several hosts may name one path, and disks
 /// of one file name overwrite each other in an export. A wrong disk must not be taken for the right one.
-fn certain(named: Vec<(WindowsPath, WindowsPath)>) -> (HashMap<String, WindowsPath>, Vec<Problem>) {
-    let mut files: BTreeMap<String, BTreeSet<WindowsPath>> = BTreeMap::new();
+fn certain(named: Vec<(WindowsPath, WindowsPath)>) -> (HashMap<WindowsPath, WindowsPath>, Vec<Problem>) {
+    let mut files: BTreeMap<WindowsPath, BTreeSet<WindowsPath>> = BTreeMap::new();
     let mut paths: BTreeMap<WindowsPath, BTreeSet<WindowsPath>> = BTreeMap::new();
     for (path, here) in named {
-        files.entry(path.key()).or_default().insert(here.clone());
+        files.entry(path.clone()).or_default().insert(here.clone());
         paths.entry(here).or_default().insert(path);
     }
     let mut problems = Vec::new();
@@ -144,9 +144,9 @@ fn certain(named: Vec<(WindowsPath, WindowsPath)>) -> (HashMap<String, WindowsPa
     for (path, here) in files.iter().filter(|(_, here)| here.len() > 1) {
         problems.push(Problem {
             kind: "disk.export-many-files".to_owned(),
-            subject: Subject::File { path: path.clone() },
+            subject: Subject::File { path: path.to_string() },
             message: format!("Several exported machines have a disk '{path}': {}. None of them is taken.", list(here)),
-            place: Place::new(path, ""),
+            place: Place::new(path.as_str(), ""),
             hint: "Name the folder of one machine after 'export:', one run for each.".to_owned(),
         });
     }
