@@ -6,7 +6,6 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::MmapMut;
 use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fallocate, seek};
@@ -25,19 +24,42 @@ const LARGE: usize = 2 << 20;
 
 /// Does what `bare` says with the file `from`; the result is `to`.
 pub fn run(bare: &Bare, from: &Path, to: &Path) -> io::Result<()> {
-    if bare.way == Way::Direct {
-        return direct(bare.room, from, to);
-    }
-    let (from, to) = (File::open(from)?, File::create(to)?);
+    let (from, to) = (File::open(from)?, create(bare, to)?);
     let len = from.metadata()?.len();
-    if bare.room > 0 {
-        fallocate(&to, FallocateFlags::empty(), 0, bare.room)?;
+    let len = if bare.way == Way::All { len.min(bare.room) } else { len };
+    match (bare.past_cache, bare.room) {
+        // Writes that make a file longer, and on ext4 writes into its holes, wait for each other. Some file systems cannot give
+        // room ahead.
+        (true, room) => {
+            let room = room.max(len);
+            fallocate(&to, FallocateFlags::empty(), 0, room).or_else(|_| to.set_len(room))?;
+        }
+        (false, 0) => {}
+        (false, room) => fallocate(&to, FallocateFlags::empty(), 0, room)?,
     }
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let (threads, piece) = if bare.alone { (1, SMALL) } else { (cores, PIECE) };
+    let (threads, piece) = match (bare.alone, bare.past_cache) {
+        (true, true) => (1, PIECE),
+        (true, false) => (1, SMALL),
+        (false, true) => (WRITERS, PIECE),
+        (false, false) => (cores, PIECE),
+    };
     let work = Work { bare, piece, from: &from, to: &to, next: Mutex::new((0, 0)), pen: Mutex::new(()), len };
     at_once(threads, || work.work())?;
-    to.set_len(len.max(bare.room))
+    to.set_len(len.max(bare.room))?;
+    if bare.past_cache { to.sync_all() } else { Ok(()) }
+}
+
+/// A new file.
+fn create(bare: &Bare, to: &Path) -> io::Result<File> {
+    let open = |flags: OFlags| {
+        File::options().write(true).create(true).truncate(true).custom_flags(flags.bits() as i32).open(to)
+    };
+    match bare.past_cache {
+        // Some file systems have no direct I/O.
+        true => open(OFlags::DIRECT).or_else(|_| open(OFlags::empty())),
+        false => open(OFlags::empty()),
+    }
 }
 
 fn at_once(threads: usize, work: impl Fn() -> io::Result<()> + Sync) -> io::Result<()> {
@@ -46,36 +68,6 @@ fn at_once(threads: usize, work: impl Fn() -> io::Result<()> + Sync) -> io::Resu
         let ended = started.into_iter().map(|thread| thread.join().expect("it does not panic"));
         ended.collect::<io::Result<Vec<()>>>().map(drop)
     })
-}
-
-/// Writes the first `len` bytes of `from`, whole pieces, past the page cache into a file that has its room before: writes that make
-/// a file longer, and on ext4 writes into its holes, wait for each other.
-fn direct(len: u64, from: &Path, to: &Path) -> io::Result<()> {
-    let from = File::open(from)?;
-    let open = |flags: OFlags| {
-        File::options().write(true).create(true).truncate(true).custom_flags(flags.bits() as i32).open(to)
-    };
-    // Some file systems have no direct I/O.
-    let to = open(OFlags::DIRECT).or_else(|_| open(OFlags::empty()))?;
-    // Some cannot give room ahead.
-    fallocate(&to, FallocateFlags::empty(), 0, len).or_else(|_| to.set_len(len))?;
-    let next = AtomicU64::new(0);
-    at_once(WRITERS, || {
-        let mut memory = MmapMut::map_anon(2 * LARGE)?;
-        // A device takes a piece at once then; small pages do as well.
-        let _ = memory.advise(memmap2::Advice::HugePage);
-        let start = memory.as_ptr().align_offset(LARGE).min(LARGE);
-        let buffer = &mut memory[start..start + PIECE as usize];
-        loop {
-            let offset = next.fetch_add(PIECE, Ordering::Relaxed);
-            if offset + PIECE > len {
-                return Ok(());
-            }
-            from.read_exact_at(buffer, offset)?;
-            to.write_all_at(buffer, offset)?;
-        }
-    })?;
-    to.sync_all()
 }
 
 /// What the threads share.
@@ -93,11 +85,14 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn work(&self) -> io::Result<()> {
-        let mut buffer = vec![0; self.piece as usize];
+        let mut memory = MmapMut::map_anon(2 * LARGE)?;
+        // A device takes a piece at once then; small pages do as well.
+        let _ = memory.advise(memmap2::Advice::HugePage);
+        let start = memory.as_ptr().align_offset(LARGE).min(LARGE);
+        let buffer = &mut memory[start..start + self.piece as usize];
         while let Some((offset, len)) = self.piece()? {
-            let bytes = &mut buffer[..len];
-            self.from.read_exact_at(bytes, offset)?;
-            self.put(bytes, offset)?;
+            self.from.read_exact_at(&mut buffer[..len], offset)?;
+            self.put(buffer, len, offset)?;
         }
         Ok(())
     }
@@ -127,13 +122,20 @@ impl Work<'_> {
         }
     }
 
-    fn put(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let runs = runs(bytes, self.bare.granule as usize);
+    /// Puts away the first `len` bytes of `buffer`.
+    fn put(&self, buffer: &[u8], len: usize, offset: u64) -> io::Result<()> {
+        let (bytes, granule) = (&buffer[..len], self.bare.granule as usize);
+        let runs = if self.bare.way == Way::All { vec![(0, len)] } else { runs(bytes, granule) };
         if runs.is_empty() {
             return Ok(());
         }
         if self.bare.way == Way::Hashed {
             std::hint::black_box(blake3::hash(bytes));
+        }
+        if self.bare.past_cache {
+            // Whole pages; what is too much at the end of the file is cut off.
+            let whole = |(start, end): (usize, usize)| &buffer[start..end.next_multiple_of(granule)];
+            return runs.into_iter().try_for_each(|run| self.to.write_all_at(whole(run), offset + run.0 as u64));
         }
         let pen = self.pen.lock();
         for (start, end) in runs {
@@ -177,14 +179,16 @@ mod unit {
             assert_eq!(again, bare);
             again
         };
-        let bare = Bare { granule: 4096, room: 0, way: Way::Plain, alone: false };
+        let bare = Bare { granule: 4096, room: 0, way: Way::Plain, past_cache: false, alone: false };
         for (granule, way, alone) in [(4096, Way::Plain, true), (65536, Way::Hashed, false)] {
-            run(&again(Bare { granule, way, alone, ..bare }), &from, &to).expect("copied");
-            assert_eq!(std::fs::read(&to).expect("read"), bytes);
+            for past_cache in [false, true] {
+                run(&again(Bare { granule, way, past_cache, alone, ..bare }), &from, &to).expect("copied");
+                assert_eq!(std::fs::read(&to).expect("read"), bytes);
+            }
         }
         run(&again(Bare { room: 1 << 23, ..bare }), &from, &to).expect("copied");
         assert_eq!(std::fs::metadata(&to).expect("there").len(), 1 << 23);
-        run(&again(Bare { room: 2 * PIECE, way: Way::Direct, ..bare }), &from, &to).expect("copied");
+        run(&again(Bare { room: 2 * PIECE, way: Way::All, past_cache: true, ..bare }), &from, &to).expect("copied");
         assert_eq!(std::fs::read(&to).expect("read"), bytes[..2 * PIECE as usize]);
     }
 

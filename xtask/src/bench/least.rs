@@ -22,7 +22,7 @@ pub struct Least {
     /// Writing.
     pub write: Cost,
     /// All of that together, by the simplest program that does it: by all threads and by one.
-    pub simplest: Option<[Cost; 2]>,
+    pub simplest: [Cost; 2],
 }
 
 impl Least {
@@ -45,43 +45,54 @@ pub struct Bare {
     pub granule: u64,
     /// Bytes that the result gets as room before.
     pub room: u64,
-    /// How the bytes come there.
+    /// Which bytes come there.
     pub way: Way,
+    /// Past the page cache, by many threads at once, and flushed.
+    pub past_cache: bool,
     /// By one thread, in small pieces, instead of one for each processor.
     pub alone: bool,
 }
 
-/// How bytes come from the one file to the other.
+/// Which bytes come from the one file to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// Those that are no zeros are written.
     Plain,
     /// And hashed before.
     Hashed,
-    /// As many as there is room for are written past the page cache, zeros too.
-    Direct,
+    /// All, as far as there is room for them.
+    All,
 }
 
-const WAYS: [(&str, Way); 3] = [("plain", Way::Plain), ("hashed", Way::Hashed), ("direct", Way::Direct)];
+const WAYS: [(&str, Way); 3] = [("plain", Way::Plain), ("hashed", Way::Hashed), ("all", Way::All)];
 
-const ONE: &str = "one";
-const ALL: &str = "all";
+const PLACES: [(&str, bool); 2] = [("cache", false), ("medium", true)];
+const THREADS: [(&str, bool); 2] = [("many", false), ("one", true)];
+
+fn word<T: Copy + PartialEq>(words: &[(&'static str, T)], wanted: T) -> &'static str {
+    words.iter().find(|(_, what)| *what == wanted).map_or("", |(name, _)| name)
+}
+
+fn meant<T: Copy>(words: &[(&'static str, T)], word: Option<String>) -> Option<T> {
+    let word = word?;
+    words.iter().find(|(name, _)| *name == word).map(|(_, what)| *what)
+}
 
 impl Bare {
     /// The words after `xtask bare`, without the files.
     pub fn words(&self) -> String {
-        let name = WAYS.iter().find(|(_, way)| *way == self.way).map_or("", |(name, _)| name);
-        format!("{} {} {name} {}", self.granule, self.room, if self.alone { ONE } else { ALL })
+        let (way, place) = (word(&WAYS, self.way), word(&PLACES, self.past_cache));
+        format!("{} {} {way} {place} {}", self.granule, self.room, word(&THREADS, self.alone))
     }
 
     /// From the words after `xtask bare`, and the two files.
     pub fn parse(mut words: impl Iterator<Item = String>) -> Option<(Bare, String, String)> {
         let granule = words.next()?.parse().ok().filter(|granule| (512..=MIB).contains(granule))?;
         let room = words.next()?.parse().ok()?;
-        let wanted = words.next()?;
-        let (_, way) = *WAYS.iter().find(|(name, _)| *name == wanted)?;
-        let alone = words.next().filter(|word| [ONE, ALL].contains(&word.as_str()))? == ONE;
-        Some((Bare { granule, room, way, alone }, words.next()?, words.next()?))
+        let way = meant(&WAYS, words.next())?;
+        let past_cache = meant(&PLACES, words.next())?;
+        let alone = meant(&THREADS, words.next())?;
+        Some((Bare { granule, room, way, past_cache, alone }, words.next()?, words.next()?))
     }
 }
 
@@ -90,7 +101,7 @@ pub struct Parts<'a> {
     hashed: u64,
     read: Job,
     write: Job,
-    simplest: Option<[Job; 2]>,
+    simplest: [Job; 2],
     measure: &'a dyn Fn(&Job) -> Result<Cost, String>,
 }
 
@@ -108,18 +119,17 @@ impl<'a> Parts<'a> {
             None => written,
         };
         let out = &row.ours.job.out;
-        let hashed = if bytes.hashed { content } else { 0 };
-        if *out == places.disk {
-            let write = Job::new(writing_at_once(content, places)?, out);
-            let read = reading(bytes, content, places)?;
-            return Ok(Some(Parts { hashed, read, write, simplest: None, measure }));
-        }
-        let all = |alone| all_together(bytes, written, places, alone);
+        let past_cache = *out == places.disk;
+        let all = |alone| all_together(bytes, written, places, (out, past_cache, alone));
+        let (read, write) = match past_cache {
+            true => (content, writing_at_once(content, places)?),
+            false => (0, writing(content, written, places)),
+        };
         Ok(Some(Parts {
-            hashed,
-            read: reading(bytes, 0, places)?,
-            write: Job::new(writing(content, written, places), out),
-            simplest: Some([all(false)?, all(true)?]),
+            hashed: if bytes.hashed { content } else { 0 },
+            read: reading(bytes, read, places)?,
+            write: Job::new(write, out),
+            simplest: [all(false)?, all(true)?],
             measure,
         }))
     }
@@ -127,10 +137,8 @@ impl<'a> Parts<'a> {
     /// One round.
     pub fn run(&self) -> Result<Least, String> {
         let of = |job: &Job| (self.measure)(job);
-        let simplest = match &self.simplest {
-            Some([all, one]) => Some([of(all)?, of(one)?]),
-            None => None,
-        };
+        let [all, one] = &self.simplest;
+        let simplest = [of(all)?, of(one)?];
         Ok(Least { read: of(&self.read)?, hash: hashing(self.hashed), write: of(&self.write)?, simplest })
     }
 }
@@ -149,14 +157,18 @@ fn reading(bytes: &Bytes, read: u64, places: &Places) -> Result<Job, String> {
 }
 
 /// The simplest program, on each disk that is read.
-fn all_together(bytes: &Bytes, written: u64, places: &Places, alone: bool) -> Result<Job, String> {
+fn all_together(
+    bytes: &Bytes,
+    written: u64,
+    places: &Places,
+    (out, past_cache, alone): (&Path, bool, bool),
+) -> Result<Job, String> {
     let granule = if bytes.raw { PAGE } else { CLUSTER };
     let way = if bytes.hashed { Way::Hashed } else { Way::Plain };
-    let bare = Bare { granule, room: bytes.content.map_or(0, |_| written), way, alone };
-    let line =
-        |(number, disk): (usize, &String)| bare_line(&bare, disk, &places.memory.join(format!("bare{number}")), places);
+    let bare = Bare { granule, room: bytes.content.map_or(0, |_| written), way, past_cache, alone };
+    let line = |(number, disk): (usize, &String)| bare_line(&bare, disk, &out.join(format!("bare{number}")), places);
     let lines: Result<Vec<String>, String> = bytes.read.iter().enumerate().map(line).collect();
-    Ok(Job::new(lines?.join(" && "), &places.memory))
+    Ok(Job::new(lines?.join(" && "), out))
 }
 
 fn bare_line(bare: &Bare, disk: &str, out: &Path, places: &Places) -> Result<String, String> {
@@ -175,7 +187,8 @@ fn writing(content: u64, written: u64, places: &Places) -> String {
 
 /// Writes `content` bytes of a disk past the page cache.
 fn writing_at_once(content: u64, places: &Places) -> Result<String, String> {
-    let bare = Bare { granule: PAGE, room: content / MIB * MIB, way: Way::Direct, alone: false };
+    let room = content / MIB * MIB;
+    let bare = Bare { granule: PAGE, room, way: Way::All, past_cache: true, alone: false };
     bare_line(&bare, "aged.vhd", &places.disk.join("least"), places)
 }
 
@@ -208,9 +221,9 @@ mod unit {
     fn writing_goes_on_while_the_rest_does_not_need_more() {
         let cost = |wall, cpu| Cost { wall, cpu, ..Cost::default() };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
-        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), simplest: None };
+        let slow = Least { read: cost(0.1, 0.1), hash: 0.1, write: cost(9.0, 1.0), ..Least::default() };
         assert_eq!(slow.wall(), 9.0);
-        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), simplest: None };
+        let busy = Least { read: cost(9.0, 9.0), hash: 9.0 * cores, write: cost(1.0, 1.0), ..Least::default() };
         assert_eq!(busy.wall(), (10.0 + 9.0 * cores) / cores);
         assert!((slow.cpu() - 1.2).abs() < 1e-9);
     }
