@@ -8,6 +8,9 @@ use std::io;
 /// By how much a file is made longer at once: seldom, because the system waits then for all writes that are under way.
 const AHEAD: u64 = 4 << 30;
 
+/// Less room than this is not asked for ahead, but where less is to come.
+const LEAST: u64 = 64 << 20;
+
 /// What was given ahead.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
@@ -24,22 +27,30 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Sees to it that the file goes on for `len` bytes behind `position`, where that can be; at most `rest` bytes are still to
     /// come.
-    pub(super) fn reach(&mut self, file: &File, (position, len): (u64, u64), rest: u64) -> io::Result<()> {
+    pub(super) fn reach(
+        &mut self,
+        file: &File,
+        (position, len): (u64, u64),
+        rest: u64,
+    ) -> Result<(), (u64, io::Error)> {
         if position.saturating_add(len) <= self.end || self.refused {
             return Ok(());
         }
+        // Else a file with large holes would take the room of its whole length until it is finished.
+        self.release(file)?;
         let usual = AHEAD.min(rest.saturating_add(rest / 16).saturating_add(1 << 20));
-        let end = position.saturating_add(usual.max(len));
-        if allocate(file, position, end)? {
+        let most = usual.max(len);
+        if let Some(end) = allocate(file, position, (len, most)).map_err(|error| (position, error))? {
             (self.end, self.room) = (end, end);
             return Ok(());
         }
         // A part of it may have been given. All that is written lies before the position.
         self.room = self.room.min(position);
+        let end = position.saturating_add(most);
         match file.set_len(position).and_then(|()| file.set_len(end)) {
             Ok(()) => self.end = end,
             Err(error) if is_refusal(&error) => self.refused = true,
-            Err(error) => return Err(error),
+            Err(error) => return Err((position, error)),
         }
         Ok(())
     }
@@ -80,20 +91,21 @@ fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
-/// True when the file has room from `start` to `end` now: only where that makes writing faster and others keep enough.
+/// Gives the file room from `start` on for at least `len` bytes, up to `most`, only where that makes writing faster and others
+/// keep enough; the offset up to which it has room now.
 #[cfg(target_os = "linux")]
-fn allocate(file: &File, start: u64, end: u64) -> io::Result<bool> {
+fn allocate(file: &File, start: u64, (len, most): (u64, u64)) -> io::Result<Option<u64>> {
     use rustix::fs::{FallocateFlags, fallocate, fstatfs};
     const EXT4: rustix::fs::FsWord = 0xEF53;
     let system = fstatfs(file)?;
     let free = system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or(0));
-    let len = end.saturating_sub(start);
-    if system.f_type != EXT4 || free / 2 < len {
-        return Ok(false);
+    let given = most.min(free / 4);
+    if system.f_type != EXT4 || given < len.max(most.min(LEAST)) || start.checked_add(given).is_none() {
+        return Ok(None);
     }
-    match fallocate(file, FallocateFlags::empty(), start, len).map_err(io::Error::from) {
+    match fallocate(file, FallocateFlags::empty(), start, given).map_err(io::Error::from) {
         Err(error) if !is_refusal(&error) => Err(error),
-        given => Ok(given.is_ok()),
+        done => Ok(done.is_ok().then(|| start + given)),
     }
 }
 
@@ -104,8 +116,8 @@ fn punch(file: &File, start: u64, len: u64) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn allocate(_: &File, _: u64, _: u64) -> io::Result<bool> {
-    Ok(false)
+fn allocate(_: &File, _: u64, _: (u64, u64)) -> io::Result<Option<u64>> {
+    Ok(None)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -151,6 +163,17 @@ mod tests {
             bytes[range.start as usize..range.end as usize].iter().all(|byte| *byte == value)
         };
         assert!(is(0..MIB, 7) && is(MIB..5 * MIB, 0) && is(5 * MIB..6 * MIB, 7));
+    }
+
+    #[test]
+    fn gaps_are_given_back_before_more_is_asked_for() {
+        let (_folder, file) = file();
+        let mut out = Appender::resume(file.try_clone().unwrap(), 0, 0).unwrap();
+        for _ in 0..3 {
+            out.leave(MIB, 20 * MIB).unwrap();
+            out.skip_to(out.position() + 200 * MIB);
+            assert!(file.metadata().unwrap().blocks() * 512 < 50 * MIB, "only what was asked for last is still there");
+        }
     }
 
     #[test]

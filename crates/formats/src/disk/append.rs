@@ -90,8 +90,8 @@ impl Appender {
 
     /// Leaves the next `len` bytes to others, who write them in any order; at most `rest` bytes are still to come, with them.
     pub(crate) fn leave(&mut self, len: u64, rest: u64) -> Result<(), DiskWriteError> {
-        let offset = self.position;
-        self.ahead.reach(&self.file, (offset, len), rest).map_err(|source| DiskWriteError::Io { offset, source })?;
+        let reached = self.ahead.reach(&self.file, (self.position, len), rest);
+        reached.map_err(|(offset, source)| DiskWriteError::Io { offset, source })?;
         self.position += len;
         Ok(())
     }
