@@ -80,6 +80,7 @@ struct Work<'a> {
     next: Mutex<(u64, u64)>,
     /// Writes to a file wait for each other in the system, which costs more than waiting here.
     pen: Mutex<()>,
+    /// Bytes that are looked at.
     len: u64,
 }
 
@@ -105,8 +106,11 @@ impl Work<'_> {
             (offset, end)
         } else {
             let Some(start) = self.seek(SeekFrom::Data(offset))? else { return Ok(None) };
-            (start, self.seek(SeekFrom::Hole(start))?.unwrap_or(self.len))
+            (start, self.seek(SeekFrom::Hole(start))?.unwrap_or(self.len).min(self.len))
         };
+        if offset >= self.len {
+            return Ok(None);
+        }
         // Pieces begin at multiples of a piece, as the blocks of a disk do.
         let stop = end.min((offset / self.piece + 1) * self.piece);
         *next = (stop, end);

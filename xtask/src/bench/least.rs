@@ -122,13 +122,13 @@ impl<'a> Parts<'a> {
         let past_cache = *out == places.disk;
         let all = |alone| all_together(bytes, written, places, (out, past_cache, alone));
         let (read, write) = match past_cache {
-            true => (content, writing_at_once(content, places)?),
-            false => (0, writing(content, written, places)),
+            true => (content, Job::passing(writing_at_once(content, places)?, out)),
+            false => (0, Job::new(writing(content, written, places), out)),
         };
         Ok(Some(Parts {
             hashed: if bytes.hashed { content } else { 0 },
             read: reading(bytes, read, places)?,
-            write: Job::new(write, out),
+            write,
             simplest: [all(false)?, all(true)?],
             measure,
         }))
@@ -153,7 +153,7 @@ fn reading(bytes: &Bytes, read: u64, places: &Places) -> Result<Job, String> {
         let dense = quote(&places.disks.path(dense));
         lines.push(format!("dd if={dense} of=/dev/null bs=1M count={count} status=none"));
     }
-    Ok(Job::new(lines.join("; "), &places.memory))
+    Ok(Job::passing(lines.join("; "), &places.memory))
 }
 
 /// The simplest program, on each disk that is read.
@@ -168,7 +168,8 @@ fn all_together(
     let bare = Bare { granule, room: bytes.content.map_or(0, |_| written), way, past_cache, alone };
     let line = |(number, disk): (usize, &String)| bare_line(&bare, disk, &out.join(format!("bare{number}")), places);
     let lines: Result<Vec<String>, String> = bytes.read.iter().enumerate().map(line).collect();
-    Ok(Job::new(lines?.join(" && "), out))
+    let lines = lines?.join(" && ");
+    Ok(if past_cache { Job::passing(lines, out) } else { Job::new(lines, out) })
 }
 
 fn bare_line(bare: &Bare, disk: &str, out: &Path, places: &Places) -> Result<String, String> {

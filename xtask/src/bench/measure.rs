@@ -17,6 +17,8 @@ pub struct Job {
     pub out: PathBuf,
     /// Seconds after which it is ended; what it cost until then counts.
     pub limit: Option<u64>,
+    /// Whether it needs memory for what it writes, or for its files in the page cache.
+    pub fills_memory: bool,
 }
 
 /// What one run cost.
@@ -40,7 +42,12 @@ const TIMED_OUT: i32 = 124;
 impl Job {
     /// A job without a limit.
     pub fn new(script: String, out: &Path) -> Self {
-        Job { script, out: out.to_owned(), limit: None }
+        Job { script, out: out.to_owned(), limit: None, fills_memory: true }
+    }
+
+    /// A job that leaves nothing in memory.
+    pub fn passing(script: String, out: &Path) -> Self {
+        Job { fills_memory: false, ..Job::new(script, out) }
     }
 
     /// Runs it once; its files stay until [`Job::clean`].

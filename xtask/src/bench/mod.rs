@@ -293,7 +293,9 @@ fn prepare(job: &Job, most: u64, places: &Places) -> Result<(), String> {
     job.clean()?;
     fs::create_dir_all(&places.disk).map_err(at(&places.disk))?;
     // What is written to a disk may lie in the page cache first.
-    quiet::touch_memory(most + most / 8)?;
+    if job.fills_memory {
+        quiet::touch_memory(most + most / 8)?;
+    }
     if job.out == places.disk { run("sync", &[]) } else { Ok(()) }
 }
 
