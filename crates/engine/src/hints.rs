@@ -150,6 +150,10 @@ fn of_transfer(error: &TransferError) -> Option<&'static str> {
         TransferError::Target { source: DiskWriteError::SizeTooLarge { .. }, .. } => {
             Some("convert with '--to vhdx', which holds disks of up to 64 TiB, or with '--to qcow2' or '--to raw'")
         }
+        TransferError::Target { source: DiskWriteError::SizeNotSectors { .. }, .. } => Some(
+            "see that the file was copied whole; if it really ends within a sector, fill up a copy of it with zeros, with \
+             'truncate -s %512 COPY', or convert with '--to raw'",
+        ),
         TransferError::Target { source: DiskWriteError::Io { source, .. }, .. } => of_kind(source.kind()),
         TransferError::Chain { .. } => Some("leave '--keep-chain' away to write the chain as one disk"),
         TransferError::Manifest { .. } => Some("name the file that 'hvmigrate disk manifest' wrote for this disk"),

@@ -2,7 +2,7 @@
 //! already see through the whole chain of parents. Parents are opened only through a [`ParentGate`] that the caller
 //! passes in: a file never decides by itself what else is opened.
 
-mod ahead;
+pub(crate) mod ahead;
 mod append;
 pub(crate) mod chain;
 pub mod child;

@@ -5,7 +5,7 @@
 mod disk_support;
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -223,8 +223,10 @@ fn the_largest_vhd_and_a_large_qcow2_keep_their_size() {
         let path = folder.path().join("too-large.vhd");
         let error = create(file(&path), (2040 << 30) + 512, format, ID).err().unwrap();
         assert!(matches!(error, DiskWriteError::SizeTooLarge { .. }), "{error}");
-        let error = create(file(&path), 1000, format, ID).err().unwrap();
-        assert!(matches!(error, DiskWriteError::SizeNotSectors { size: 1000, .. }), "{error}");
+    }
+    for format in FORMATS.into_iter().filter(|format| *format != TargetFormat::Raw) {
+        let error = create(file(&folder.path().join("half-a-sector")), 1000, format, ID).err().unwrap();
+        assert!(matches!(error, DiskWriteError::SizeNotSectors { size: 1000, .. }), "{format:?}: {error}");
     }
 }
 
@@ -256,6 +258,30 @@ fn after_any_cut_the_disk_becomes_the_same() {
             finish_from(&path, &sample, format, known);
             assert!(std::fs::read(&path).unwrap() == whole, "{format:?}: finished twice, {known} known");
         }
+    }
+}
+
+#[test]
+fn a_raw_disk_that_is_gone_on_with_keeps_its_holes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("killed.raw");
+    let (size, pieces) = (64 << 20, [0, 1 << 20, 40 << 20]);
+    let mut writer = create(file(&path), size, TargetFormat::Raw, ID).unwrap();
+    for piece in pieces {
+        for room in writer.reserve(piece, PIECE).unwrap() {
+            file(&path).write_all_at(&[7; PIECE as usize], room.offset).unwrap();
+        }
+    }
+    // Killed: nothing of the room that it was given is given back.
+    drop(writer);
+    resume(file(&path), size, TargetFormat::Raw, ID, &mut pieces.into_iter()).unwrap().finish().unwrap();
+    let metadata = std::fs::metadata(&path).unwrap();
+    assert_eq!(metadata.len(), size);
+    assert!(metadata.blocks() * 512 < 2 << 20, "{} bytes are taken", metadata.blocks() * 512);
+    let bytes = std::fs::read(&path).unwrap();
+    for (offset, piece) in (0..).step_by(PIECE as usize).zip(bytes.chunks(PIECE as usize)) {
+        let value = if pieces.contains(&offset) { 7 } else { 0 };
+        assert!(piece.iter().all(|byte| *byte == value), "{offset}");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -238,5 +239,13 @@ fn what_is_refused_says_what_to_do() {
     ] {
         let ran = scene.expect(1, args);
         assert!(ran.stderr.contains("\nHint: "), "{args:?}: {}", ran.stderr);
+    }
+    fs::write(scene.dir.join("half-a-sector.raw"), [7; 3000]).unwrap();
+    let names = || fs::read_dir(&scene.dir).unwrap().map(|entry| entry.unwrap().file_name()).collect::<HashSet<_>>();
+    let before = names();
+    for format in ["vhd", "vhd-fixed", "vhdx", "vhdx-fixed", "qcow2"] {
+        let ran = scene.expect(1, &["disk", "convert", "half-a-sector.raw", "new", "--to", format]);
+        assert!(ran.stderr.contains("\nHint: ") && ran.stderr.contains("multiple of 512"), "{format}: {}", ran.stderr);
+        assert_eq!(names(), before, "{format}: nothing is left behind");
     }
 }

@@ -177,7 +177,15 @@ fn begin<'a>(
     }
     remove_if_there(partial)?;
     let log = StreamLog::create(&path, key)?;
-    let writer = target::writer(partial, &disk, std::iter::empty())?;
+    let writer = match target::writer(partial, &disk, std::iter::empty()) {
+        Err(TransferError::Target { source, .. }) if !matches!(source, DiskWriteError::Io { .. }) => {
+            // The format does not hold this disk: there is nothing to go on with.
+            remove_if_there(partial)?;
+            remove_if_there(&path)?;
+            return Err(target::failed(partial)(source));
+        }
+        writer => writer?,
+    };
     sync_folder(partial)?;
     Ok(sink(writer, log, hash.then(|| Builder::new(Tree::Manifest, size))))
 }

@@ -91,12 +91,38 @@ fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
+/// Where room is given ahead.
+#[cfg(target_os = "linux")]
+const EXT4: rustix::fs::FsWord = 0xEF53;
+
+/// Gives back the room that a run which was killed left between what it wrote.
+#[derive(Debug)]
+pub(crate) struct Leftovers<'a>(Option<&'a File>);
+
+impl<'a> Leftovers<'a> {
+    /// In `file`.
+    pub(crate) fn of(file: &'a File) -> Self {
+        #[cfg(target_os = "linux")]
+        let is_given = rustix::fs::fstatfs(file).is_ok_and(|system| system.f_type == EXT4);
+        #[cfg(not(target_os = "linux"))]
+        let is_given = false;
+        Leftovers(is_given.then_some(file))
+    }
+
+    /// From `start` to `end`, where nothing was written.
+    pub(crate) fn give_back(&self, start: u64, end: u64) -> io::Result<()> {
+        match self.0 {
+            Some(file) if start < end => punch(file, start, end - start),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Gives the file room from `start` on for at least `len` bytes, up to `most`, only where that makes writing faster and others
 /// keep enough; the offset up to which it has room now.
 #[cfg(target_os = "linux")]
 fn allocate(file: &File, start: u64, (len, most): (u64, u64)) -> io::Result<Option<u64>> {
     use rustix::fs::{FallocateFlags, fallocate, fstatfs};
-    const EXT4: rustix::fs::FsWord = 0xEF53;
     let system = fstatfs(file)?;
     let free = system.f_bavail.saturating_mul(u64::try_from(system.f_bsize).unwrap_or(0));
     let given = most.min(free / 4);

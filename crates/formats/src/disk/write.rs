@@ -98,7 +98,8 @@ impl Default for Sectors {
 /// A disk to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewDisk {
-    /// Virtual size in bytes; VHD wants a multiple of 512 up to 2040 GiB, VHDX one of the sector size up to 64 TiB.
+    /// Virtual size in bytes; VHD wants a multiple of 512 up to 2040 GiB, qcow2 one up to 2 PiB, VHDX one of the sector size up to
+    /// 64 TiB.
     pub size: u64,
     /// Format of the file.
     pub format: TargetFormat,

@@ -16,6 +16,8 @@ pub(super) const COPIED: u64 = 1 << 63;
 pub(super) const COMPRESSED: u64 = 1 << 62;
 /// The offset in an entry.
 pub(super) const OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
+/// QEMU takes a size in whole sectors and leaves the rest away.
+const SECTOR: u32 = 512;
 /// QEMU reads first-level tables of up to 32 MiB.
 const MAX_SIZE: u64 = (32 << 20) / 8 * TABLE_ENTRIES * CLUSTER;
 /// Reference counts of 2 bytes in a block of one cluster.
@@ -46,6 +48,9 @@ impl Back {
 pub(super) fn check_size(size: u64) -> Result<(), DiskWriteError> {
     match size {
         0 => Err(DiskWriteError::Empty),
+        _ if !size.is_multiple_of(u64::from(SECTOR)) => {
+            Err(DiskWriteError::SizeNotSectors { format: "qcow2 disk", size, sector: SECTOR })
+        }
         1..=MAX_SIZE => Ok(()),
         _ => Err(DiskWriteError::SizeTooLarge { format: "qcow2 disk", size, limit: MAX_SIZE }),
     }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use crate::disk::ahead::Leftovers;
 use crate::disk::placing::{self, Placing, Room};
 use crate::disk::write::{Appender, DiskWriteError, DiskWriter, FINE_GRANULE, Filling, GRANULE, NewDisk, Order};
 
@@ -17,8 +18,13 @@ impl RawWriter {
     pub fn new(file: File, disk: &NewDisk, written: &mut dyn Iterator<Item = u64>) -> Result<Self, DiskWriteError> {
         let mut order = Order::fine(disk.size);
         let mut end = 0;
+        let leftovers = Leftovers::of(&file);
         for offset in written {
-            end = offset + order.take_piece(offset)?;
+            let len = order.take_piece(offset)?;
+            if disk.filling == Filling::Sparse {
+                leftovers.give_back(end, offset).map_err(|source| DiskWriteError::Io { offset: end, source })?;
+            }
+            end = offset + len;
         }
         // Only a part of the last piece may have been written.
         Ok(RawWriter { out: Appender::resume_behind_hole(file, end, 0, GRANULE)?, order, disk: *disk })
