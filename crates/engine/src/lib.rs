@@ -44,7 +44,7 @@ pub use hvm_destinations::access::{PasswordWanted, Secret, password_descriptor, 
 pub use hvm_destinations::error::DestinationError;
 pub use hvm_formats::disk::{Checksums, ParentTime};
 pub use hvm_formats::guestfs::{
-    DiskContents, FileSystem, FsKind, GuestSystem, PartitionContents, TableKind, UsedVolume,
+    DiskContents, FileSystem, FsKind, GuestAdapter, GuestSystem, PartitionContents, TableKind, UsedVolume,
 };
 pub use hvm_rules as rules;
 pub use hvm_sources::ChainOptions;

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use guestfs_support::{Mounted, image, local, memory, text, tool};
 use hvm_formats::disk::{NoParents, open};
 use hvm_formats::guestfs::{
-    Ext, FreeSpace, FreeSpaceError, FsKind, SystemKind, fat_usage, inspect, inspect_bytes, recognise,
+    Ext, FreeSpace, FreeSpaceError, FsKind, GuestAdapter, SystemKind, fat_usage, inspect, inspect_bytes, recognise,
 };
+use hvm_testkit::hive::{HiveKey, HiveStamp, HiveValue, hive_bytes};
 
 const MIB: u64 = 1 << 20;
 
@@ -52,7 +53,64 @@ fn linux_tree(folder: &Path) -> std::path::PathBuf {
     fs::write(tree.join("etc/locale.conf"), "LANG=de_DE.UTF-8\n").unwrap();
     fs::write(tree.join("etc/timezone"), "Europe/Berlin\n").unwrap();
     fs::write(tree.join("big"), vec![7; 9 << 20]).unwrap();
+    for (path, text) in NETWORKS {
+        let path = tree.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
     tree
+}
+
+/// Settings of every kind that Linux has, one adapter each.
+const NETWORKS: [(&str, &str); 7] = [
+    (
+        "etc/network/interfaces",
+        "auto lo\niface lo inet loopback\n\nallow-hotplug eth0\niface eth0 inet static\n  address 192.0.2.10\n  \
+         netmask 255.255.255.0\n  gateway 192.0.2.1\n  dns-nameservers 192.0.2.2 \\\n    192.0.2.3\niface eth0 inet6 static\n  \
+         address 2001:db8::10/64\n  hwaddress ether 00:15:5D:01:02:03\nsource interfaces.d/*\n",
+    ),
+    ("etc/network/interfaces.d/eth1", "iface eth1 inet dhcp\n"),
+    (
+        "etc/sysconfig/network-scripts/ifcfg-eth2",
+        "DEVICE=\"eth2\"\nBOOTPROTO=none\nHWADDR=00:15:5D:01:02:04\nIPADDR0=192.0.2.11\nPREFIX0=25\nGATEWAY=192.0.2.1\nDNS1=192.0.2.2\n",
+    ),
+    ("etc/sysconfig/network/ifcfg-eth3", "BOOTPROTO='static'\nIPADDR='192.0.2.12/24'\n"),
+    (
+        "etc/NetworkManager/system-connections/Wired.nmconnection",
+        "[connection]\nid=Wired\nuuid=1b\ntype=ethernet\n[ethernet]\nmac-address=00:15:5D:01:02:05\n[ipv4]\nmethod=manual\n\
+         address1=192.0.2.13/24,192.0.2.1\ndns=192.0.2.2;192.0.2.3;\n[ipv6]\nmethod=auto\n",
+    ),
+    ("etc/systemd/network/10-eth5.network", "[Match]\nName=eth5\n[Network]\nDHCP=ipv4\nDNS=192.0.2.2\n"),
+    (
+        "etc/netplan/01-netcfg.yaml",
+        "network:\n  version: 2\n  ethernets:\n    eth6:\n      match:\n        macaddress: 00:15:5d:01:02:06\n      \
+         addresses: [192.0.2.14/24, \"2001:db8::14/64\": {lifetime: 0}]\n      routes:\n        - to: default\n          \
+         via: 192.0.2.1\n      nameservers:\n        addresses: [192.0.2.2]\n    eth7:\n      dhcp4: true\n",
+    ),
+];
+
+/// Name, MAC address, DHCP, addresses, gateways and name servers.
+type Expected = (&'static str, &'static str, Option<bool>, &'static str, &'static str, &'static str);
+
+/// What [`NETWORKS`] say.
+const ADAPTERS: [Expected; 8] = [
+    ("eth0", "00:15:5d:01:02:03", Some(false), "192.0.2.10/24 2001:db8::10/64", "192.0.2.1", "192.0.2.2 192.0.2.3"),
+    ("eth1", "", Some(true), "", "", ""),
+    ("eth2", "00:15:5d:01:02:04", Some(false), "192.0.2.11/25", "192.0.2.1", "192.0.2.2"),
+    ("eth3", "", Some(false), "192.0.2.12/24", "", ""),
+    ("Wired", "00:15:5d:01:02:05", Some(false), "192.0.2.13/24", "192.0.2.1", "192.0.2.2 192.0.2.3"),
+    ("eth5", "", Some(true), "", "", "192.0.2.2"),
+    ("eth6", "00:15:5d:01:02:06", Some(false), "192.0.2.14/24 2001:db8::14/64", "192.0.2.1", "192.0.2.2"),
+    ("eth7", "", Some(true), "", "", ""),
+];
+
+fn assert_adapters(found: &[GuestAdapter], expected: &[Expected]) {
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, (name, mac, dhcp, addresses, gateways, servers)) in found.iter().zip(expected) {
+        assert_eq!((found.name.as_str(), found.mac.as_str(), found.dhcp), (*name, *mac, *dhcp));
+        let joined = [&found.addresses, &found.gateways, &found.dns_servers].map(|all| all.join(" "));
+        assert_eq!(joined, [*addresses, gateways, servers], "{name}");
+    }
 }
 
 #[test]
@@ -83,6 +141,8 @@ fn linux_on_ext_with_its_free_space() {
         assert_eq!((guest.version.as_str(), guest.edition.as_str()), ("12", "debian"));
         assert_eq!((guest.host_name.as_str(), guest.language.as_str()), ("web-1", "de_DE.UTF-8"));
         assert_eq!((guest.time_zone.as_str(), guest.remarks.len()), ("Europe/Berlin", 0));
+        assert_adapters(&guest.adapters, &ADAPTERS);
+        assert_eq!(guest.adapters[0].place, "/etc/network/interfaces");
     }
 }
 
@@ -215,6 +275,58 @@ fn windows_on_a_partition_of_a_disk() {
     assert_eq!((guest.service_pack.as_str(), guest.edition.as_str()), ("Service Pack 1", "ServerStandard"));
     assert_eq!((guest.architecture.as_str(), guest.language.as_str()), ("x86", "0409"));
     assert_eq!((guest.host_name.as_str(), guest.time_zone.as_str()), ("WKS-WIN732BITA", "Eastern Standard Time"));
+    // Both cards are of the machine that it ran on last.
+    let adapters = [
+        ("Local Area Connection 2", "", Some(false), "10.3.58.5/24", "10.3.58.1", "10.3.58.4"),
+        ("Local Area Connection", "", Some(false), "192.168.1.123/24", "192.168.1.1", "192.168.1.112"),
+    ];
+    assert_adapters(&guest.adapters, &adapters);
+    assert!(guest.adapters[0].device.starts_with(r"PCI\VEN_8086&DEV_100F"), "{:?}", guest.adapters[0]);
+    assert_eq!(guest.adapters[0].id, "698E50A9-4F58-4D86-B61D-F42E58DCACF6");
+}
+
+#[test]
+fn windows_with_leases_and_a_set_address_in_a_hive_of_any_size() {
+    const ID: &str = "{11111111-2222-3333-4444-555555555555}";
+    let mut root = HiveKey::new("ROOT");
+    root.at("Select").set("Current", HiveValue::Dword(1));
+    let class = r"ControlSet001\Control\Class\{4d36e972-e325-11ce-bfc1-08002be10318}";
+    root.at(&format!(r"{class}\0007")).set("NetCfgInstanceId", HiveValue::sz(ID));
+    root.at(&format!(r"{class}\0007")).set("NetworkAddress", HiveValue::sz("00155D010203"));
+    root.at(&format!(r"{class}\Properties")).set("x", HiveValue::Dword(1));
+    let key = format!(r"ControlSet001\Services\Tcpip\Parameters\Interfaces\{ID}");
+    let interface = root.at(&key);
+    interface.set("EnableDHCP", HiveValue::Dword(1));
+    interface.set("IPAddress", HiveValue::multi(&["192.0.2.99"]));
+    interface.set("DhcpIPAddress", HiveValue::sz("192.0.2.20"));
+    interface.set("DhcpSubnetMask", HiveValue::sz("255.255.255.128"));
+    interface.set("DhcpDefaultGateway", HiveValue::multi(&["192.0.2.1"]));
+    interface.set("DhcpNameServer", HiveValue::sz("192.0.2.2 192.0.2.3"));
+    let folder = tempfile::tempdir().unwrap();
+    for large in [false, true] {
+        if large {
+            // Then it is read cell by cell.
+            for number in 0..600 {
+                root.at(&format!(r"Filling\{number}")).set("x", HiveValue::Binary(vec![7; 16000]));
+            }
+        }
+        let path = image(folder.path(), "volume.img", 40 * MIB);
+        if tool("mkntfs", &["-F", "-q", text(&path)]).is_none() {
+            return;
+        }
+        let Some(mount) = Mounted::new(&path, "windows_names") else { return };
+        let config = mount.path.join("Windows/System32/config");
+        fs::create_dir_all(&config).unwrap();
+        let hive = hive_bytes(&root, &HiveStamp::default());
+        assert_eq!(hive.len() > 8 << 20, large);
+        fs::write(config.join("SYSTEM"), hive).unwrap();
+        drop(mount);
+        let contents = inspect_bytes(local(&path), 512);
+        let guest = contents.guest().unwrap();
+        assert_eq!(guest.remarks, [] as [&str; 0]);
+        let expected = ("", "00:15:5d:01:02:03", Some(true), "192.0.2.20/25", "192.0.2.1", "192.0.2.2 192.0.2.3");
+        assert_adapters(&guest.adapters, &[expected]);
+    }
 }
 
 #[test]

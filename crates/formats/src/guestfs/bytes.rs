@@ -115,6 +115,12 @@ pub(super) fn utf16(bytes: &[u8]) -> String {
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
+/// The texts of a list of UTF-16 that ends with an empty one.
+pub(super) fn utf16_texts(bytes: &[u8]) -> Vec<String> {
+    let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    units.split(|unit| *unit == 0).take_while(|text| !text.is_empty()).map(String::from_utf16_lossy).collect()
+}
+
 /// Bytes up to the first NUL as text without spaces at its end; what is not UTF-8 becomes a replacement character.
 pub(super) fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());

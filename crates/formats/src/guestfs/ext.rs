@@ -140,16 +140,25 @@ impl Ext {
         self.doubts().is_empty()
     }
 
-    /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
-    pub fn read_file(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, GuestFsError> {
-        let failed =
-            |reason: String| GuestFsError::Ext { file: self.file.name().to_owned(), path: path.to_owned(), reason };
+    fn failed(&self, path: &str, reason: String) -> GuestFsError {
+        GuestFsError::Ext { file: self.file.name().to_owned(), path: path.to_owned(), reason }
+    }
+
+    /// Opens it for reading `path`.
+    fn load(&self, path: &str) -> Result<Ext4, GuestFsError> {
         // The crate takes memory for each group before it reads them.
         let groups = self.superblock.blocks.div_ceil(self.superblock.per_group);
         if groups > MAX_GROUPS {
-            return Err(failed(format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read")));
+            let reason = format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read");
+            return Err(self.failed(path, reason));
         }
-        let fs = Ext4::load(Box::new(Bytes(self.file.clone()))).map_err(|error| failed(error.to_string()))?;
+        Ext4::load(Box::new(Bytes(self.file.clone()))).map_err(|error| self.failed(path, error.to_string()))
+    }
+
+    /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
+    pub fn read_file(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, GuestFsError> {
+        let failed = |reason: String| self.failed(path, reason);
+        let fs = self.load(path)?;
         let metadata = match fs.metadata(path) {
             Ok(metadata) if !metadata.file_type().is_regular_file() => return Ok(None),
             Ok(metadata) => metadata,
@@ -160,6 +169,30 @@ impl Ext {
             return Err(failed(format!("it has {} bytes, at most {limit} are read", metadata.len())));
         }
         fs.read(path).map(Some).map_err(|error| failed(error.to_string()))
+    }
+
+    /// The names in the folder at `path`, sorted; none when there is no such folder. More than `most` are refused.
+    pub fn list(&self, path: &str, most: usize) -> Result<Vec<String>, GuestFsError> {
+        let failed = |reason: String| self.failed(path, reason);
+        let entries = match self.load(path)?.read_dir(path) {
+            Ok(entries) => entries,
+            Err(ext4_view::Ext4Error::NotFound | ext4_view::Ext4Error::NotADirectory) => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| failed(error.to_string()))?;
+            let name = String::from_utf8_lossy(entry.file_name().as_ref()).into_owned();
+            if matches!(name.as_str(), "." | "..") {
+                continue;
+            }
+            if names.len() == most {
+                return Err(failed(format!("it has more than {most} entries")));
+            }
+            names.push(name);
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// The runs of free blocks, group by group. Groups whose bitmap was never written are taken as in use: nothing was

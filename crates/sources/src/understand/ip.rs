@@ -1,5 +1,6 @@
 //! IPv4 settings of an adapter, as TCP/IP and NetBT keep them.
 
+use hvm_formats::guestfs::prefix_length;
 use hvm_model::names::AdapterId;
 use hvm_model::network::IpSettings;
 
@@ -19,7 +20,7 @@ pub(super) fn settings(reading: &Reading<'_>, id: &AdapterId) -> IpSettings {
     };
     let masks = key.multi("SubnetMask").into_value().unwrap_or_default();
     let addresses = multi("IPAddress");
-    let with_prefix = |(index, address): (usize, &String)| match masks.get(index).and_then(|mask| prefix(mask)) {
+    let with_prefix = |(index, address): (usize, &String)| match masks.get(index).and_then(|mask| prefix_length(mask)) {
         Some(bits) => format!("{address}/{bits}"),
         None => address.clone(),
     };
@@ -52,23 +53,12 @@ fn servers(text: &str) -> Vec<String> {
     text.split([',', ' ']).map(str::trim).filter(|server| !server.is_empty()).map(str::to_owned).collect()
 }
 
-/// Length of the prefix of a mask such as `255.255.255.0`; a mask with holes has none.
-fn prefix(mask: &str) -> Option<u32> {
-    let bits = u32::from(mask.trim().parse::<std::net::Ipv4Addr>().ok()?);
-    (bits.leading_ones() + bits.trailing_zeros() == 32 || bits == u32::MAX).then_some(bits.leading_ones())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn masks_become_prefixes() {
-        for (mask, bits) in [("255.255.255.0", Some(24)), ("255.255.255.255", Some(32)), ("0.0.0.0", Some(0))] {
-            assert_eq!(prefix(mask), bits, "{mask}");
-        }
-        assert_eq!(prefix("255.0.255.0"), None);
-        assert_eq!(prefix("banana"), None);
+    fn servers_stand_behind_spaces_or_commas() {
         assert_eq!(servers("192.0.2.1,192.0.2.2 192.0.2.3"), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct CellHive {
 }
 
 /// A key: its reference and its cell.
-struct Node {
+pub(super) struct Node {
     reference: u32,
     cell: Vec<u8>,
 }
@@ -90,42 +90,8 @@ impl CellHive {
         Ok(Node { reference, cell })
     }
 
-    /// The subkey of this name; offset 20 number of subkeys, 28 their list.
-    fn subkey(&self, parent: &Node, name: &str) -> Result<Option<Node>, GuestFsError> {
-        if le32(&parent.cell, 20) == 0 {
-            return Ok(None);
-        }
-        let list = self.cell(le32(&parent.cell, 28))?;
-        if !list.starts_with(b"ri") {
-            return self.in_leaf(parent, &list, name);
-        }
-        for part in words(&list, 4) {
-            if let Some(found) = self.in_leaf(parent, &self.cell(part)?, name)? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-
-    fn in_leaf(&self, parent: &Node, leaf: &[u8], name: &str) -> Result<Option<Node>, GuestFsError> {
-        let width = match leaf.get(..2) {
-            Some(b"li") => 4,
-            Some(b"lf" | b"lh") => 8,
-            _ => return Err(self.wrong(parent.reference, "a list of subkeys (lf, lh, li, ri)", "another cell")),
-        };
-        for reference in words(leaf, width) {
-            let key = self.key(reference)?;
-            // Offset 2: flags, 0x20 one byte a character; 16 parent; 72 length of the name; 76 name.
-            let text = named(&key.cell, (le16(&key.cell, 72), 76), le16(&key.cell, 2) & 0x20 != 0);
-            if le32(&key.cell, 16) == parent.reference && text.eq_ignore_ascii_case(name) {
-                return Ok(Some(key));
-            }
-        }
-        Ok(None)
-    }
-
-    /// A text or number as text; `None` when there is no such key or value. Names are compared as ASCII.
-    pub(super) fn text(&self, path: &str, name: &str) -> Result<Option<String>, GuestFsError> {
+    /// The key at `path`; names are compared as ASCII.
+    pub(super) fn at(&self, path: &str) -> Result<Option<Node>, GuestFsError> {
         let mut key = self.key(self.root)?;
         for part in path.split('\\') {
             match self.subkey(&key, part)? {
@@ -133,10 +99,76 @@ impl CellHive {
                 None => return Ok(None),
             }
         }
+        Ok(Some(key))
+    }
+
+    /// The subkey of this name.
+    pub(super) fn subkey(&self, parent: &Node, name: &str) -> Result<Option<Node>, GuestFsError> {
+        let mut found = None;
+        self.each(parent, &mut |key| {
+            let is_it = key.name().eq_ignore_ascii_case(name);
+            if is_it {
+                found = Some(key);
+            }
+            is_it
+        })?;
+        Ok(found)
+    }
+
+    /// Names of the subkeys.
+    pub(super) fn names(&self, parent: &Node) -> Result<Vec<String>, GuestFsError> {
+        let mut names = Vec::new();
+        self.each(parent, &mut |key| {
+            names.push(key.name());
+            false
+        })?;
+        Ok(names)
+    }
+
+    /// Each subkey until `is_enough`; offset 20 number of subkeys, 28 their list.
+    fn each(&self, parent: &Node, is_enough: &mut dyn FnMut(Node) -> bool) -> Result<(), GuestFsError> {
+        if le32(&parent.cell, 20) == 0 {
+            return Ok(());
+        }
+        let list = self.cell(le32(&parent.cell, 28))?;
+        if !list.starts_with(b"ri") {
+            return self.in_leaf(parent, &list, is_enough).map(drop);
+        }
+        for part in words(&list, 4) {
+            if self.in_leaf(parent, &self.cell(part)?, is_enough)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn in_leaf(
+        &self,
+        parent: &Node,
+        leaf: &[u8],
+        is_enough: &mut dyn FnMut(Node) -> bool,
+    ) -> Result<bool, GuestFsError> {
+        let width = match leaf.get(..2) {
+            Some(b"li") => 4,
+            Some(b"lf" | b"lh") => 8,
+            _ => return Err(self.wrong(parent.reference, "a list of subkeys (lf, lh, li, ri)", "another cell")),
+        };
+        for reference in words(leaf, width) {
+            let key = self.key(reference)?;
+            // Offset 16: parent.
+            if le32(&key.cell, 16) == parent.reference && is_enough(key) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The texts of a value, or its number as text; none when there is no such value. Names are compared as ASCII.
+    pub(super) fn texts(&self, key: &Node, name: &str) -> Result<Vec<String>, GuestFsError> {
         // Offset 36: number of values, 40: their list.
         let count = le32(&key.cell, 36) as usize;
         if count == 0 {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let list = self.cell(le32(&key.cell, 40))?;
         for reference in list.as_chunks::<4>().0.iter().take(count).map(|word| u32::from_le_bytes(*word)) {
@@ -144,14 +176,14 @@ impl CellHive {
             // Offset 2: length of the name, 16: flags, 20: name.
             let text = named(&value, (le16(&value, 2), 20), le16(&value, 16) & 1 != 0);
             if value.starts_with(b"vk") && text.eq_ignore_ascii_case(name) {
-                return self.content(reference, &value).map(Some);
+                return self.content(reference, &value);
             }
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 
     /// Offset 4: length of the data, its highest bit: they stand at 8; else 8: their cell; 12: type.
-    fn content(&self, reference: u32, value: &[u8]) -> Result<String, GuestFsError> {
+    fn content(&self, reference: u32, value: &[u8]) -> Result<Vec<String>, GuestFsError> {
         let (size, kind) = (le32(value, 4), le32(value, 12));
         let len = size & 0x7FFF_FFFF;
         let data = match size >> 31 {
@@ -163,10 +195,18 @@ impl CellHive {
         let data =
             data.get(..len as usize).ok_or_else(|| self.wrong(reference, "the data of a value", "a shorter cell"))?;
         match kind {
-            1 | 2 => Ok(bytes::utf16(data)),
-            4 if data.len() == 4 => Ok(le32(data, 0).to_string()),
-            kind => Err(self.wrong(reference, "a text or a number (types 1, 2, 4)", format!("type {kind}"))),
+            1 | 2 => Ok(vec![bytes::utf16(data)]),
+            4 if data.len() == 4 => Ok(vec![le32(data, 0).to_string()]),
+            7 => Ok(bytes::utf16_texts(data)),
+            kind => Err(self.wrong(reference, "texts or a number (types 1, 2, 4, 7)", format!("type {kind}"))),
         }
+    }
+}
+
+impl Node {
+    /// Offset 2: flags, 0x20 one byte a character; 72 length of the name; 76 name.
+    fn name(&self) -> String {
+        named(&self.cell, (le16(&self.cell, 72), 76), le16(&self.cell, 2) & 0x20 != 0)
     }
 }
 
@@ -197,6 +237,7 @@ mod tests {
             root.at(&format!(r"Many\Key {number}")).set("n", HiveValue::Dword(number));
         }
         root.at(r"Many\Größe").set("Text", HiveValue::sz("ä€"));
+        root.at(r"Many\Größe").set("All", HiveValue::multi(&["one", "two"]));
         root.at("Select").set("Current", HiveValue::Dword(1));
         hive_bytes(&root, &HiveStamp::default())
     }
@@ -208,10 +249,14 @@ mod tests {
     #[test]
     fn values_are_found_behind_lists_of_lists() {
         let hive = open(bytes()).unwrap();
-        let text = |path: &str, name| hive.text(path, name).unwrap();
-        assert_eq!(text(r"many\key 599", "N"), Some("599".to_owned()));
-        assert_eq!(text(r"Many\Größe", "text"), Some("ä€".to_owned()));
-        assert_eq!((text("Select", "Last"), text("Nothing", "x"), text(r"Select\Below", "x")), (None, None, None));
+        let texts = |path: &str, name| hive.texts(&hive.at(path).unwrap().unwrap(), name).unwrap();
+        assert_eq!(texts(r"many\key 599", "N"), ["599"]);
+        assert_eq!(texts(r"Many\Größe", "text"), ["ä€"]);
+        assert_eq!(texts(r"Many\Größe", "all"), ["one", "two"]);
+        assert!(texts("Select", "Last").is_empty());
+        assert!(hive.at("Nothing").unwrap().is_none() && hive.at(r"Select\Below").unwrap().is_none());
+        let names = hive.names(&hive.at("Many").unwrap().unwrap()).unwrap();
+        assert!(names.len() == 601 && names.contains(&"Key 17".to_owned()));
         assert!(hive.is_settled());
     }
 
@@ -224,8 +269,11 @@ mod tests {
                 let mut bytes = good.clone();
                 bytes[at] = byte;
                 if let Some(hive) = open(bytes) {
-                    answers += usize::from(hive.text(r"Many\Key 250", "n").is_ok());
-                    let _ = hive.text("Select", "Current");
+                    let texts = |path: &str, name| {
+                        hive.at(path).and_then(|key| key.map(|key| hive.texts(&key, name)).transpose())
+                    };
+                    answers += usize::from(texts(r"Many\Key 250", "n").is_ok());
+                    let _ = (texts("Select", "Current"), hive.at("Many").map(|key| key.map(|key| hive.names(&key))));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Linux, by `os-release` and the files beside it. Specification: freedesktop.org, `os-release(5)`.
 
-use super::{GuestSystem, SystemKind};
+use super::{GuestSystem, SystemKind, network};
 use crate::guestfs::GuestFsError;
 use crate::guestfs::ext::Ext;
 
@@ -39,10 +39,11 @@ pub(super) fn find(volume: &Ext) -> Option<GuestSystem> {
     let locale = read("/etc/locale.conf").or_else(|| read("/etc/default/locale")).unwrap_or_default();
     system.language = value(&locale, "LANG").unwrap_or_default();
     system.remarks.extend(last);
+    system.adapters = network::linux::adapters(volume, &mut system.remarks);
     Some(system)
 }
 
-fn text(volume: &Ext, path: &str) -> Result<Option<String>, GuestFsError> {
+pub(super) fn text(volume: &Ext, path: &str) -> Result<Option<String>, GuestFsError> {
     let bytes = volume.read_file(path, MAX_FILE)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
@@ -52,7 +53,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// The value of `KEY=value`, with the quotes and back-slashes of a shell removed.
-fn value(text: &str, key: &str) -> Option<String> {
+pub(super) fn value(text: &str, key: &str) -> Option<String> {
     let raw = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('=')).next_back()?;
     let quoted = ['"', '\''].into_iter().find_map(|quote| raw.strip_prefix(quote)?.strip_suffix(quote));
     let mut value = String::new();

@@ -2,12 +2,14 @@
 
 mod cells;
 mod linux;
+mod network;
 mod windows;
 
 use serde::Serialize;
 
 use super::ext::Ext;
 use super::ntfs::Ntfs;
+pub use network::{GuestAdapter, prefix_length};
 
 /// Family of an operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,6 +50,8 @@ pub struct GuestSystem {
     pub language: String,
     /// Time zone by its name.
     pub time_zone: String,
+    /// Its network adapters, also those that the machine no longer has.
+    pub adapters: Vec<GuestAdapter>,
     /// What could not be read, as whole sentences.
     pub remarks: Vec<String>,
 }
@@ -68,6 +72,7 @@ impl GuestSystem {
             domain: String::new(),
             language: String::new(),
             time_zone: String::new(),
+            adapters: Vec::new(),
             remarks: Vec::new(),
         }
     }

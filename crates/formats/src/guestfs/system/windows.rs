@@ -1,10 +1,10 @@
 //! Windows, by its registry hives `SOFTWARE` and `SYSTEM` with their transaction logs.
 
-use super::cells::CellHive;
-use super::{GuestSystem, SystemKind};
+use super::cells::{CellHive, Node};
+use super::{GuestSystem, SystemKind, network};
 use crate::guestfs::ntfs::Ntfs;
 use crate::io::{ReadAt, SharedFile, read_whole};
-use crate::regf::{Hive, HiveState, RegValue, RegValueKind, current_control_set};
+use crate::regf::{self, Hive, HiveState, RegValue, RegValueKind, current_control_set};
 
 /// A larger hive is read cell by cell instead of whole, and a larger log is not used: a hive is held twice while its logs
 /// are replayed.
@@ -85,18 +85,19 @@ fn file(volume: &Ntfs, path: &str) -> Result<Option<SharedFile>, String> {
     volume.open_file(entry.reference, "").map(Some).map_err(|error| error.to_string())
 }
 
+/// A key of a hive in memory or in its file.
+pub(super) enum Key<'h> {
+    Whole(regf::Key<'h>),
+    Cells(&'h CellHive, Node),
+}
+
 impl Registry {
-    /// A text or number as text; `None` when there is none.
-    fn text(&self, key: &str, name: &str) -> Result<Option<String>, String> {
-        let text = |value: RegValue<'_>| match value.kind() {
-            RegValueKind::Dword => value.as_dword().map(|number| number.to_string()),
-            _ => value.as_string(),
-        };
+    fn key(&self, path: &str) -> Result<Option<Key<'_>>, String> {
         match self {
-            Registry::Whole(hive) => {
-                hive.value(key, name).and_then(|value| value.map(text).transpose()).map_err(|error| error.to_string())
+            Registry::Whole(hive) => hive.key(path).map(|key| key.map(Key::Whole)).map_err(|error| error.to_string()),
+            Registry::Cells(hive) => {
+                hive.at(path).map(|node| node.map(|node| Key::Cells(hive, node))).map_err(|error| error.to_string())
             }
-            Registry::Cells(hive) => hive.text(key, name).map_err(|error| error.to_string()),
         }
     }
 
@@ -105,7 +106,8 @@ impl Registry {
         match self {
             Registry::Whole(hive) => current_control_set(hive).map_err(|error| error.to_string()),
             Registry::Cells(_) => {
-                let number = self.text("Select", "Current")?.and_then(|number| number.parse::<u32>().ok());
+                let number = self.key("Select")?.map(|key| key.texts("Current")).transpose()?.unwrap_or_default();
+                let number = number.first().and_then(|number| number.parse::<u32>().ok());
                 let number = number.ok_or("The hive SYSTEM has no number 'Current' in \\Select.")?;
                 Ok(format!("ControlSet{number:03}"))
             }
@@ -113,22 +115,81 @@ impl Registry {
     }
 }
 
-/// Reads values of one hive and keeps what could not be read.
-struct Values<'h, 's> {
-    hive: &'h Registry,
-    remarks: &'s mut Vec<String>,
+impl<'h> Key<'h> {
+    /// The texts of a value, or its number as text; none when there is no such value.
+    fn texts(&self, name: &str) -> Result<Vec<String>, String> {
+        let texts = |value: RegValue<'_>| match value.kind() {
+            RegValueKind::Dword => value.as_dword().map(|number| vec![number.to_string()]),
+            RegValueKind::MultiSz => value.as_multi_string(),
+            _ => value.as_string().map(|text| vec![text]),
+        };
+        match self {
+            Key::Whole(key) => {
+                let found = key.value(name).and_then(|value| value.map(texts).transpose());
+                found.map(Option::unwrap_or_default).map_err(|error| error.to_string())
+            }
+            Key::Cells(hive, node) => hive.texts(node, name).map_err(|error| error.to_string()),
+        }
+    }
+
+    fn names(&self) -> Result<Vec<String>, String> {
+        match self {
+            Key::Whole(key) => {
+                let names = key.subkeys().map(|key| key.map(|key| key.name().to_owned()));
+                names.collect::<Result<_, _>>().map_err(|error| error.to_string())
+            }
+            Key::Cells(hive, node) => hive.names(node).map_err(|error| error.to_string()),
+        }
+    }
+
+    fn below(&self, name: &str) -> Result<Option<Key<'h>>, String> {
+        match self {
+            Key::Whole(key) => key.subkey(name).map(|key| key.map(Key::Whole)).map_err(|error| error.to_string()),
+            Key::Cells(hive, node) => hive
+                .subkey(node, name)
+                .map(|node| node.map(|node| Key::Cells(hive, node)))
+                .map_err(|error| error.to_string()),
+        }
+    }
 }
 
-impl Values<'_, '_> {
-    /// A text or number as text; empty when there is none.
-    fn text(&mut self, key: &str, name: &str) -> String {
-        match self.hive.text(key, name) {
-            Ok(value) => value.unwrap_or_default(),
-            Err(error) => {
-                self.remarks.push(error);
-                String::new()
-            }
-        }
+/// Reads values of one hive and keeps what could not be read.
+pub(super) struct Values<'h, 's> {
+    hive: &'h Registry,
+    pub(super) remarks: &'s mut Vec<String>,
+}
+
+impl<'h> Values<'h, '_> {
+    fn keep<T>(&mut self, found: Result<T, String>) -> Option<T> {
+        found.map_err(|error| self.remarks.push(error)).ok()
+    }
+
+    pub(super) fn key(&mut self, path: &str) -> Option<Key<'h>> {
+        let found = self.hive.key(path);
+        self.keep(found).flatten()
+    }
+
+    pub(super) fn below(&mut self, key: &Key<'h>, name: &str) -> Option<Key<'h>> {
+        self.keep(key.below(name)).flatten()
+    }
+
+    /// Names of the keys below one.
+    pub(super) fn names(&mut self, key: &Key<'_>) -> Vec<String> {
+        self.keep(key.names()).unwrap_or_default()
+    }
+
+    pub(super) fn texts(&mut self, key: &Key<'_>, name: &str) -> Vec<String> {
+        self.keep(key.texts(name)).unwrap_or_default()
+    }
+
+    /// The first text of a value; empty when there is none.
+    pub(super) fn one(&mut self, key: &Key<'_>, name: &str) -> String {
+        self.texts(key, name).into_iter().next().unwrap_or_default()
+    }
+
+    /// The same of a key that is looked for first.
+    fn text(&mut self, path: &str, name: &str) -> String {
+        self.key(path).map(|key| self.one(&key, name)).unwrap_or_default()
     }
 }
 
@@ -174,4 +235,5 @@ fn of_system(hive: &Registry, system: &mut GuestSystem) {
         zone if zone.is_empty() => text(r"Control\TimeZoneInformation", "StandardName"),
         zone => zone,
     };
+    system.adapters = network::windows::adapters(&mut values, &set);
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use hvm_engine::{Depth, DiskContents, DiskInfo, DiskLayer, FsKind, GuestSystem, PartitionContents, TableKind};
+use hvm_engine::{
+    Depth, DiskContents, DiskInfo, DiskLayer, FsKind, GuestAdapter, GuestSystem, PartitionContents, TableKind,
+};
 use hvm_model::names::ByteSize;
 
 use super::DiskArgs;
@@ -218,7 +220,32 @@ fn guest_lines(out: &mut String, guest: &GuestSystem) {
     for (name, value) in fields {
         line(out, name, value);
     }
+    for adapter in &guest.adapters {
+        adapter_lines(out, adapter);
+    }
     for remark in &guest.remarks {
         line(out, "remark", remark);
+    }
+}
+
+fn adapter_lines(out: &mut String, adapter: &GuestAdapter) {
+    let name = [&adapter.name, &adapter.mac, &adapter.id].into_iter().find(|name| !name.is_empty());
+    line(out, "adapter", name.map_or("without a name", String::as_str));
+    let dhcp = match adapter.dhcp {
+        Some(true) => "by DHCP",
+        Some(false) => "set by hand",
+        None => "",
+    };
+    let fields = [
+        ("  device", adapter.device.clone()),
+        ("  MAC address", adapter.mac.clone()),
+        ("  address", dhcp.to_owned()),
+        ("  addresses", adapter.addresses.join(", ")),
+        ("  gateways", adapter.gateways.join(", ")),
+        ("  name servers", adapter.dns_servers.join(", ")),
+        ("  place", adapter.place.clone()),
+    ];
+    for (name, value) in fields {
+        line(out, name, &value);
     }
 }
