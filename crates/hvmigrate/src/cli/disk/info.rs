@@ -238,11 +238,11 @@ fn adapter_lines(out: &mut String, adapter: &GuestAdapter) {
     };
     let fields = [
         ("  device", adapter.device.clone()),
-        ("  MAC address", adapter.mac.clone()),
+        ("  MAC", adapter.mac.clone()),
         ("  address", dhcp.to_owned()),
         ("  addresses", adapter.addresses.join(", ")),
         ("  gateways", adapter.gateways.join(", ")),
-        ("  name servers", adapter.dns_servers.join(", ")),
+        ("  DNS", adapter.dns_servers.join(", ")),
         ("  place", adapter.place.clone()),
     ];
     for (name, value) in fields {
