@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use common::Scene;
 use hvm_testkit::hive::{HiveKey, HiveStamp, HiveValue, hive_bytes};
+use hvm_testkit::mount::unmount;
 use serde_json::Value;
 
 fn software(padding: usize) -> HiveKey {
@@ -83,7 +84,7 @@ fn volume(dir: &Path, hives: (&[u8], &[u8])) -> Option<()> {
     fs::create_dir_all(&config).unwrap();
     fs::write(config.join("SOFTWARE"), hives.0).unwrap();
     fs::write(config.join("SYSTEM"), hives.1).unwrap();
-    run("umount", &["mnt"])?;
+    unmount(&dir.join("mnt")).unwrap();
     driver.wait().unwrap();
     Some(())
 }

@@ -13,6 +13,7 @@ pub mod guid;
 pub mod hive;
 #[cfg(feature = "hyper-v")]
 pub mod hyperv_host;
+pub mod mount;
 pub mod ntfs;
 #[cfg(feature = "hyper-v")]
 pub mod powershell;

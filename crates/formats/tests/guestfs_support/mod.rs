@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hvm_formats::guestfs::Ntfs;
 use hvm_formats::guestfs::ntfs::FileReference;
 use hvm_formats::io::{LocalFile, MemoryFile, ReadAt, SharedFile};
+use hvm_testkit::mount::unmount;
 
 /// Runs a tool; `None` after saying so when it is not installed. A tool that fails, fails the test.
 pub fn tool(name: &str, args: &[&str]) -> Option<Vec<u8>> {
@@ -77,9 +78,8 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let done = Command::new("umount").arg(&self.path).status();
-        let done = done.is_ok_and(|status| status.success());
-        assert!(done || std::thread::panicking(), "{} stays mounted", self.path.display());
+        let done = unmount(&self.path);
+        assert!(done.is_ok() || std::thread::panicking(), "{} stays mounted: {done:?}", self.path.display());
         // The driver writes its last changes after the mount point is free.
         let image = self.path.with_extension("img");
         for _ in 0..200 {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use hvm_testkit::mount::unmount;
 use hvm_testkit::ntfs::{JUNCTION, SYMLINK, reparse_data};
 use rustix::fs::{XattrFlags, setxattr};
 
@@ -59,7 +60,7 @@ pub fn volume(path: &Path, (start, len): (u64, u64), fill: impl FnOnce(&Path)) {
         .unwrap();
     wait(&mut server, &mount);
     fill(&mount);
-    assert!(Command::new("umount").arg(&mount).status().unwrap().success(), "umount");
+    unmount(&mount).unwrap();
     assert!(server.wait().unwrap().success(), "ntfs-3g");
 }
 
