@@ -158,16 +158,16 @@ fn check_layout(disk: &dyn VirtualDisk, bytes: &[u8], sample: &Sample, format: T
             assert_eq!((layer.format, layer.allocated), (LayerFormat::VhdxFixed, bytes.len() as u64 - (4 << 20)));
         }
         TargetFormat::Vhdx => {
-            assert_eq!((layer.format, layer.block_size), (LayerFormat::VhdxDynamic, 2 << 20));
+            assert_eq!((layer.format, layer.block_size), (LayerFormat::VhdxDynamic, 1 << 20));
             assert_eq!(layer.disk_id, "30313233-3435-3637-3839-616263646566");
-            let mut blocks: Vec<u64> = sample.pieces.iter().map(|piece| piece / (2 << 20)).collect();
+            let mut blocks: Vec<u64> = sample.pieces.iter().map(|piece| piece / (1 << 20)).collect();
             blocks.dedup();
             assert_eq!(
                 bytes.len() as u64,
-                (4 << 20) + blocks.len() as u64 * (2 << 20),
+                (4 << 20) + blocks.len() as u64 * (1 << 20),
                 "no byte more than blocks and 4 MiB"
             );
-            assert_eq!(layer.allocated, blocks.len() as u64 * (2 << 20));
+            assert_eq!(layer.allocated, blocks.len() as u64 * (1 << 20));
         }
         TargetFormat::VhdDynamic => {
             assert_eq!(layer.unique_id, "30313233-3435-3637-3839-616263646566");

@@ -9,7 +9,8 @@ use crate::error::TransferError;
 use crate::records::{Owner, Records};
 use crate::stream::Durability;
 
-const MAGIC: &[u8; 8] = b"HVMPROG3";
+/// Another one whenever a writer lays its file out in another way: a list of before does not fit then.
+const MAGIC: &[u8; 8] = b"HVMPROG4";
 const FIELDS: usize = 42;
 
 /// One written block.

@@ -12,9 +12,10 @@ use super::{MIB, REGION_TABLES, crc};
 const LOG: u64 = MIB;
 const METADATA: u64 = 2 * MIB;
 pub(super) const TABLE: u64 = 3 * MIB;
-/// Bytes of guest data in a block. Small blocks keep the file close to what the guest really uses.
-const BLOCK: u64 = 2 * MIB;
-/// The table is written in full. With blocks of 2 MiB up to 4 TiB it has at most 16 MiB; beyond that blocks grow.
+/// Bytes of guest data in a block: the least that the format has. Small blocks keep the file close to what the guest really
+/// uses, as they are written in full.
+const BLOCK: u64 = MIB;
+/// The table is written in full. With blocks of 1 MiB up to 2 TiB it has at most 17 MiB; beyond that blocks grow.
 const MAX_BLOCKS: u64 = 2 << 20;
 const BAT_REGION: &str = "2dc27766f62342009d64115e9bfd4a08";
 const METADATA_REGION: &str = "8b7ca20647904b9ab8fe575f050f886e";
