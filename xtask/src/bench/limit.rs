@@ -134,6 +134,6 @@ pub fn section(outcomes: &[Outcome]) -> String {
             theirs(vhdx, gb).unwrap_or(f64::NAN),
         );
     }
-    text.push_str("\nWhere hvmigrate's time goes by samples of `perf` is in [profile.md](profile.md).\n");
+    text.push_str("\nWhere hvmigrate's time goes by samples of `perf`, and which figure is left without its own code, is in\n[profile.md](profile.md).\n");
     text
 }

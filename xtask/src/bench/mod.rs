@@ -158,7 +158,9 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     };
     let machine = machine::Machine::look();
     if options.what == What::Profile {
-        let page = profiles(&places).and_then(|profiles| profile::page(&profiles, &machine));
+        let measured = crate::root().join("docs").join("performance.md");
+        let measured = fs::read_to_string(&measured).map_err(at(&measured))?;
+        let page = profiles(&places).and_then(|profiles| profile::page(&profiles, &measured, &machine));
         remove(&places)?;
         let path = crate::root().join("docs").join("profile.md");
         return fs::write(&path, page?).map_err(at(&path));
