@@ -32,8 +32,8 @@ pub fn page(profiles: &[(String, Profile)], measured: &str, machine: &Machine) -
          of each row of [performance.md](performance.md),\nits disk in the page cache. The kernel copies each byte twice, out of the \
          page cache and into it, and gives the memory for it.\n\nThe **limit** is the CPU time of hvmigrate through that of the \
          other program, as performance.md has it, without the share of the program's\nown code other than BLAKE3: what is left is \
-         hashing and the kernel's work for the bytes that are read and written. A goal below it is out of\nreach of any change of \
-         that code.\n\n{}\n\
+         hashing and the kernel's work for the bytes that are read and written. A goal below it is not\n\
+         reached by making that code faster, only by giving the kernel less to do. The shares are of one run, the ratio is a median.\n\n{}\n\
          | row | hashing | the program otherwise | kernel, copying bytes | kernel, the rest | CPU, ours / peer | limit | goal | functions with the most samples |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         machine.describe()
