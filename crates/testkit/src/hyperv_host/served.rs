@@ -161,7 +161,8 @@ fn answer(connection: &TcpStream, requests: &Sender<Request>) {
             return;
         }
         let Ok(answer) = waiting.recv() else { return };
-        if writeln!(writer, "{answer}").is_err() {
+        // At once: a piece of it would wait until the one before is acknowledged.
+        if writer.write_all(format!("{answer}\n").as_bytes()).is_err() {
             return;
         }
     }

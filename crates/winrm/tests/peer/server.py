@@ -30,11 +30,12 @@ SOAP = "application/soap+xml;charset=UTF-8"
 LOCK = threading.Lock()
 
 
-
 class Handler(http.server.BaseHTTPRequestHandler):
     """One connection: it is authenticated once, and then carries messages."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body of an answer are sent apart, and the body would wait 40 ms until the head is acknowledged.
+    disable_nagle_algorithm = True
     context = None
     binding = None
     record = None
