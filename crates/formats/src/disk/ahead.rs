@@ -9,6 +9,7 @@ use std::io;
 const AHEAD: u64 = 4 << 30;
 
 /// Less room than this is not asked for ahead, but where less is to come.
+#[cfg(target_os = "linux")]
 const LEAST: u64 = 64 << 20;
 
 /// What was given ahead.

@@ -186,7 +186,7 @@ impl Log<'_> {
     /// Checks descriptors, data sectors and the checksum of an entry, in the order of the file.
     fn is_whole(&self, at: u64, entry: &Entry, first: &[u8; SECTOR]) -> Result<bool, DiskError> {
         let table = descriptor_bytes(entry.descriptors);
-        let mut crc = Crc::new();
+        let mut crc = Crc::default();
         crc.add(&first[..4]);
         crc.add(&[0; 4]);
         crc.add(&first[8..]);

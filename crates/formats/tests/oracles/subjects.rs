@@ -150,7 +150,7 @@ impl Subject {
                 }
                 Seal::Crc { .. } => {
                     bytes[4..8].fill(0);
-                    patches.push((start + 4, crc32c(&bytes).to_le_bytes().to_vec()));
+                    patches.push((start + 4, crc32c::crc32c(&bytes).to_le_bytes().to_vec()));
                 }
                 Seal::Xor { .. } => {
                     let sum =
@@ -167,26 +167,6 @@ impl Subject {
             }
         }
     }
-}
-
-/// Nearly all of a large structure is zeros: a run of 256 of them goes at once, as a step that is linear in the sum.
-fn crc32c(bytes: &[u8]) -> u32 {
-    static TABLES: std::sync::OnceLock<([u32; 256], [u32; 32])> = std::sync::OnceLock::new();
-    let (table, zeros) = TABLES.get_or_init(|| {
-        let table: [u32; 256] = std::array::from_fn(|index| {
-            (0..8).fold(index as u32, |value, _| if value & 1 == 1 { value >> 1 ^ 0x82F6_3B78 } else { value >> 1 })
-        });
-        let pass = |sum: u32| (0..256).fold(sum, |sum, _| table[usize::from(sum as u8)] ^ sum >> 8);
-        (table, std::array::from_fn(|bit| pass(1 << bit)))
-    });
-    let (runs, rest) = bytes.as_chunks::<256>();
-    let by_one =
-        |sum: u32, bytes: &[u8]| bytes.iter().fold(sum, |sum, byte| table[usize::from(sum as u8 ^ byte)] ^ sum >> 8);
-    let sum = runs.iter().fold(u32::MAX, |sum, run| match *run == [0; 256] {
-        true => (0..32).filter(|bit| sum >> bit & 1 == 1).fold(0, |all, bit| all ^ zeros[bit]),
-        false => by_one(sum, run),
-    });
-    !by_one(sum, rest)
 }
 
 fn at(start: u64, list: &[(u64, usize)]) -> impl Iterator<Item = (u64, usize)> {
