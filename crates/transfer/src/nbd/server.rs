@@ -137,7 +137,11 @@ impl NbdServer {
 
     fn accept(&self) -> io::Result<Socket> {
         match &self.listener {
-            Listener::Tcp(listener) => listener.accept().map(|(stream, _)| Socket::Tcp(stream)),
+            Listener::Tcp(listener) => listener.accept().map(|(stream, _)| {
+                // The bytes behind a head would wait up to 40 ms until the head is acknowledged; an answer is complete anyway.
+                let _ = stream.set_nodelay(true);
+                Socket::Tcp(stream)
+            }),
             #[cfg(unix)]
             Listener::Unix(listener, _) => listener.accept().map(|(stream, _)| Socket::Unix(stream)),
         }
