@@ -1,6 +1,7 @@
 //! ext2, ext3 and ext4: the superblock, its state and the free runs by the block bitmaps are read here; files are read by
 //! the crate `ext4-view`. Specification: kernel.org, "ext4 Data Structures and Algorithms".
 
+use std::cell::OnceCell;
 use std::error::Error;
 use std::ops::Range;
 
@@ -91,6 +92,8 @@ impl Superblock {
 pub struct Ext {
     file: SharedFile,
     superblock: Superblock,
+    /// Opened for reading files, once one is wanted.
+    loaded: OnceCell<Ext4>,
 }
 
 impl Ext {
@@ -102,7 +105,7 @@ impl Ext {
             let expected = "the superblock of an ext file system (53 EF)";
             return Err(GuestFsError::NotThis { file: file.name().to_owned(), offset: 1080, expected, found });
         };
-        Ok(Ext { file, superblock })
+        Ok(Ext { file, superblock, loaded: OnceCell::new() })
     }
 
     /// Bytes a block.
@@ -144,21 +147,26 @@ impl Ext {
         GuestFsError::Ext { file: self.file.name().to_owned(), path: path.to_owned(), reason }
     }
 
-    /// Opens it for reading `path`.
-    fn load(&self, path: &str) -> Result<Ext4, GuestFsError> {
+    /// Opened for reading `path`.
+    fn loaded(&self, path: &str) -> Result<&Ext4, GuestFsError> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded);
+        }
         // The crate takes memory for each group before it reads them.
         let groups = self.superblock.blocks.div_ceil(self.superblock.per_group);
         if groups > MAX_GROUPS {
             let reason = format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read");
             return Err(self.failed(path, reason));
         }
-        Ext4::load(Box::new(Bytes(self.file.clone()))).map_err(|error| self.failed(path, error.to_string()))
+        let loaded = Ext4::load(Box::new(Bytes(self.file.clone())));
+        let loaded = loaded.map_err(|error| self.failed(path, error.to_string()))?;
+        Ok(self.loaded.get_or_init(|| loaded))
     }
 
     /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
     pub fn read_file(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, GuestFsError> {
         let failed = |reason: String| self.failed(path, reason);
-        let fs = self.load(path)?;
+        let fs = self.loaded(path)?;
         let metadata = match fs.metadata(path) {
             Ok(metadata) if !metadata.file_type().is_regular_file() => return Ok(None),
             Ok(metadata) => metadata,
@@ -174,7 +182,7 @@ impl Ext {
     /// The names in the folder at `path`, sorted; none when there is no such folder. More than `most` are refused.
     pub fn list(&self, path: &str, most: usize) -> Result<Vec<String>, GuestFsError> {
         let failed = |reason: String| self.failed(path, reason);
-        let entries = match self.load(path)?.read_dir(path) {
+        let entries = match self.loaded(path)?.read_dir(path) {
             Ok(entries) => entries,
             Err(ext4_view::Ext4Error::NotFound | ext4_view::Ext4Error::NotADirectory) => return Ok(Vec::new()),
             Err(error) => return Err(failed(error.to_string())),
