@@ -18,6 +18,7 @@ pub mod ntfs;
 #[cfg(feature = "hyper-v")]
 pub mod powershell;
 pub mod qcow2;
+pub mod realm;
 pub mod sample;
 pub mod security;
 pub mod tree;

@@ -14,6 +14,10 @@ pub const USER: &str = "HVSRC\\Administrator";
 /// The password of that user.
 pub const PASSWORD: &str = "Passw0rd!";
 
+/// Why there is no [`python`].
+pub const NO_PYTHON: &str =
+    "pyspnego, psrpcore, pypsrp and pywinrm are not in target/peers (`cargo xtask test` installs them)";
+
 /// The Python that has the packages: of the folder `peers` beside the test's own in the target folder.
 pub fn python() -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
@@ -48,9 +52,7 @@ impl Peer {
     /// Starts a server with more arguments and with these variables in its environment, or says why not.
     pub fn start_with(way: Way, more: &[&str], variables: &[(&str, &Path)]) -> Option<Self> {
         let Some(python) = python() else {
-            println!(
-                "SKIPPED: pyspnego, psrpcore, pypsrp and pywinrm are not in target/peers (`cargo xtask test` installs them)"
-            );
+            println!("SKIPPED: {NO_PYTHON}");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
