@@ -44,6 +44,8 @@ const PEERS: &[Peer] = &[
     peer("/usr/sbin/krb5kdc", &["krb5-kdc", "krb5-admin-server"], "logging in by Kerberos"),
     peer("/usr/lib/python3/dist-packages/gssapi/__init__.py", &["python3-gssapi"], "logging in by Kerberos"),
     peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
+    peer("curl", &["curl"], "fetching over HTTPS"),
+    peer("openssl", &["openssl"], "fetching over HTTPS"),
     peer(
         "x86_64-w64-mingw32-gcc",
         &["gcc-mingw-w64-x86-64-win32", "g++-mingw-w64-x86-64-win32"],

@@ -160,11 +160,62 @@ fn what_was_changed_on_the_host_is_named() {
 #[test]
 fn connections_that_break_are_made_anew() {
     let Some(lab) = lab(Setting { drop_every: 45, ..Setting::default() }) else { return };
-    lab.plan(HTTP, &[]);
+    lab.plan("&transport=http&fetch=no", &[]);
     let migrated = lab.expect(0, &MIGRATE);
     assert!(migrated.stderr.contains("was lost and is made anew"), "{}", migrated.stderr);
     assert_eq!(lab.host.look(|host| host.state.task_starts), Some(2), "one import and one test");
     lab.expect(0, &["verify", "--work", "work"]);
+}
+
+#[test]
+fn a_host_fetches_its_disks_and_goes_on_where_it_was() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    lab.plan(HTTP, &[]);
+    let source = lab.scene.look("source");
+    lab.host.look(|host| host.break_after(1_500_000)).unwrap();
+    let migrated = lab.expect(0, &MIGRATE);
+    assert!(
+        migrated.stderr.contains("could not go on fetching 'D:") && !migrated.stderr.contains("slow"),
+        "{}",
+        migrated.stderr
+    );
+    lab.scene.expect(0, &["report", "--work", "work"]);
+    let report = std::fs::read_to_string(lab.scene.dir.join("work/report.json")).unwrap();
+    assert!(report.contains("was fetched by the host over TLS."), "{report}");
+    lab.expect(0, &["verify", "--work", "work"]);
+    assert_eq!(lab.scene.look("source"), source);
+}
+
+#[test]
+fn a_host_that_cannot_fetch_is_sent_its_files() {
+    let Some(lab) = lab(Setting::default()) else { return };
+    lab.plan(HTTP, &[]);
+    lab.host.look(|host| host.forbid_connections(true)).unwrap();
+    let migrated = lab.expect(0, &MIGRATE);
+    let told = migrated.stderr.matches("127.0.0.1 cannot fetch from 127.0.0.1 TCP port").count();
+    assert!(told == 1 && migrated.stderr.contains("a firewall may forbid it"), "{}", migrated.stderr);
+    lab.expect(0, &["verify", "--work", "work"]);
+}
+
+#[test]
+fn kerberos_carries_a_whole_migration() {
+    let Some(mut lab) = lab(Setting { kerberos: true, drop_every: 45, ..Setting::default() }) else { return };
+    lab.plan(HTTP, &[]);
+    let migrated = lab.expect(0, &MIGRATE);
+    // Each new connection shows a ticket again.
+    assert!(migrated.stderr.contains("was lost and is made anew"), "{}", migrated.stderr);
+    assert!(lab.host.look(|host| host.state.machines.len()).unwrap() > 0);
+    lab.expect(0, &["verify", "--work", "work"]);
+    assert!(lab.realm.as_ref().unwrap().tickets().unwrap() > 1);
+    assert_eq!(lab.asked(PASSWORD), 0);
+    // Without its centre nobody is let in, and nothing else is tried.
+    lab.realm.as_mut().unwrap().stop().unwrap();
+    let centre = format!("the key distribution centre {} cannot be reached", lab.realm.as_ref().unwrap().centre());
+    for verb in [&["verify", "--work", "work"][..], &["rollback", "--work", "work", "--discard-data"]] {
+        let told = lab.expect(1, verb).stderr;
+        assert!(told.contains(&centre), "{told}");
+    }
+    assert!(lab.host.look(|host| host.state.machines.len()).unwrap() > 0);
 }
 
 #[test]
@@ -202,7 +253,7 @@ fn a_migration_that_is_killed_goes_on_where_it_was() {
 #[test]
 fn pieces_of_an_earlier_run_that_are_not_of_the_file_are_carried_anew() {
     let Some(lab) = lab(Setting { pause: Duration::from_millis(5), ..Setting::default() }) else { return };
-    lab.plan("&transport=http&limit=1MiB", &[]);
+    lab.plan("&transport=http&limit=1MiB&fetch=no", &[]);
     let mut first = lab.migrate();
     let is_cut = |host: &mut Host| {
         host.files.iter().any(|file| file.path.ends_with(".carrying") && file.bytes.len() > 512 << 10)

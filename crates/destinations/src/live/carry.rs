@@ -1,4 +1,4 @@
-//! Carries files to a host in pieces. Each piece is checked by its SHA-256 before it is written there, and the whole file by
+//! Carries files to a host, which fetches them ([`fetch`]) or gets them in pieces. Each piece is checked by its SHA-256 before it is written there, and the whole file by
 //! reading it back there before it gets its name. What is unfinished has another name, and its length says where to go on.
 
 use std::fs::File;
@@ -11,7 +11,8 @@ use ring::digest::{Context, SHA256, digest};
 
 use crate::destination::HostWatch;
 use crate::error::DestinationError;
-use crate::live::pace::Pace;
+use crate::live::fetch::{self, Fetcher, Tries};
+use crate::live::pace::{Pace, nap};
 use crate::live::session::{Talk, text};
 
 /// Bytes of a piece. As an argument of a script and with it, it fits into one envelope of 512,000 bytes after being written
@@ -41,6 +42,8 @@ pub(crate) enum Came {
         from: u64,
         /// Bytes that were sent.
         bytes: u64,
+        /// Whether the host fetched them.
+        is_fetched: bool,
     },
     /// It was there already.
     WasThere,
@@ -69,7 +72,8 @@ impl<'w> Meter<'w> {
         Meter { watch, told: 0, before: 0 }
     }
 
-    fn at(&mut self, offset: u64) {
+    /// So much of the present file is there.
+    pub fn at(&mut self, offset: u64) {
         let now = self.before.saturating_add(offset);
         self.watch.bytes_advanced(now.saturating_sub(self.told));
         self.told = self.told.max(now);
@@ -82,32 +86,72 @@ impl<'w> Meter<'w> {
     }
 }
 
-/// Carries one file.
+/// How files come to the host.
+pub(crate) struct Ways<'w, 'f> {
+    /// It fetches them, as long as it can.
+    pub fetcher: Fetcher<'f>,
+    /// How fast they are sent else.
+    pub pace: Pace,
+    /// Who hears how far they are.
+    pub meter: Meter<'w>,
+}
+
+/// Carries one file, the one with this number.
 pub(crate) fn carry(
     talk: &mut Talk<'_>,
-    parcel: &Parcel,
-    meter: &mut Meter<'_>,
-    pace: &mut Pace,
+    (parcel, number): (&Parcel, usize),
+    ways: &mut Ways<'_, '_>,
 ) -> Result<Came, DestinationError> {
     let found = look(talk, parcel)?;
     if found.whole == Some(parcel.length) && found.hash == hash_of(talk, parcel)? {
-        meter.next(parcel.length);
+        ways.meter.next(parcel.length);
         return Ok(Came::WasThere);
     }
     let mut start = start_of(found.partial.unwrap_or(0).min(parcel.length));
     let mut is_first = true;
     loop {
-        let bytes = send(talk, parcel, start, (&mut *meter, &mut *pace))?;
+        let (bytes, is_fetched) = match fetched(talk, (parcel, number), start, ways)? {
+            Some(fetched) => (fetched, true),
+            None => (send(talk, parcel, start, (&mut ways.meter, &mut ways.pace))?, false),
+        };
         match bytes {
             Some(bytes) => {
-                meter.next(parcel.length);
-                return Ok(Came::Sent { from: start, bytes });
+                ways.meter.next(parcel.length);
+                return Ok(Came::Sent { from: start, bytes, is_fetched });
             }
             // What an earlier run had sent is not of this file: it is gone there now.
             None if is_first && found.partial.is_some() => (start, is_first) = (0, false),
             None => return Err(DestinationError::NotEqual { host: talk.host(), path: parcel.to.clone() }),
         }
     }
+}
+
+/// Has the host fetch a file from an offset on; `None` when it has to be sent, and `Some(None)` when its file then is another one.
+fn fetched(
+    talk: &mut Talk<'_>,
+    (parcel, number): (&Parcel, usize),
+    start: u64,
+    ways: &mut Ways<'_, '_>,
+) -> Result<Option<Option<u64>>, DestinationError> {
+    let (mut at, mut bytes, mut tries) = (start, 0, Tries::default());
+    while let Some(depot) = ways.fetcher.ready(talk, parcel)? {
+        let message = match fetch::fetch(talk, (parcel, number), (depot, at), (&mut ways.meter, &mut bytes)) {
+            Ok(whole) => return Ok(Some(fetch::finish(talk, parcel, &whole)?.then_some(bytes))),
+            Err(DestinationError::Script { message, .. }) => message,
+            Err(error) => return Err(error),
+        };
+        let there = look(talk, parcel)?.partial.unwrap_or(0).min(parcel.length);
+        let Some(wait) = tries.failed(there) else {
+            ways.fetcher.broken(talk, &message);
+            break;
+        };
+        let lost = format!("{} could not go on fetching '{}' and tries again: {message}", talk.host(), parcel.to);
+        talk.watch().note(&lost);
+        nap(wait, talk.watch());
+        talk.stop_if_asked()?;
+        at = start_of(there);
+    }
+    Ok(None)
 }
 
 /// Where the piece begins with which a file goes on, of which so much is there.
@@ -152,7 +196,7 @@ fn send(
             let total = if is_last { hex(whole.clone().finish().as_ref()) } else { String::new() };
             let answer = write(talk, parcel, (offset, bytes), &total)?;
             sent += wanted as u64;
-            pace.sent(wanted as u64, talk.watch());
+            pace.sent(wanted as u64, &|| talk.watch().is_cancelled());
             match (answer.as_str(), is_last) {
                 ("written", false) => {}
                 ("equal", true) => return Ok(Some(sent)),
@@ -165,7 +209,8 @@ fn send(
     }
 }
 
-fn write(
+/// Writes a piece, and with the SHA-256 of the whole file compares that and gives it its name.
+pub(crate) fn write(
     talk: &mut Talk<'_>,
     parcel: &Parcel,
     (offset, bytes): (u64, &[u8]),

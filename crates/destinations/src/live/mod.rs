@@ -4,13 +4,17 @@
 //! For another host the kit is made on this computer as for `kit:`, in a folder of the migration's own, and carried to the folder
 //! on the host; here it is made in that folder at once. Then the host runs its scripts as scheduled tasks, and what they saw is
 //! fetched. [`session`] mends connections, [`here`] runs scripts on this computer, [`claim`] takes the folder and keeps it safe,
-//! [`carry`] brings files, [`compare`] compares them again, [`job`] runs scripts, [`facts`] asks what the host is; [`place`] and
+//! [`carry`] brings files, mostly by [`fetch`] from the [`depot`] here, [`compare`] compares them again, [`job`] runs scripts, [`facts`] asks what the host is; [`place`] and
 //! [`login`] read the URI.
 
 mod carry;
 mod claim;
 mod compare;
+mod depot;
 mod facts;
+mod fetch;
+#[cfg(test)]
+mod fetch_tests;
 mod here;
 mod job;
 mod login;
@@ -22,6 +26,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use hvm_model::capabilities::Capabilities;
 use hvm_model::names::ByteSize;
@@ -36,8 +41,9 @@ use crate::error::DestinationError;
 use crate::hyperv::cmdlet;
 use crate::hyperv::facts::{Facts, NAMES};
 use crate::hyperv::{self, Kit};
-use crate::live::carry::{Came, Meter, Parcel};
+use crate::live::carry::{Came, Meter, Parcel, Ways};
 use crate::live::claim::{Folder, Taking};
+use crate::live::fetch::{Fetcher, Fetching};
 use crate::live::here::Here;
 use crate::live::job::{Kind, RUNNER, Task};
 use crate::live::pace::Pace;
@@ -75,6 +81,9 @@ pub struct LiveHost {
     folder: PathBuf,
     root: PathBuf,
     limit: Option<u64>,
+    fetching: Fetching,
+    /// The host could not fetch: it is not tried again for each file.
+    fetch_failed: AtomicBool,
     kit: OnceLock<Kit>,
 }
 
@@ -112,6 +121,8 @@ impl LiveHost {
             reach: Reach::There { user: login::user(&uri)? },
             root: folder.join(KIT),
             limit: limit.map(|limit| limit.0),
+            fetching: Fetching::of(&uri)?,
+            fetch_failed: AtomicBool::new(false),
             kit: OnceLock::new(),
             uri,
             place,
@@ -130,6 +141,8 @@ impl LiveHost {
             root: place.local(),
             folder: access.folder.clone().unwrap_or_default(),
             limit: None,
+            fetching: Fetching::Never,
+            fetch_failed: AtomicBool::new(false),
             kit: OnceLock::new(),
             uri,
             place,
@@ -218,16 +231,21 @@ impl LiveHost {
         self.take(watch)?;
         let parcel = |file: &String| carry::parcel(&self.root, file, self.place.path(file));
         let parcels: Vec<Parcel> = files.iter().map(parcel).collect::<Result<_, _>>()?;
-        let mut meter = Meter::new(watch, parcels.iter().map(|parcel| parcel.length).sum());
-        let mut pace = Pace::new(self.limit);
+        let meter = Meter::new(watch, parcels.iter().map(|parcel| parcel.length).sum());
+        let from = (self.fetching, self.place.host.as_str(), self.place.port.unwrap_or(login::PORT));
+        let fetcher = Fetcher::open(from, &parcels, self.limit, (&self.fetch_failed, &|text| watch.note(text)));
+        let mut ways = Ways { fetcher, pace: Pace::new(self.limit), meter };
         let (mut next, mut there) = (0, 0);
         let mut done = DoneOnHost::default();
         self.session()?.work(watch, &mut |talk| {
             while let (Some(parcel), Some(file)) = (parcels.get(next), files.get(next)) {
-                match carry::carry(talk, parcel, &mut meter, &mut pace)? {
+                match carry::carry(talk, (parcel, next), &mut ways)? {
                     Came::WasThere => there += 1,
-                    Came::Sent { from, bytes } => {
+                    Came::Sent { from, bytes, is_fetched } => {
                         done.sent += bytes;
+                        if is_fetched {
+                            done.notes.push(format!("'{file}' was fetched by the host over TLS."));
+                        }
                         if from > 0 {
                             done.notes.push(format!("'{file}' went on at offset {from}."));
                         }
@@ -258,7 +276,7 @@ impl LiveHost {
 
 /// Refuses parameters that there are not. The message does not repeat the URI: somebody may have written a password into it.
 fn check(uri: &Uri) -> Result<(), DestinationError> {
-    let mut known = vec!["limit"];
+    let mut known = vec!["limit", "fetch"];
     known.extend(login::NAMES);
     known.extend(NAMES);
     uri.check(&known).map_err(|error| match error {

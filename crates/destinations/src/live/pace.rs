@@ -21,18 +21,23 @@ impl Pace {
         Pace { limit: limit.filter(|limit| *limit > 0), started: Instant::now(), sent: 0 }
     }
 
-    /// So many bytes were sent: waits until that is not too fast.
-    pub fn sent(&mut self, bytes: u64, watch: &dyn HostWatch) {
+    /// So many bytes were sent: waits until that is not too fast, or until it shall stop.
+    pub fn sent(&mut self, bytes: u64, stops: &dyn Fn() -> bool) {
         let Some(limit) = self.limit else { return };
         self.sent = self.sent.saturating_add(bytes);
-        nap(Duration::from_secs_f64(self.sent as f64 / limit as f64).saturating_sub(self.started.elapsed()), watch);
+        let due = Duration::from_secs_f64(self.sent as f64 / limit as f64);
+        wait(due.saturating_sub(self.started.elapsed()), stops);
     }
 }
 
 /// Waits, unless it shall stop.
 pub(crate) fn nap(time: Duration, watch: &dyn HostWatch) {
+    wait(time, &|| watch.is_cancelled());
+}
+
+fn wait(time: Duration, stops: &dyn Fn() -> bool) {
     let until = Instant::now() + time;
-    while !watch.is_cancelled() {
+    while !stops() {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;

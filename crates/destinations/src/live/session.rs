@@ -183,6 +183,17 @@ impl Talk<'_> {
     /// Runs a script to its end and gives its output as texts. `doing` completes "it was not possible to".
     pub fn run(&mut self, doing: &'static str, script: &Script) -> Result<Vec<String>, DestinationError> {
         let mut output: Vec<String> = Vec::new();
+        self.hear(doing, script, &mut |text| output.push(text))?;
+        Ok(output)
+    }
+
+    /// Runs a script to its end; each text of its output is heard when it comes.
+    pub fn hear(
+        &mut self,
+        doing: &'static str,
+        script: &Script,
+        each: &mut dyn FnMut(String),
+    ) -> Result<(), DestinationError> {
         let (mut length, mut failed) = (0usize, None);
         let watch = self.watch;
         let ended = self.runner.run(script, &mut |said| {
@@ -190,7 +201,7 @@ impl Talk<'_> {
                 Said::Output(text) => {
                     length = length.saturating_add(text.len() + size_of::<String>());
                     if length <= MOST_OUTPUT {
-                        output.push(text);
+                        each(text);
                     }
                 }
                 Said::Error(error) => failed = Some(error),
@@ -210,7 +221,7 @@ impl Talk<'_> {
         self.done += 1;
         match failed {
             Some(message) => Err(DestinationError::Script { host: self.host(), doing, message }),
-            None => Ok(output),
+            None => Ok(()),
         }
     }
 

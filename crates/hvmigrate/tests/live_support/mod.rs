@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hvm_testkit::hyperv_host::{Host, Release, Served};
+use hvm_testkit::realm::{self, Realm};
 
 use crate::common::{Ran, Scene};
 
@@ -28,12 +29,15 @@ pub struct Setting {
     pub pause: Duration,
     /// The release of the host; 2019 when it is not said.
     pub release: Option<Release>,
+    /// Whether users log in by Kerberos, and in no other way.
+    pub kerberos: bool,
 }
 
 /// Everything that a migration to a host wants.
 pub struct Lab {
     pub scene: Scene,
     pub host: Served,
+    pub realm: Option<Realm>,
     peer: Child,
     port: u16,
 }
@@ -52,6 +56,16 @@ impl Lab {
             println!("SKIPPED: pyspnego and psrpcore are not in target/peers (`cargo xtask test` installs them)");
             return None;
         };
+        let mut realm = None;
+        if setting.kerberos {
+            if let Some(missing) = Realm::missing(&python) {
+                println!("SKIPPED: {missing}");
+                return None;
+            }
+            let folder = scene.dir.join("realm");
+            std::fs::create_dir(&folder).unwrap();
+            realm = Some(Realm::start(&folder, PASSWORD).unwrap());
+        }
         let release = setting.release.unwrap_or(Release::Server2019);
         let make = move || Host::new(release, &["Ethernet", "Ethernet 2"]);
         let host = Served::start(make, setting.pause).unwrap();
@@ -68,17 +82,26 @@ impl Lab {
             std::fs::write(scene.dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
             command.arg("--cert").arg(scene.dir.join("ca.pem")).arg("--key").arg(scene.dir.join("key.pem"));
         }
-        command.env("NTLM_USER_FILE", &users).env("PYTHONDONTWRITEBYTECODE", "1");
+        match &realm {
+            Some(realm) => command.arg("--kerberos").envs(realm.variables()),
+            None => command.env("NTLM_USER_FILE", &users),
+        };
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
         let mut peer = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(peer.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().parse().expect("the server prints its port");
-        Some(Lab { scene, host, peer, port })
+        Some(Lab { scene, host, realm, peer, port })
     }
 
     /// The URI of the host, with more parameters.
     pub fn uri(&self, more: &str) -> String {
-        format!("winrm://127.0.0.1:{}/{KIT_IN_URI}?user=HVNEW%5CAdministrator{more}", self.port)
+        let (host, user, centre) = match &self.realm {
+            Some(realm) => ("localhost", realm::USER, format!("&kerberos={}", realm.centre())),
+            None => ("127.0.0.1", r"HVNEW\Administrator", String::new()),
+        };
+        let user = user.replace('\\', "%5C");
+        format!("winrm://{host}:{}/{KIT_IN_URI}?user={user}{centre}{more}", self.port)
     }
 
     /// Plans with the clean sample host, or with more arguments for another one.

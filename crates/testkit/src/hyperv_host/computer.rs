@@ -171,6 +171,7 @@ impl Computer for Host {
             ("environment", "systemdirectory") => Ok(Value::from(SYSTEM)),
             ("io.fileattributes", "reparsepoint") => Ok(Value::word("System.IO.FileAttributes", "ReparsePoint", 0x400)),
             ("io.filemode" | "io.fileaccess" | "io.fileshare", _) => Ok(Value::word(kind, member, 0)),
+            ("security.authentication.sslprotocols", "tls12") => Ok(Value::word("SslProtocols", "Tls12", 0xC00)),
             ("management.textformat", "wmidtd20") => Ok(Value::word("TextFormat", "WmiDtd20", 2)),
             _ => fault(format!("[{kind}]::{member}")),
         }

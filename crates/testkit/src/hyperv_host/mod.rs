@@ -19,6 +19,7 @@ mod registry;
 mod release;
 mod served;
 mod signature;
+mod sockets;
 mod state;
 mod streams;
 mod switches;
@@ -71,6 +72,7 @@ pub struct Host {
     changes: u64,
     cut: Option<u64>,
     meanwhile: Option<Meanwhile>,
+    sockets: sockets::Sockets,
 }
 
 impl Clone for Host {
@@ -86,6 +88,7 @@ impl Clone for Host {
             changes: 0,
             cut: None,
             meanwhile: None,
+            sockets: sockets::Sockets::default(),
         }
     }
 }
@@ -120,6 +123,7 @@ impl Host {
             changes: 0,
             cut: None,
             meanwhile: None,
+            sockets: sockets::Sockets::default(),
         };
         for folder in
             [r"C:\ProgramData\Microsoft\Windows\Hyper-V", r"C:\Users\Public\Documents\Hyper-V\Virtual Hard Disks", "D:"]

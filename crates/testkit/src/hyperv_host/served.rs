@@ -78,15 +78,22 @@ impl Served {
 /// The life of the host: it answers, and runs its tasks while it goes on answering.
 fn live(mut host: Host, requests: Receiver<Request>, pause: Duration, mirror: Option<Mirror>) {
     let (requests, mirror) = (Rc::new(requests), Rc::new(RefCell::new(mirror)));
-    while let Ok(request) = requests.recv() {
-        serve(&mut host, request, &mut mirror.borrow_mut());
+    let meanwhile = |pause: Duration| {
         let (waiting, mirror) = (requests.clone(), mirror.clone());
-        host.meanwhile = Some(Box::new(move |host| {
+        Box::new(move |host: &mut Host| {
             thread::sleep(pause);
             while let Ok(request) = waiting.try_recv() {
-                serve(host, request, &mut mirror.borrow_mut());
+                serve(host, request, &mirror);
             }
-        }));
+        })
+    };
+    while let Ok(request) = requests.recv() {
+        if mirror.borrow().is_none() {
+            // Several can talk to a host at once, and look at it while a script runs.
+            host.meanwhile = Some(meanwhile(Duration::ZERO));
+        }
+        serve(&mut host, request, &mirror);
+        host.meanwhile = Some(meanwhile(pause));
         while let Some(result) = host.run_task() {
             if let Err(error) = result {
                 eprintln!("a task of the host failed: {error}");
@@ -96,7 +103,7 @@ fn live(mut host: Host, requests: Receiver<Request>, pause: Duration, mirror: Op
     }
 }
 
-fn serve(host: &mut Host, request: Request, mirror: &mut Option<Mirror>) {
+fn serve(host: &mut Host, request: Request, mirror: &RefCell<Option<Mirror>>) {
     match request {
         Request::Script(json, answer) => {
             let said = match (json["command"].as_str(), json["input"].as_str()) {
@@ -110,8 +117,8 @@ fn serve(host: &mut Host, request: Request, mirror: &mut Option<Mirror>) {
     }
 }
 
-fn console(host: &mut Host, (command, input): (&str, &str), mirror: &mut Option<Mirror>) -> Json {
-    let brought = mirror.as_mut().map_or(Ok(()), |mirror| mirror.bring(&mut host.files));
+fn console(host: &mut Host, (command, input): (&str, &str), mirror: &RefCell<Option<Mirror>>) -> Json {
+    let brought = mirror.borrow_mut().as_mut().map_or(Ok(()), |mirror| mirror.bring(&mut host.files));
     let said = brought.map_err(|error| error.to_string()).and_then(|()| host.run_powershell(command, input));
     match said {
         Ok(lines) => json!({"console": lines, "error": null}),

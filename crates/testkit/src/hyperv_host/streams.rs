@@ -75,9 +75,10 @@ impl Host {
     ) -> Run<Value> {
         match (method, arguments) {
             ("write", [bytes, Value::Int(0), Value::Int(count)]) => {
-                let Some(bytes) = bytes.as_bytes().filter(|bytes| bytes.len() as i64 == i64::from(*count)) else {
-                    return fault("FileStream.Write of something else than all of an array of bytes");
+                let Some(mut bytes) = bytes.as_bytes().filter(|bytes| place(arguments.get(2)) <= bytes.len()) else {
+                    return fault(format!("FileStream.Write of {count} bytes of something that has not so many"));
                 };
+                bytes.truncate(place(arguments.get(2)));
                 self.change()?;
                 self.files.write_at(path, at, &bytes).or_else(thrown)?;
                 if let Some(position) = target.borrow_mut().get_mut("Position") {

@@ -266,6 +266,9 @@ impl Host {
         if let Some(result) = self.stream_method(target, method, arguments) {
             return result;
         }
+        if let Some(result) = self.socket_method(target, method, arguments) {
+            return result;
+        }
         let (class, id, text) = {
             let object = target.borrow();
             (object.class.clone(), object.id.clone(), object.text.clone())
@@ -289,6 +292,9 @@ impl Host {
     }
 
     pub(super) fn make_object(&mut self, kind: &str, arguments: &[Value]) -> Run<Value> {
+        if let Some(result) = self.make_socket(kind, arguments) {
+            return result;
+        }
         match (kind, arguments) {
             ("security.principal.windowsprincipal", [Value::Object(identity)])
                 if identity.borrow().class == "WindowsIdentity" =>
