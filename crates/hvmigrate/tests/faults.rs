@@ -15,14 +15,18 @@ use faults_support::Shim;
 use faults_support::job::{Job, Tried};
 use hvm_testkit::vhd::{Blocks, ContentModel, Locator, Parent, VhdKind, VhdSpec};
 
-/// A scene with a disk and a chain, and a folder for what is made.
-fn scene() -> Scene {
+/// MiB of a disk that two blocks of each format hold, and of one that more do, for a run that goes on behind some.
+const SMALL: u64 = 2;
+const LARGER: u64 = 3;
+
+/// A scene with a disk and a chain of so many MiB, and a folder for what is made.
+fn scene(mib: u64) -> Scene {
     let scene = Scene::in_memory();
     let source = scene.dir.join("source");
     fs::create_dir(&source).unwrap();
-    let size = (3 << 20) + 65536;
+    let size = (mib << 20) + 65536;
     let (mut below, mut own) = (ContentModel::new(size), ContentModel::new(size));
-    for run in 0..3u64 {
+    for run in 0..mib {
         below.fill(run * 2048 + 100, 900, run + 1);
         own.fill(run * 2048 + 700, 500, run + 50);
     }
@@ -49,9 +53,9 @@ const FORMATS: [(&str, &str, &[&str]); 7] = [
 ];
 
 /// A new file of each format of a list, and what to do with the job that makes it.
-fn each_format(source: &str, more: &[&str], formats: &[usize], check: impl Fn(Job<'_>)) {
+fn each_format(mib: u64, source: &str, (more, formats): (&[&str], &[usize]), check: impl Fn(Job<'_>)) {
     let Some(shim) = Shim::compile() else { return };
-    let scene = scene();
+    let scene = scene(mib);
     for (to, output, packing) in formats.iter().map(|format| FORMATS[*format]) {
         let args = ["disk", "convert", source, output, "--to", to, "--format", "json"];
         let args = [args.as_slice(), packing, more].concat();
@@ -60,7 +64,7 @@ fn each_format(source: &str, more: &[&str], formats: &[usize], check: impl Fn(Jo
 }
 
 fn survives(source: &str, more: &[&str], formats: &[usize]) {
-    each_format(source, more, formats, |job| {
+    each_format(SMALL, source, (more, formats), |job| {
         let tried = job.try_all();
         assert!(tried.went_on > 0, "{tried:?}");
     });
@@ -115,7 +119,7 @@ fn a_flushed_conversion_to_qcow2_survives_each_fault() {
 
 #[test]
 fn a_conversion_that_goes_on_survives_each_fault() {
-    each_format("source/leaf.vhd", &MANIFEST, &[0, 1, 3, 5], |job| {
+    each_format(LARGER, "source/leaf.vhd", (&MANIFEST, &[0, 1, 3, 5]), |job| {
         let tried = job.after_a_cut("write", 3).try_all();
         // Whatever fails, what the first run wrote is not thrown away but where its list itself cannot be read.
         assert!(tried.went_on > tried.failed / 2, "{tried:?}");
@@ -145,7 +149,7 @@ fn a_kept_chain_that_goes_on_survives_each_fault() {
 
 fn kept(to: &str, output: &str, check: impl Fn(Job<'_>) -> Tried) {
     let Some(shim) = Shim::compile() else { return };
-    let scene = scene();
+    let scene = scene(SMALL);
     let args = ["disk", "convert", "source/leaf.vhd", output, "--to", to, "--keep-chain", "--format", "json"];
     check(Job::new(&shim, &scene, &args, output.strip_prefix("out/").unwrap()));
 }
@@ -153,7 +157,7 @@ fn kept(to: &str, output: &str, check: impl Fn(Job<'_>) -> Tried) {
 #[test]
 fn a_manifest_of_a_chain_survives_each_fault() {
     let Some(shim) = Shim::compile() else { return };
-    let scene = scene();
+    let scene = scene(SMALL);
     let args = ["disk", "manifest", "source/leaf.vhd", "--output", "out/manifest.json"];
     Job::new(&shim, &scene, &args, "manifest.json").try_all();
 }
