@@ -1,5 +1,6 @@
-//! Carries files to a host, which fetches them ([`fetch`]) or gets them in pieces. Each piece is checked by its SHA-256 before it is written there, and the whole file by
-//! reading it back there before it gets its name. What is unfinished has another name, and its length says where to go on.
+//! Carries files to a host, which fetches them ([`fetch`]) or gets them in pieces. Each piece is checked by its SHA-256 before it
+//! is written there, and the whole file by reading it back there before it gets its name. What is unfinished has another name,
+//! and its length says where to go on.
 
 use std::fs::File;
 use std::io::Read;
