@@ -19,6 +19,8 @@ const MIB: usize = 1 << 20;
 /// MiB of the disk.
 const SIZE: usize = 48;
 const KILLS: u32 = 12;
+/// How often they are tried anew, with the shorter time that was learnt.
+const ROUNDS: usize = 4;
 
 /// Long stretches of data with zeros between them, and short ones that cannot be shared.
 fn content() -> Vec<u8> {
@@ -88,7 +90,11 @@ impl Shared {
         assert!(done.contains("\"way\": \"shared"), "{done}");
         let copy = fs::read(self.out().join("copy")).unwrap();
         let mut killed = 0;
-        for moment in 1..=KILLS {
+        for (number, moment) in (1..=KILLS).cycle().take(ROUNDS * KILLS as usize).enumerate() {
+            // Another round when the first was too late for most of the runs.
+            if number % KILLS as usize == 0 && killed > KILLS / 4 {
+                break;
+            }
             self.prepare();
             match self.kill(&args, whole * moment / (KILLS + 2)) {
                 true => killed += 1,
@@ -119,13 +125,11 @@ fn survives(volume: Option<Volume>) {
     let manifest = shared.out().join("manifest.json");
     let hashed = ["--manifest", manifest.to_str().unwrap()];
     let jobs: [(&str, &[&str]); 4] = [("raw", &[]), ("vhdx", &hashed), ("qcow2", &hashed), ("vhd-fixed", &["--sync"])];
-    let mut all = 0;
     for (to, more) in jobs {
         let killed = shared.each_moment(to, more);
-        println!("{to} {more:?}: {killed} of {KILLS} killed");
-        all += killed;
+        println!("{to} {more:?}: {killed} killed");
+        assert!(killed > KILLS / 4, "{to}: only {killed} were killed in time");
     }
-    assert!(all > KILLS, "only {all} of all jobs were killed in time");
     assert!(fs::read(&disk).unwrap() == bytes && changed() == before, "the source was changed");
 }
 

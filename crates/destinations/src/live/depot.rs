@@ -67,10 +67,10 @@ pub(crate) struct Spot {
     pub port: u16,
 }
 
-/// The address of this computer on the way to a host. Nothing is sent.
-pub(crate) fn way_to(host: &str, port: u16) -> io::Result<IpAddr> {
+/// The address of this computer on the way to a host. Nothing is sent, so that any port will do.
+pub(crate) fn way_to(host: &str) -> io::Result<IpAddr> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for there in std::net::ToSocketAddrs::to_socket_addrs(&(host, port))? {
+    for there in std::net::ToSocketAddrs::to_socket_addrs(&(host, 9))? {
         let any: SocketAddr = match there {
             SocketAddr::V4(_) => ([0u8; 4], 0).into(),
             SocketAddr::V6(_) => ([0u16; 8], 0).into(),

@@ -76,7 +76,7 @@ pub(crate) struct Fetcher<'f> {
 impl<'f> Fetcher<'f> {
     /// Opens a depot for the parcels if one of them is worth it, and it did not fail before. Why there is none is noted.
     pub fn open(
-        (fetching, host, port): (Fetching, &str, u16),
+        (fetching, host): (Fetching, &str),
         parcels: &[Parcel],
         limit: Option<u64>,
         (failed, note): (&'f AtomicBool, &dyn Fn(&str)),
@@ -87,7 +87,7 @@ impl<'f> Fetcher<'f> {
             return fetcher;
         }
         let files: Vec<PathBuf> = parcels.iter().map(|parcel| parcel.from.clone()).collect();
-        match way_to(host, port).and_then(|way| Depot::open(way, spot, files, limit)) {
+        match way_to(host).and_then(|way| Depot::open(way, spot, files, limit)) {
             Ok(depot) => fetcher.depot = Some(depot),
             Err(error) => {
                 let at = if spot.port == 0 { String::new() } else { format!(" at TCP port {}", spot.port) };

@@ -10,9 +10,6 @@ use crate::uri::{Uri, bad};
 /// Names of the parameters.
 pub(crate) const NAMES: [&str; 5] = ["user", "transport", "ca", "pin", "kerberos"];
 
-/// A port of the host, where the URI names none: it only tells which way leads there.
-pub(crate) const PORT: u16 = 5986;
-
 /// The user that the URI names.
 pub(crate) fn user(uri: &Uri) -> Result<String, DestinationError> {
     let expected =

@@ -232,7 +232,7 @@ impl LiveHost {
         let parcel = |file: &String| carry::parcel(&self.root, file, self.place.path(file));
         let parcels: Vec<Parcel> = files.iter().map(parcel).collect::<Result<_, _>>()?;
         let meter = Meter::new(watch, parcels.iter().map(|parcel| parcel.length).sum());
-        let from = (self.fetching, self.place.host.as_str(), self.place.port.unwrap_or(login::PORT));
+        let from = (self.fetching, self.place.host.as_str());
         let fetcher = Fetcher::open(from, &parcels, self.limit, (&self.fetch_failed, &|text| watch.note(text)));
         let mut ways = Ways { fetcher, pace: Pace::new(self.limit), meter };
         let (mut next, mut there) = (0, 0);

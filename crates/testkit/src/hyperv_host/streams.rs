@@ -75,10 +75,13 @@ impl Host {
     ) -> Run<Value> {
         match (method, arguments) {
             ("write", [bytes, Value::Int(0), Value::Int(count)]) => {
-                let Some(mut bytes) = bytes.as_bytes().filter(|bytes| place(arguments.get(2)) <= bytes.len()) else {
+                let wanted = usize::try_from(*count).ok();
+                let Some((mut bytes, wanted)) =
+                    bytes.as_bytes().zip(wanted).filter(|(bytes, wanted)| *wanted <= bytes.len())
+                else {
                     return fault(format!("FileStream.Write of {count} bytes of something that has not so many"));
                 };
-                bytes.truncate(place(arguments.get(2)));
+                bytes.truncate(wanted);
                 self.change()?;
                 self.files.write_at(path, at, &bytes).or_else(thrown)?;
                 if let Some(position) = target.borrow_mut().get_mut("Position") {
