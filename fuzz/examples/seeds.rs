@@ -49,14 +49,35 @@ impl Seeds {
 fn main() -> Result<(), Failure> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("Usage: seeds FOLDER")?;
     type Write = fn(&mut Seeds) -> Result<(), Failure>;
-    let targets: [(&str, Write); 6] =
-        [("vhd", vhd), ("vhdx", vhdx), ("ntfs", ntfs), ("hive", hive), ("xml", xml), ("qcow2", qcow2)];
+    let targets: [(&str, Write); 7] = [
+        ("vhd", vhd),
+        ("vhdx", vhdx),
+        ("ntfs", ntfs),
+        ("hive", hive),
+        ("xml", xml),
+        ("cim", cim),
+        ("qcow2", qcow2),
+    ];
     for (target, write) in targets {
         let folder = folder.join(target);
         fs::create_dir_all(&folder)?;
         let mut seeds = Seeds { folder, count: 0, left_out: 0 };
         write(&mut seeds)?;
         println!("{target}: {} seeds, {} left out because they are too long", seeds.count, seeds.left_out);
+    }
+    Ok(())
+}
+
+/// What the sample host answers, and objects of every form.
+fn cim(seeds: &mut Seeds) -> Result<(), Failure> {
+    seeds.put_bytes("forms", hvm_fuzz::oracles::OBJECTS.as_bytes())?;
+    let folder = tempfile::tempdir()?;
+    sample::answers::write(folder.path(), Variant::Clean)?;
+    for namespace in fs::read_dir(folder.path().join("wmi"))? {
+        for file in fs::read_dir(namespace?.path())? {
+            let path = file?.path();
+            seeds.put_bytes(&path.file_name().unwrap_or_default().to_string_lossy(), &fs::read(&path)?)?;
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 pub mod azman;
 pub mod check;
+pub mod cim;
 pub mod disk;
 pub mod firewall;
 pub mod guestfs;

@@ -207,9 +207,9 @@ const PIECES: [&str; 24] = [
 ];
 
 /// Deletes, doubles, moves or inserts a piece of the text, or nothing but white space.
-fn changed_text(dice: &mut Dice) -> (String, bool) {
-    let chars: Vec<char> = XML.chars().collect();
-    if dice.below(8) == 0 {
+fn changed_text(dice: &mut Dice, text: &str) -> (String, bool) {
+    let chars: Vec<char> = text.chars().collect();
+    if text == XML && dice.below(8) == 0 {
         // A space of the indentation becomes a tab.
         let spaces: Vec<usize> = (1..chars.len()).filter(|at| chars[*at] == ' ' && chars[at - 1] == '\n').collect();
         let mut changed = chars;
@@ -247,7 +247,7 @@ fn changed_configurations_never_panic_and_are_written_as_they_were_read() {
     let score = Score::default();
     run("XML", rounds(), |number| {
         let mut dice = Dice::new(number ^ 0x0071_7E57);
-        let (text, idle) = changed_text(&mut dice);
+        let (text, idle) = changed_text(&mut dice, XML);
         let mut bytes = if dice.below(2) == 0 {
             [&[0xFF, 0xFE], text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>().as_slice()].concat()
         } else {
@@ -265,6 +265,24 @@ fn changed_configurations_never_panic_and_are_written_as_they_were_read() {
         score.add(|score| if read { &score.read } else { &score.refused });
     });
     score.report("XML", rounds());
+}
+
+#[test]
+fn changed_objects_of_wmi_never_panic() {
+    let score = Score::default();
+    run("WMI", rounds(), |number| {
+        let mut dice = Dice::new(number ^ 0x00C1_3000);
+        let whole = dice.below(2) == 0;
+        let text = if whole { oracles::OBJECTS.to_owned() } else { changed_text(&mut dice, oracles::OBJECTS).0 };
+        let mut bytes = text.into_bytes();
+        if (whole || dice.below(4) == 0) && !bytes.is_empty() {
+            let at = dice.below(bytes.len() as u64) as usize;
+            bytes[at] = dice.roll() as u8;
+        }
+        let read = oracles::objects(&bytes);
+        score.add(|score| if read { &score.read } else { &score.refused });
+    });
+    score.report("WMI", rounds());
 }
 
 /// Every byte of the structures, each with bits flipped in three ways; large tables that are nearly all reserved in one.

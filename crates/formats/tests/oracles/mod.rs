@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub mod subjects;
 
 use hvm_formats::check::check;
+use hvm_formats::cim::{self, Object, Reference, Value};
 use hvm_formats::disk::{
     Checksums, DiskError, ExtentKind, Format, GateError, OpenOptions, ParentGate, ParentRequest, ParentTime,
     VirtualDisk, open_with,
@@ -372,6 +373,44 @@ pub fn xml(bytes: &[u8]) -> bool {
     assert!(again.to_bytes() == written, "writing what was written gives other bytes");
     edited(document);
     true
+}
+
+/// Objects of WMI in XML.
+pub const OBJECTS: &str = "<?xml version=\"1.0\"?><A><INSTANCE CLASSNAME=\"Msvm_X\"><QUALIFIER NAME=\"q\"/><PROPERTY NAME=\"__RELPATH\" \
+    TYPE=\"string\"><VALUE>Msvm_X.Name=&quot;a\\\\b&quot;,System=5</VALUE></PROPERTY><PROPERTY NAME=\"None\" TYPE=\"string\"/>\
+    <PROPERTY.ARRAY NAME=\"List\" TYPE=\"uint8\"><VALUE.ARRAY><VALUE>1</VALUE><VALUE.NULL/></VALUE.ARRAY></PROPERTY.ARRAY>\
+    <PROPERTY.REFERENCE NAME=\"Ref\"><VALUE.REFERENCE><INSTANCEPATH><NAMESPACEPATH><HOST>H</HOST><LOCALNAMESPACEPATH><NAMESPACE \
+    NAME=\"root\"/></LOCALNAMESPACEPATH></NAMESPACEPATH><INSTANCENAME CLASSNAME=\"Y\"><KEYBINDING NAME=\"k\"><KEYVALUE>v</KEYVALUE>\
+    </KEYBINDING></INSTANCENAME></INSTANCEPATH></VALUE.REFERENCE></PROPERTY.REFERENCE><PROPERTY.REFERENCE NAME=\"Text\">\
+    <VALUE.REFERENCE>\\\\H\\root\\x:Y.k=\"v\"</VALUE.REFERENCE></PROPERTY.REFERENCE><PROPERTY.OBJECT NAME=\"In\"><VALUE.OBJECT>\
+    <INSTANCE CLASSNAME=\"Z\"/></VALUE.OBJECT></PROPERTY.OBJECT></INSTANCE></A>";
+
+/// Reads objects of WMI; a path that can be read is read as the same when it is written.
+pub fn objects(bytes: &[u8]) -> bool {
+    let Ok(found) = cim::read(bytes, "answers.xml") else { return false };
+    found.objects.iter().for_each(look_at_object);
+    true
+}
+
+fn look_at_object(object: &Object) {
+    for (name, value) in &object.properties {
+        assert!(object.get(name).is_some());
+        let _ = (object.text(name), object.number(name), object.flag(name), object.bytes(name), object.reference(name));
+        look_at_value(value);
+    }
+}
+
+fn look_at_value(value: &Value) {
+    match value {
+        Value::Text(text) if text.len() < 8192 => {
+            if let Ok(path) = text.parse::<Reference>() {
+                assert_eq!(path.to_string().parse(), Ok(path));
+            }
+        }
+        Value::List(values) => values.iter().for_each(look_at_value),
+        Value::Object(object) => look_at_object(object),
+        Value::Null | Value::Text(_) | Value::Reference(_) => {}
+    }
 }
 
 /// Changes a text and adds an element: both are read again, and everything else as it was.
