@@ -29,8 +29,8 @@ struct Lab {
 }
 
 fn lab(os: &str) -> Lab {
-    // What is merged into the DCOM restrictions, and the firewall rules, have tests of their own.
-    let role = Role { dcom: Vec::new(), firewall: Vec::new(), ..role() };
+    // What is merged into DCOM restrictions and WMI namespaces, and the firewall rules, have tests of their own.
+    let role = Role { dcom: Vec::new(), wmi_namespaces: Vec::new(), firewall: Vec::new(), ..role() };
     let plan = plan(if os == "2012" { role } else { with_generation_2(role) });
     let (kit, mut host) = host_with_kit(os, &plan);
     host.files.create_folder(r"D:\theirs");

@@ -5,7 +5,9 @@ mod common;
 
 use common::*;
 use hvm_destinations::select;
+use hvm_model::host::NamespaceRights;
 use hvm_model::plan::Action;
+use hvm_model::role::Role;
 use hvm_model::vm::BootDevice;
 
 fn kit(root: &std::path::Path) -> Box<dyn hvm_destinations::destination::Destination> {
@@ -57,7 +59,7 @@ fn every_script_has_a_mark_and_crlf() {
         let bare = text.replace("\r\n", "").matches('\n').count();
         assert!(bare == 0 || machine, "{name}: {bare}");
     }
-    assert_eq!(scripts, 10 + 8 + 1);
+    assert_eq!(scripts, 11 + 8 + 1);
 }
 
 #[test]
@@ -142,7 +144,8 @@ fn a_text_with_nul_never_reaches_a_script() {
 #[test]
 fn the_readme_follows_the_guide() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = plan(role());
+    let rights = NamespaceRights { namespace: r"root\cimv2".to_owned(), added: Vec::new() };
+    let plan = plan(Role { wmi_namespaces: vec![rights], ..role() });
     copy(folder.path(), &plan);
     perform_all(kit(folder.path()).as_ref(), &plan);
     let text = std::fs::read_to_string(folder.path().join("README.txt")).unwrap();
@@ -150,9 +153,14 @@ fn the_readme_follows_the_guide() {
         ["Install-WindowsFeature", "Turn the old host off", "Import-HyperVRole", "Test-HyperVRole", "'ext/2'", "Undo"];
     let places: Vec<usize> = order.iter().map(|word| text.find(word).unwrap()).collect();
     assert!(places.is_sorted(), "{places:?}");
-    for word in
-        ["pass-through", "checkpoint 'before 'SP1''", "Set-HyperVFirewall", "Merge-DcomRestriction", "memory.weight"]
-    {
+    for word in [
+        "pass-through",
+        "checkpoint 'before 'SP1''",
+        "Set-HyperVFirewall",
+        "Merge-DcomRestriction",
+        "Merge-WmiNamespace",
+        "memory.weight",
+    ] {
         assert!(text.contains(word), "{word}");
     }
 }

@@ -8,7 +8,7 @@ use hvm_formats::disk::{Layer, LayerFormat, SharedDisk};
 use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
 use hvm_model::finding::{Finding, Subject};
 use hvm_model::found::Found;
-use hvm_model::host::{DcomRestriction, FirewallChange};
+use hvm_model::host::{DcomRestriction, FirewallChange, NamespaceRights};
 use hvm_model::inventory::Inventory;
 use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
 use hvm_model::network::{SwitchKind, VirtualSwitch, Vlan};
@@ -75,7 +75,24 @@ pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Buil
         (!entry.added.is_empty() || !entry.removed.is_empty()) && !left(Subject::Setting { name: entry.name.clone() })
     };
     built.role.dcom = restrictions.filter(wanted).cloned().collect();
+    if !left(Subject::Setting { name: "WMI namespace rights".to_owned() }) {
+        built.role.wmi_namespaces = role_namespaces(host.remote_administration.wmi_namespaces.written());
+    }
     Ok(built)
+}
+
+/// Hyper-V's classes are in the second namespace from Windows Server 2012 on, and what one was allowed in the first one belongs there.
+fn role_namespaces(found: Option<&Vec<NamespaceRights>>) -> Vec<NamespaceRights> {
+    let mut all: Vec<NamespaceRights> = Vec::new();
+    for rights in found.into_iter().flatten() {
+        let is_first = rights.namespace.eq_ignore_ascii_case(r"root\virtualization");
+        let namespace = if is_first { r"root\virtualization\v2" } else { &rights.namespace };
+        match all.iter_mut().find(|known| known.namespace.eq_ignore_ascii_case(namespace)) {
+            Some(known) => known.added.extend(rights.added.iter().cloned()),
+            None => all.push(NamespaceRights { namespace: namespace.to_owned(), added: rights.added.clone() }),
+        }
+    }
+    all
 }
 
 fn decisions<'a>(

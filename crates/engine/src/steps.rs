@@ -289,8 +289,8 @@ fn finish(input: &StepInput<'_>, steps: &mut Vec<Step>) {
         add("confirm.firewall", "guide.manual.firewall", "Make the changed firewall settings", &text, None);
     }
     let text = "Give accounts outside the Administrators group the same remote access as on the source: the DCOM restrictions \
-                and the rights on the WMI namespaces root\\CIMV2 and root\\virtualization, which only the running source \
-                shows. The report lists what is known.";
+                and the rights on the WMI namespaces root\\CIMV2 and root\\virtualization, which only a running source or \
+                a collection of it shows. The report lists what is known.";
     let title = "Set up remote administration";
     add("confirm.remote-administration", "guide.manual.remote", title, text, None);
     for machine in &role.machines {

@@ -12,7 +12,7 @@ use hvm_model::plan::{Action, Phase, Plan, Step};
 use hvm_model::record::{Event, Evidence};
 use hvm_model::report::{Difference, Verification};
 use hvm_model::role::{PlacedDisk, RoleMachine};
-use hvm_model::setting::{Carry, Setting, dcom_settings, settings_of};
+use hvm_model::setting::{Carry, Setting, dcom_settings, namespace_settings, settings_of};
 use hvm_sources::source::Source;
 use hvm_transfer::{Check, Manifest, Mismatch, MismatchKind};
 
@@ -230,6 +230,7 @@ impl Checking<'_> {
         // Only the host itself tells what was merged and changed there.
         if self.observed.is_some() {
             planned.extend(dcom_settings(&self.plan.role));
+            planned.extend(namespace_settings(&self.plan.role));
             planned.extend(firewall_settings(&self.plan.role));
         }
         let observed = match self.observed.take().map_or_else(|| self.destination.observe(), Ok) {

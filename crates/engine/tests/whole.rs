@@ -340,6 +340,12 @@ fn what_is_left_as_the_destination_has_it_is_neither_planned_nor_compared() {
     assert_eq!(rules(&one), wanted);
     let none = planned(&["firewall.changed=leave", "remote.dcom-widened=leave"]);
     assert!(none.role.firewall.is_empty() && none.role.dcom.is_empty());
+    assert!(whole.role.wmi_namespaces.is_empty(), "files alone do not tell them");
+    hvm_testkit::sample::answers::write(&case.host.folder, Variant::Default).unwrap();
+    let told = planned(&[]).role.wmi_namespaces;
+    let [rights] = &told[..] else { panic!("one namespace: {told:?}") };
+    assert_eq!((rights.namespace.as_str(), rights.added.len()), (r"root\virtualization\v2", 1));
+    assert!(planned(&["remote.wmi-changed=leave"]).role.wmi_namespaces.is_empty());
     assert!(!none.steps.iter().any(|step| step.id == "confirm.firewall"));
 }
 

@@ -222,10 +222,47 @@ pub struct RoleAssignment {
 pub struct RemoteAdministration {
     /// `Microsoft\Ole\MachineLaunchRestriction` and `MachineAccessRestriction` compared with the default.
     pub dcom: Vec<DcomRestriction>,
-    /// Members of the local group Distributed COM Users (SIDs).
+    /// Members of the local group Distributed COM Users, as `DOMAIN\name (SID)`.
     pub dcom_users: Found<Vec<String>>,
-    /// Rights on the WMI namespaces.
-    pub wmi_namespaces: Found<Vec<String>>,
+    /// Rights on WMI namespaces that Windows does not give by itself; a namespace without any is not listed.
+    pub wmi_namespaces: Found<Vec<NamespaceRights>>,
+}
+
+/// What somebody was given or denied on one WMI namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceRights {
+    /// The namespace, such as `root\virtualization`.
+    pub namespace: String,
+    /// Entries beyond those that Windows gives.
+    pub added: Vec<NamespaceEntry>,
+}
+
+impl NamespaceRights {
+    /// What has to be there: the added entries, those of one account, effect and reach as one.
+    pub fn wanted(&self) -> Vec<NamespaceEntry> {
+        let mut all: Vec<NamespaceEntry> = Vec::new();
+        for added in &self.added {
+            let same = |known: &&mut NamespaceEntry| {
+                let (one, other) = (&known.entry, &added.entry);
+                one.sid == other.sid && one.effect == other.effect && known.subnamespaces == added.subnamespaces
+            };
+            match all.iter_mut().find(same) {
+                Some(known) => known.entry.mask |= added.entry.mask,
+                None => all.push(added.clone()),
+            }
+        }
+        all
+    }
+}
+
+/// One entry of the access list of a WMI namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceEntry {
+    /// Who, and what: mask 1 enable account, 2 execute methods, 4 full write, 8 partial write, 0x10 provider write, 0x20 remote
+    /// enable, 0x20000 read security, 0x40000 edit security.
+    pub entry: AccessEntry,
+    /// True when it holds for the namespaces below too.
+    pub subnamespaces: bool,
 }
 
 /// One machine-wide DCOM restriction.
@@ -266,7 +303,7 @@ pub struct AccessEntry {
     pub name: Option<String>,
     /// `allow` or `deny`.
     pub effect: String,
-    /// Access mask: 1 execute, 2 execute local, 4 execute remote, 8 activate local, 0x10 activate remote.
+    /// Access mask; of DCOM: 1 execute, 2 execute local, 4 execute remote, 8 activate local, 0x10 activate remote.
     pub mask: u32,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capabilities::DiskFormat;
 use crate::disk::DiskIdentity;
-use crate::host::{DcomRestriction, FirewallChange, MacRange, RoleAssignment};
+use crate::host::{DcomRestriction, FirewallChange, MacRange, NamespaceRights, RoleAssignment};
 use crate::names::{ByteSize, CheckpointId, MacAddress, SwitchId, VmId, WindowsPath};
 use crate::network::{IpSettings, SwitchKind, Vlan};
 use crate::vm::{Controller, MachineConfiguration};
@@ -27,6 +27,9 @@ pub struct Role {
     pub firewall: Vec<FirewallChange>,
     /// DCOM restrictions to merge.
     pub dcom: Vec<DcomRestriction>,
+    /// Rights on WMI namespaces to merge; those of Hyper-V's first namespace go to its second one, which managing uses from 2012 on.
+    #[serde(default)]
+    pub wmi_namespaces: Vec<NamespaceRights>,
 }
 
 /// Settings of the host.

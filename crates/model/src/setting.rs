@@ -13,7 +13,7 @@ use crate::vm::{BootDevice, Connection, Media};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
     /// What it belongs to: `host`, `switch <name>`, `management adapter <name>`, `machine <id>`,
-    /// `DCOM restriction <name>`, `firewall rule <id>`.
+    /// `DCOM restriction <name>`, `WMI namespace <name>`, `firewall rule <id>`.
     pub subject: String,
     /// Stable name of the item, dotted.
     pub item: String,
@@ -80,6 +80,21 @@ pub fn dcom_settings(role: &Role) -> Vec<Setting> {
         let subject = format!("DCOM restriction {}", restriction.name);
         let merged =
             restriction.wanted().into_iter().filter(|entry| ["allow", "deny"].contains(&entry.effect.as_str()));
+        all.extend(merged.map(|entry| {
+            Setting::new(&subject, format!("{}.{}", entry.sid, entry.effect), format!("{:#x}", entry.mask))
+        }));
+    }
+    all.sort();
+    all
+}
+
+/// The rights on WMI namespaces, sorted: `WMI namespace <name>` / `<SID>.<effect>` = `<mask>`, merged and seen like those.
+pub fn namespace_settings(role: &Role) -> Vec<Setting> {
+    let mut all = Vec::new();
+    for rights in &role.wmi_namespaces {
+        let subject = format!("WMI namespace {}", rights.namespace);
+        let merged = rights.wanted().into_iter().map(|added| added.entry);
+        let merged = merged.filter(|entry| ["allow", "deny"].contains(&entry.effect.as_str()));
         all.extend(merged.map(|entry| {
             Setting::new(&subject, format!("{}.{}", entry.sid, entry.effect), format!("{:#x}", entry.mask))
         }));

@@ -95,6 +95,19 @@ pub enum SourceError {
         /// Drive letters that were looked at.
         drives: String,
     },
+    /// The list of a collection cannot be read.
+    #[error(
+        "The collection's list '{path}' cannot be read: line {line}: {reason}. Copy the whole folder again from the host, or run \
+         'collect.cmd' again."
+    )]
+    Collection {
+        /// The list.
+        path: String,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file or folder of the source could not be reached.
     #[error(transparent)]
     Reach(#[from] ReachError),
@@ -182,6 +195,14 @@ pub enum ReachError {
         path: String,
         /// The bound.
         limit: usize,
+    },
+    /// A collection lists it without its content.
+    #[error("'{path}' ({size} bytes) was listed when the host was collected, and its content was not taken.")]
+    NotCollected {
+        /// The path.
+        path: String,
+        /// Its length then, bytes.
+        size: u64,
     },
     /// The system could not deliver it.
     #[error("'{path}' could not be read: {source}.")]

@@ -4,6 +4,7 @@
 //! role now). `understand` turns what the formats say into the model. A source is opened by [`select::open`] from a URI.
 #![forbid(unsafe_code)]
 
+pub mod collect;
 pub mod error;
 mod fingerprint;
 mod gate;

@@ -8,7 +8,10 @@ use hvm_formats::io::read_whole;
 use hvm_model::found::Found;
 use hvm_model::inventory::Inventory;
 use hvm_model::names::WindowsPath;
-use hvm_model::vm::{Machine, Media};
+use hvm_model::vm::{
+    AdapterKind, BootDevice, Connection, Controller, IntegrationService, Machine, MachineConfiguration, Media,
+    StartAction, StopAction,
+};
 use hvm_sources::Source;
 use hvm_testkit::sample::{self, SampleHost, Variant, ids};
 
@@ -132,12 +135,14 @@ fn exported_machines_are_read_with_their_disks_and_checkpoints() {
 fn one_machine_alone_and_what_is_missing_or_of_another_release() {
     let exported = exported(&[ids::BOOT]);
     let alone = fs::read_dir(&exported.path).unwrap().next().unwrap().unwrap().path();
-    fs::write(alone.join("Virtual Machines/AAAAAAAA-0000-4000-8000-000000000009.exp"), "<DECLARATIONS/>").unwrap();
+    fs::write(alone.join("Virtual Machines/AAAAAAAA-0000-4000-8000-000000000009.vmcx"), "").unwrap();
+    fs::write(alone.join("Virtual Machines/AAAAAAAA-0000-4000-8000-000000000008.exp"), "<DECLARATIONS/>").unwrap();
     let uri = format!("export:{}", alone.display().to_string().replace('?', "%3F"));
     let inventory = hvm_sources::open(&uri).unwrap().inventory().unwrap();
     assert_eq!(inventory.machines.len(), 1);
     let kinds: Vec<&str> = inventory.problems.iter().map(|problem| problem.kind.as_str()).collect();
-    assert_eq!(kinds, ["machine.export-unread"]);
+    assert_eq!(kinds, ["machine.unreadable", "machine.export-unread"]);
+    assert!(inventory.problems[0].message.contains("holds 0 objects"), "{}", inventory.problems[0].message);
     fs::remove_dir_all(alone.join("Virtual Hard Disks")).unwrap();
     let inventory = hvm_sources::open(&uri).unwrap().inventory().unwrap();
     assert!(inventory.problems.iter().any(|problem| problem.kind == "disk.missing"), "{:#?}", inventory.problems);
@@ -208,4 +213,295 @@ fn a_file_that_may_be_another_disk_is_taken_for_none() {
 
 fn other() -> String {
     ids::BOOT.0.replace(&ids::BOOT.0[..4], "0BAD")
+}
+
+/// Objects of one machine or checkpoint as WMI of Windows Server 2008 R2 has them, in a wrapper that no reader may depend on.
+struct Objects {
+    id: String,
+    text: String,
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+fn property(name: &str, value: impl ToString) -> String {
+    format!("<PROPERTY NAME=\"{name}\" TYPE=\"string\"><VALUE>{}</VALUE></PROPERTY>", escape(&value.to_string()))
+}
+
+fn array(name: &str, values: &[String]) -> String {
+    let values: String = values.iter().map(|value| format!("<VALUE>{}</VALUE>", escape(value))).collect();
+    format!("<PROPERTY.ARRAY NAME=\"{name}\" TYPE=\"string\"><VALUE.ARRAY>{values}</VALUE.ARRAY></PROPERTY.ARRAY>")
+}
+
+fn path_of(class: &str, id: &str) -> String {
+    format!(r#"\\HOST\root\virtualization:{class}.InstanceID="{}""#, id.replace('\\', r"\\"))
+}
+
+const RASD: &str = "Msvm_ResourceAllocationSettingData";
+const IDE: &str = "83F8638B-8DCA-4152-9EDA-2CA8B33039B4";
+
+impl Objects {
+    fn object(&mut self, class: &str, id: &str, properties: &[String]) {
+        let id = property("InstanceID", id);
+        self.text.push_str(&format!("<INSTANCE CLASSNAME=\"{class}\">{id}{}</INSTANCE>", properties.concat()));
+    }
+
+    fn of(machine: &str, (id, name, parent): (&str, &str, Option<&str>), has: &MachineConfiguration) -> Self {
+        let mut all = Objects { id: format!("Microsoft:{id}"), text: String::new() };
+        let own = all.id.clone();
+        let parent = parent
+            .map(|parent| property("Parent", path_of("Msvm_VirtualSystemSettingData", &format!("Microsoft:{parent}"))));
+        let firmware = &has.firmware;
+        let text =
+            |name: &str, value: &Option<String>| value.as_ref().map(|value| property(name, value)).unwrap_or_default();
+        let order = |device: &BootDevice| match device {
+            BootDevice::Floppy => "0".to_owned(),
+            BootDevice::Optical => "1".to_owned(),
+            BootDevice::HardDrive => "2".to_owned(),
+            BootDevice::Network => "3".to_owned(),
+            BootDevice::Other(word) => word.clone(),
+        };
+        all.object(
+            "Msvm_VirtualSystemSettingData",
+            &own,
+            &[
+                property("ElementName", name),
+                property("SystemName", machine),
+                parent.unwrap_or_default(),
+                text("BIOSGUID", &firmware.bios_guid.as_ref().map(|guid| format!("{{{guid}}}"))),
+                text("BIOSSerialNumber", &firmware.bios_serial_number),
+                text("BaseBoardSerialNumber", &firmware.base_board_serial_number),
+                text("ChassisSerialNumber", &firmware.chassis_serial_number),
+                text("ChassisAssetTag", &firmware.chassis_asset_tag),
+                firmware
+                    .num_lock
+                    .map(|on| property("BIOSNumLock", if on { "TRUE" } else { "FALSE" }))
+                    .unwrap_or_default(),
+                array("BootOrder", &firmware.boot_order.iter().map(order).collect::<Vec<_>>()),
+            ],
+        );
+        all.amounts(has);
+        all.drives(has);
+        all.adapters(has);
+        all
+    }
+
+    fn amounts(&mut self, has: &MachineConfiguration) {
+        let flag = |on: bool| if on { "TRUE" } else { "FALSE" };
+        let (memory, processors, own) = (&has.memory, &has.processors, self.id.clone());
+        self.object(
+            "Msvm_MemorySettingData",
+            &format!("{own}\\4764334d"),
+            &[
+                property("VirtualQuantity", memory.startup_mib),
+                property("Reservation", memory.minimum_mib),
+                property("Limit", memory.maximum_mib),
+                property("DynamicMemoryEnabled", flag(memory.dynamic)),
+                property("TargetMemoryBuffer", memory.buffer_percent),
+                property("Weight", memory.weight),
+            ],
+        );
+        self.object(
+            "Msvm_ProcessorSettingData",
+            &format!("{own}\\b637f346\\0"),
+            &[
+                property("VirtualQuantity", processors.count),
+                property("Reservation", processors.reserve),
+                property("Limit", processors.limit),
+                property("Weight", processors.weight),
+                property("LimitProcessorFeatures", flag(processors.compatibility_for_migration)),
+                property("LimitCPUID", flag(processors.compatibility_for_older_systems)),
+            ],
+        );
+        let stop = match has.actions.stop {
+            StopAction::TurnOff => 0,
+            StopAction::Save => 1,
+            StopAction::ShutDown => 2,
+        };
+        let start = match has.actions.start {
+            StartAction::Nothing => 0,
+            StartAction::StartIfRunning => 1,
+            StartAction::Start => 2,
+        };
+        self.object(
+            "Msvm_VirtualSystemGlobalSettingData",
+            &format!("{own}\\Global"),
+            &[
+                property("AutomaticStartupAction", start),
+                property("AutomaticShutdownAction", stop),
+                property("AutomaticRecoveryAction", has.actions.recovery),
+                property("Version", "3.0"),
+            ],
+        );
+        for (service, class) in [
+            (IntegrationService::Heartbeat, "Msvm_HeartbeatComponentSettingData"),
+            (IntegrationService::KeyValuePairExchange, "Msvm_KvpExchangeComponentSettingData"),
+            (IntegrationService::Shutdown, "Msvm_ShutdownComponentSettingData"),
+            (IntegrationService::TimeSynchronization, "Msvm_TimeSyncComponentSettingData"),
+            (IntegrationService::Vss, "Msvm_VssComponentSettingData"),
+        ] {
+            let state = if has.disabled_integration_services.contains(&service) { 3 } else { 2 };
+            self.object(class, &format!("{own}\\{class}"), &[property("EnabledState", state)]);
+        }
+        for (number, pipe) in has.com_ports.iter().enumerate() {
+            let pipe = pipe.clone().unwrap_or_default();
+            let given = [property("ResourceSubType", "Microsoft Serial Port"), array("Connection", &[pipe])];
+            self.object(RASD, &format!("{own}\\8e3a359f\\{number}"), &given);
+        }
+    }
+
+    fn drives(&mut self, has: &MachineConfiguration) {
+        let own = self.id.clone();
+        let scsi = |number: u8| format!("{own}\\0000000{number}-AAAA-4000-8000-000000000000\\0");
+        for number in 0..2 {
+            let given = [property("ResourceType", 5), property("Address", number)];
+            self.object(RASD, &format!("{own}\\{IDE}\\{number}"), &given);
+        }
+        for number in 0..has.scsi_controllers {
+            self.object(RASD, &scsi(number), &[property("ResourceType", 6)]);
+        }
+        for drive in &has.drives {
+            let controller = match drive.controller {
+                Controller::Ide => format!("{own}\\{IDE}\\{}", drive.number),
+                Controller::Scsi => scsi(drive.number),
+                Controller::Floppy => format!("{own}\\FLOPPY\\0"),
+            };
+            let (kind, subtype, file, host) = match &drive.media {
+                Media::VirtualDisk { path } => (22, "Microsoft Synthetic Disk Drive", Some(path.to_string()), ""),
+                Media::Iso { path } => (16, "Microsoft Synthetic DVD Drive", Some(path.to_string()), ""),
+                Media::Floppy { path } => (14, "Microsoft Synthetic Diskette Drive", Some(path.to_string()), ""),
+                Media::EmptyDvd => (16, "Microsoft Synthetic DVD Drive", None, ""),
+                Media::PhysicalDvd { path } => (16, "Microsoft Physical DVD Drive", None, path.as_str()),
+                Media::PassThrough { identity, .. } => (22, "Microsoft Physical Disk Drive", None, identity.as_str()),
+            };
+            let id = format!("{controller}\\{}\\D", drive.slot);
+            self.object(
+                RASD,
+                &id,
+                &[
+                    property("ResourceType", kind),
+                    property("ResourceSubType", subtype),
+                    property("Address", drive.slot),
+                    property("Parent", path_of(RASD, &controller)),
+                    array("HostResource", &[host.to_owned()]),
+                ],
+            );
+            if let Some(file) = file {
+                let given = [
+                    property("ResourceType", 21),
+                    property("Parent", path_of(RASD, &id)),
+                    array("Connection", &[file]),
+                ];
+                self.object(RASD, &format!("{controller}\\{}\\L", drive.slot), &given);
+            }
+        }
+    }
+
+    fn adapters(&mut self, has: &MachineConfiguration) {
+        let own = self.id.clone();
+        for adapter in &has.adapters {
+            let class = match adapter.kind {
+                AdapterKind::Synthetic => "Msvm_SyntheticEthernetPortSettingData",
+                AdapterKind::Legacy => "Msvm_EmulatedEthernetPortSettingData",
+            };
+            let port = match &adapter.connection {
+                Connection::None => String::new(),
+                Connection::Switch { switch, port, .. } => {
+                    format!(r#"\\HOST\root\virtualization:Msvm_SwitchPort.Name="{port}",SystemName="{{{switch}}}""#)
+                }
+            };
+            self.object(
+                class,
+                &format!("{own}\\{}", adapter.id),
+                &[
+                    property("ElementName", &adapter.name),
+                    property("Address", adapter.mac.plain()),
+                    property("StaticMacAddress", if adapter.mac_is_static { "TRUE" } else { "FALSE" }),
+                    array("Connection", &[port]),
+                ],
+            );
+        }
+    }
+
+    fn write(&self, path: &Path) {
+        let text = format!("<?xml version=\"1.0\"?><DECLARATIONS><DECLGROUP>{}</DECLGROUP></DECLARATIONS>", self.text);
+        fs::write(path, hvm_testkit::sample::answers::utf16(&text)).unwrap();
+    }
+}
+
+/// A configuration as JSON without places, and without what an export as objects does not tell.
+fn told(configuration: &MachineConfiguration) -> serde_json::Value {
+    fn strip(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(map) => {
+                for name in ["place", "vlan", "mac_spoofing"] {
+                    map.remove(name);
+                }
+                // Where a file lies now is another place; its name stays.
+                if let Some(serde_json::Value::String(path)) = map.get_mut("path") {
+                    *path = WindowsPath::new(path).file_name().to_owned();
+                }
+                if map.get("connected").is_some() {
+                    map.remove("name");
+                }
+                if map.get("media").is_some_and(|media| media == "pass-through") {
+                    map.remove("kind");
+                }
+                map.values_mut().for_each(strip);
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::to_value(configuration).unwrap();
+    strip(&mut value);
+    value
+}
+
+#[test]
+fn machines_exported_as_objects_are_read_as_they_were_on_their_host() {
+    let machines = [ids::TREE, ids::BOOT, ids::FILES, ids::MEDIA];
+    let exported = exported(&machines);
+    for (id, name) in machines {
+        let folder = exported.path.join(name.replace(['&', '"', '<', '>'], "_"));
+        let machine = exported.before.machine(&id.parse().unwrap()).unwrap();
+        for below in ["Virtual Machines", "Snapshots"] {
+            for entry in fs::read_dir(folder.join(below)).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|end| end == "xml") {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        }
+        let current = machine.current_checkpoint.value().map(|id| id.to_string());
+        let objects = Objects::of(id, (id, &machine.name, current.as_deref()), &machine.configuration);
+        objects.write(&folder.join(format!("Virtual Machines/{id}.exp")));
+        for checkpoint in &machine.checkpoints {
+            let own = checkpoint.id.to_string();
+            let parent = checkpoint.parent.value().cloned().flatten().map(|id| id.to_string());
+            let objects = Objects::of(id, (&own, &checkpoint.name, parent.as_deref()), &checkpoint.configuration);
+            objects.write(&folder.join(format!("Snapshots/{own}.exp")));
+        }
+    }
+    let source = hvm_sources::open(&exported.uri()).unwrap();
+    let inventory = source.inventory().unwrap();
+    assert_eq!(inventory.machines.len(), machines.len(), "{:#?}", inventory.problems);
+    for machine in &inventory.machines {
+        let before = exported.before.machine(&machine.id).unwrap();
+        assert_eq!((&machine.name, machine.generation, machine.version), (&before.name, 1, Some((3, 0))));
+        assert_eq!(told(&machine.configuration), told(&before.configuration), "{}", machine.name);
+        assert_eq!(machine.current_checkpoint.value(), before.current_checkpoint.value());
+        assert_eq!(machine.checkpoints.len(), before.checkpoints.len());
+        for (found, wanted) in machine.checkpoints.iter().zip(&before.checkpoints) {
+            assert_eq!((&found.id, &found.name), (&wanted.id, &wanted.name));
+            assert_eq!(found.parent.value(), wanted.parent.value(), "{}", found.name);
+            assert_eq!(told(&found.configuration), told(&wanted.configuration), "{}", found.name);
+        }
+    }
+    let disk = exported.host.disks.iter().find(|disk| disk.machine == ids::TREE.0).unwrap();
+    let opened = source.open_disk(&WindowsPath::new(&disk.windows_path)).unwrap();
+    let mut bytes = vec![0; opened.size() as usize];
+    opened.read_at(0, &mut bytes).unwrap();
+    assert_eq!(blake3::hash(&bytes).to_hex().as_str(), disk.blake3);
 }

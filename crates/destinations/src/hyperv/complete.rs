@@ -9,19 +9,20 @@ use serde::Serialize;
 use crate::destination::Destination;
 use crate::error::DestinationError;
 use crate::files;
-use crate::hyperv::{Kit, cmdlet, dcom, firewall, json, readme};
+use crate::hyperv::{Kit, access, cmdlet, firewall, json, readme};
 
 /// The fixed scripts.
-const SCRIPTS: [(&str, &str); 10] = [
+const SCRIPTS: [(&str, &str); 11] = [
     ("Import-HyperVRole.ps1", include_str!("scripts/Import-HyperVRole.ps1")),
     ("Test-HyperVRole.ps1", include_str!("scripts/Test-HyperVRole.ps1")),
     ("Undo-HyperVRole.ps1", include_str!("scripts/Undo-HyperVRole.ps1")),
     ("Get-DestinationFacts.ps1", include_str!("scripts/Get-DestinationFacts.ps1")),
     ("Set-HyperVFirewall.ps1", include_str!("scripts/Set-HyperVFirewall.ps1")),
     ("Merge-DcomRestriction.ps1", include_str!("scripts/Merge-DcomRestriction.ps1")),
+    ("Merge-WmiNamespace.ps1", include_str!("scripts/Merge-WmiNamespace.ps1")),
     ("Kit.ps1", include_str!("scripts/Kit.ps1")),
     ("Machines.ps1", include_str!("scripts/Machines.ps1")),
-    ("Dcom.ps1", include_str!("scripts/Dcom.ps1")),
+    ("Access.ps1", include_str!("scripts/Access.ps1")),
     ("Firewall.ps1", include_str!("scripts/Firewall.ps1")),
 ];
 
@@ -73,7 +74,9 @@ struct IndexFile {
 /// The files that the step makes.
 pub(crate) fn outputs() -> Vec<String> {
     let mut all: Vec<String> = SCRIPTS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    all.extend(["role.json", "firewall.json", "dcom.json", "steps/firewall.ps1", "README.txt"].map(str::to_owned));
+    all.extend(
+        ["role.json", "firewall.json", "dcom.json", "wmi.json", "steps/firewall.ps1", "README.txt"].map(str::to_owned),
+    );
     all
 }
 
@@ -83,7 +86,8 @@ pub(crate) fn perform(kit: &Kit, plan: &Plan) -> Result<(), DestinationError> {
     let role = &plan.role;
     files::write(root, "firewall.json", &firewall::document(role))?;
     files::write(root, "steps/firewall.ps1", &firewall::script(role).render()?)?;
-    files::write(root, "dcom.json", &dcom::document(role))?;
+    files::write(root, "dcom.json", &access::restrictions(role))?;
+    files::write(root, "wmi.json", &access::namespaces(role))?;
     for (name, text) in SCRIPTS {
         files::write(root, name, &cmdlet::fixed(text))?;
     }

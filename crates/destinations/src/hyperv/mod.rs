@@ -4,11 +4,11 @@
 //! Layout: `steps/NNNN-*.ps1` (one a step), `settings.json`, `switches/ID.json`, `management-adapters/N.json`,
 //! `machines/FOLDER/machine.json` (the same as data), and at the end `role.json`, the fixed scripts and `README.txt`.
 
+mod access;
 mod adapters;
 mod carries;
 pub(crate) mod cmdlet;
 mod complete;
-mod dcom;
 pub(crate) mod facts;
 mod firewall;
 mod machines;

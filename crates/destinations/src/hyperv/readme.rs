@@ -36,7 +36,8 @@ const START: &str = "
 
 const END: &str = "
 6. To take it back
-       .\\Undo-HyperVRole.ps1                             also the firewall rules and the DCOM access; the copied disks stay
+       .\\Undo-HyperVRole.ps1                             also the firewall rules, the DCOM access and the rights on WMI
+                                                         namespaces; the copied disks stay
 
 What the kit does and does not keep
    - Virtual machines are made anew around their disks, because
@@ -105,6 +106,13 @@ fn manual(plan: &Plan) -> Vec<String> {
         all.push(
             "Customised DCOM access: read dcom.json, then .\\Merge-DcomRestriction.ps1. Until then .\\Test-HyperVRole.ps1 \
              names each entry that is missing."
+                .to_owned(),
+        );
+    }
+    if !role.wmi_namespaces.is_empty() {
+        all.push(
+            "Rights on WMI namespaces: read wmi.json, then .\\Merge-WmiNamespace.ps1. Until then .\\Test-HyperVRole.ps1 names each \
+             entry that is missing."
                 .to_owned(),
         );
     }

@@ -16,6 +16,7 @@ pub(crate) fn carries(setting: &Setting) -> Carry {
              network these values there",
         ),
         "machine" => machine(setting),
+        "WMI" => Some("Linux has no WMI; who may manage machines is given by libvirt's access driver polkit"),
         "DCOM" => Some("Linux has no DCOM; who may manage machines is given by libvirt's access driver polkit"),
         _ => None,
     };

@@ -351,6 +351,7 @@ pub fn role() -> Role {
             removed: Vec::new(),
             place: Place::default(),
         }],
+        wmi_namespaces: Vec::new(),
     }
 }
 

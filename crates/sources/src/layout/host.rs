@@ -9,6 +9,7 @@ use crate::error::SourceError;
 use crate::fingerprint;
 use crate::gate::TreeGate;
 use crate::reach::ReadOnlyTree;
+use crate::reach::answers::Answers;
 use crate::reach::variables::Variables;
 use crate::source::Source;
 use crate::understand::registry::Registry;
@@ -34,6 +35,8 @@ pub(crate) struct HostSource {
     pub(crate) reach: &'static str,
     pub(crate) tree: Box<dyn ReadOnlyTree>,
     pub(crate) layout: Box<dyn Layout>,
+    /// What the host says about itself, when it was asked.
+    pub(crate) answers: Option<Box<dyn Answers>>,
 }
 
 impl Source for HostSource {
@@ -51,7 +54,8 @@ impl Source for HostSource {
         self.tree.refresh();
         let hive = |name: &str| self.layout.registry(&*self.tree, name);
         let (system, software) = (hive("SYSTEM"), hive("SOFTWARE"));
-        let reading = Reading::new(&*self.tree, self.layout.variables(), system, software, self.layout.roots());
+        let reading = Reading::new(&*self.tree, self.layout.variables(), system, software, self.layout.roots())
+            .with(self.answers.as_deref());
         let mut inventory = understand::inventory(reading, self.describe());
         inventory.problems.extend(self.tree.problems());
         Ok(inventory)

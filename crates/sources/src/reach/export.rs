@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use hvm_formats::cim;
 use hvm_formats::io::{SharedFile, read_whole};
 use hvm_formats::vmxml::{Document, MAX_FILE};
 use hvm_model::finding::Subject;
@@ -19,8 +20,7 @@ const DISKS: &str = "Virtual Hard Disks";
 /// Most machines of one folder.
 const MAX_MACHINES: usize = 50_000;
 /// Configurations of other releases, and who writes them.
-const OTHERS: [(&str, &str); 2] =
-    [(".exp", "Windows Server 2008 or 2008 R2"), (".vmcx", "Windows Server 2016 or later")];
+const OTHERS: [(&str, &str); 1] = [(".vmcx", "Windows Server 2016 or later")];
 
 /// The exported machines of a folder.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Scan {
             for name in names(tree, &folder, EntryKind::File) {
                 let path = folder.join(&name);
                 let lower = name.to_ascii_lowercase();
-                if lower.ends_with(".xml") {
+                if lower.ends_with(".xml") || lower.ends_with(".exp") {
                     self.moved.extend(named(tree, &path).into_iter().filter_map(|named| {
                         let here = there.get(&named.file_name().to_uppercase())?.clone();
                         Some((named, here))
@@ -180,11 +180,17 @@ fn names(tree: &FolderTree, folder: &WindowsPath, kind: EntryKind) -> Vec<String
 fn named(tree: &FolderTree, path: &WindowsPath) -> Vec<WindowsPath> {
     let read = || {
         let file = tree.open(path).ok()?;
-        let bytes = read_whole(&*file, MAX_FILE as u64).ok()?;
-        Document::parse(&bytes, path.as_str()).ok()
+        read_whole(&*file, MAX_FILE as u64).ok()
     };
-    let Some(document) = read() else { return Vec::new() };
-    let paths = document.leaves().map(|(_, _, value)| WindowsPath::new(value.as_str()));
+    let Some(bytes) = read() else { return Vec::new() };
+    let texts: Vec<String> = if path.file_name().to_ascii_lowercase().ends_with(".exp") {
+        let objects = cim::read(&bytes, path.as_str()).map(|found| found.objects).unwrap_or_default();
+        objects.iter().flat_map(|object| object.texts("Connection")).map(str::to_owned).collect()
+    } else {
+        let Ok(document) = Document::parse(&bytes, path.as_str()) else { return Vec::new() };
+        document.leaves().map(|(_, _, value)| value.as_str().to_owned()).collect()
+    };
+    let paths = texts.iter().map(|text| WindowsPath::new(text));
     paths.filter(|path| path.drive().is_some()).collect()
 }
 

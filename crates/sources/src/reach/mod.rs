@@ -1,6 +1,9 @@
 //! How the bytes of a source come: a read-only tree addressed by Windows paths. No method that writes exists, so nothing
 //! above can change a source. [`walk`] follows paths and links for every reach; a reach lists folders and opens files.
 
+pub(crate) mod answers;
+mod checksums;
+pub(crate) mod collected;
 pub(crate) mod drives;
 mod export;
 mod folder;

@@ -7,6 +7,7 @@ use hvm_model::found::{Found, Place};
 use hvm_model::names::{AdapterId, MacAddress};
 use hvm_model::network::IpSettings;
 
+use super::live::{Addresses, addresses};
 use super::registry::{Looked, RegKey};
 use super::{Reading, ip};
 
@@ -62,15 +63,18 @@ pub(super) struct Nics {
     pub(super) list: Vec<Nic>,
     /// Why nothing is known of bindings to switches; `None` when they are known.
     pub(super) bindings_unknown: Option<String>,
+    /// Whether the host told the addresses of its adapters.
+    pub(super) addresses_known: bool,
 }
 
 pub(super) fn read(reading: &Reading<'_>) -> Nics {
     let (bound, mut bindings_unknown) = bound_adapters(reading);
     let entries = reading.system.existing(NET_CLASS).map(|key| key.subkeys()).unwrap_or_default();
+    let addresses = addresses(reading);
     let mut seen = HashSet::new();
     let mut list: Vec<Nic> = Vec::new();
     for entry in &entries {
-        let Some(nic) = nic(reading, entry, &bound) else { continue };
+        let Some(nic) = nic(reading, entry, (&bound, &addresses)) else { continue };
         if seen.insert(nic.id.clone()) {
             list.push(nic);
         }
@@ -78,7 +82,7 @@ pub(super) fn read(reading: &Reading<'_>) -> Nics {
     if list.iter().any(|nic| nic.bound_to_switch) {
         bindings_unknown = None;
     }
-    Nics { list, bindings_unknown }
+    Nics { list, bindings_unknown, addresses_known: addresses.answered }
 }
 
 /// GUIDs of the adapters that the switch protocol is bound to.
@@ -95,7 +99,11 @@ fn guid_in_braces(text: &str) -> Option<AdapterId> {
     rest.split_once('}')?.0.parse().ok()
 }
 
-fn nic(reading: &Reading<'_>, entry: &RegKey<'_>, bound: &HashSet<AdapterId>) -> Option<Nic> {
+fn nic(
+    reading: &Reading<'_>,
+    entry: &RegKey<'_>,
+    (bound, addresses): (&HashSet<AdapterId>, &Addresses),
+) -> Option<Nic> {
     let id: AdapterId = entry.text("NetCfgInstanceId").into_value()?.parse().ok()?;
     let upper = entry.below("Linkage").and_then(|key| key.multi("UpperBind").into_value()).unwrap_or_default();
     let is_bound = bound.contains(&id) || upper.iter().any(|name| name.eq_ignore_ascii_case(SWITCH_PROTOCOL));
@@ -110,7 +118,7 @@ fn nic(reading: &Reading<'_>, entry: &RegKey<'_>, bound: &HashSet<AdapterId>) ->
         connection: of_connection("Name").unwrap_or_else(|| format!("{{{id}}}")),
         description: entry.text("DriverDesc").into_value().unwrap_or_default(),
         location: location(hardware.as_ref()),
-        mac: mac(entry, &device),
+        mac: addresses.of(&id).unwrap_or_else(|| mac(entry, &device)),
         bound_to_switch: is_bound && role == Role::Physical,
         bindings: upper,
         ip: ip::settings(reading, &id),

@@ -89,7 +89,7 @@ fn compare(
     (added, removed.collect())
 }
 
-fn entry(ace: &Ace) -> AccessEntry {
+pub(super) fn entry(ace: &Ace) -> AccessEntry {
     let effect = match ace.kind {
         AceKind::Allow | AceKind::AllowCallback => "allow",
         AceKind::Deny | AceKind::DenyCallback => "deny",

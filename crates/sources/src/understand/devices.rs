@@ -9,6 +9,7 @@ use hvm_model::names::MacAddress;
 use hvm_model::network::SwitchPort;
 use hvm_model::vm::{AdapterKind, Connection, Controller, Drive, IntegrationService, Media, VmAdapter};
 
+use super::live::Vlans;
 use super::switches::Networks;
 use super::vmfile::VmFile;
 use crate::reach::variables::Variables;
@@ -223,7 +224,7 @@ fn adapter(file: &VmFile, guid: &str, kind: AdapterKind, networks: &Networks) ->
     };
     let connection = connection(file, guid, networks);
     let features = !file.children(&at("Connection/Features")).is_empty();
-    let (vlan, mac_spoofing) = port_settings(&connection, networks, features);
+    let Vlans { vlan, mac_spoofing } = port_settings(&connection, networks, features);
     VmAdapter {
         id: guid.to_ascii_uppercase(),
         name: file.text(&at("FriendlyName")).unwrap_or_else(|| default_name.to_owned()),
@@ -231,8 +232,8 @@ fn adapter(file: &VmFile, guid: &str, kind: AdapterKind, networks: &Networks) ->
         mac: address.unwrap_or(MacAddress::UNASSIGNED),
         mac_is_static: file.flag(&at("MacAddressIsStatic")).unwrap_or(false),
         connection,
-        vlan: Found::Unknown { reason: vlan },
-        mac_spoofing: Found::Unknown { reason: mac_spoofing },
+        vlan,
+        mac_spoofing,
         place: file.place(&section(guid)),
     }
 }
@@ -249,18 +250,25 @@ fn connection(file: &VmFile, guid: &str, networks: &Networks) -> Connection {
     Connection::Switch { switch, name, port: text("PortName") }
 }
 
-/// Why VLAN and spoofing are not known, with what is written at the port.
-fn port_settings(connection: &Connection, networks: &Networks, features: bool) -> (String, String) {
+/// VLAN and spoofing as the host tells them, or why they are not known, with what is written at the port.
+fn port_settings(connection: &Connection, networks: &Networks, features: bool) -> Vlans {
+    let unknown = |vlan: String, mac_spoofing: String| Vlans {
+        vlan: Found::Unknown { reason: vlan },
+        mac_spoofing: Found::Unknown { reason: mac_spoofing },
+    };
     let Connection::Switch { switch, port, .. } = connection else {
         let reason = "The adapter is not connected, so it has no port of a virtual network.".to_owned();
-        return (reason.clone(), reason);
+        return unknown(reason.clone(), reason);
     };
+    if let Some(told) = networks.ports.settings(port) {
+        return told.clone();
+    }
     if features {
         let reason =
             "It is in the feature settings of the connection, whose binary layout is not documented; they stay \
                       in the configuration file."
                 .to_owned();
-        return (reason.clone(), reason);
+        return unknown(reason.clone(), reason);
     }
     let describe = |what: &str| match networks.port(switch, port) {
         Some(port) if !port.other.is_empty() => format!(
@@ -277,7 +285,7 @@ fn port_settings(connection: &Connection, networks: &Networks, features: bool) -
             None => format!("{what} is a property of the switch port, and the registry has no key of port '{port}'."),
         },
     };
-    (describe("The VLAN"), describe("MAC address spoofing"))
+    unknown(describe("The VLAN"), describe("MAC address spoofing"))
 }
 
 fn values(port: &SwitchPort) -> String {

@@ -12,8 +12,8 @@ use hvm_model::inventory::MediaFile;
 use hvm_model::names::{ByteSize, VmId, WindowsPath};
 use hvm_model::vm::{Drive, Media};
 
-use super::Reading;
 use super::machines::Machines;
+use super::{Reading, live};
 use crate::error::ReachError;
 use crate::gate::TreeGate;
 
@@ -44,12 +44,20 @@ struct Disks<'a> {
     /// Leaves that could not be opened, with the problem's kind, message, place and hint.
     bad: HashMap<String, (String, String, Place, String)>,
     told: HashSet<(VmId, String)>,
+    /// Disks that the host told of, when they were asked for.
+    told_disks: Option<HashMap<String, DiskFile>>,
 }
 
 /// Reads all disks; paths of drives that lead through links become the paths after them.
 pub(super) fn read(reading: &Reading<'_>, machines: &mut Machines) -> Files {
-    let mut disks =
-        Disks { reading, list: Vec::new(), known: HashMap::new(), bad: HashMap::new(), told: HashSet::new() };
+    let mut disks = Disks {
+        reading,
+        list: Vec::new(),
+        known: HashMap::new(),
+        bad: HashMap::new(),
+        told: HashSet::new(),
+        told_disks: None,
+    };
     let mut media: HashMap<String, MediaFile> = HashMap::new();
     for machine in &mut machines.machines {
         let user = User { id: machine.id.clone(), name: machine.name.clone() };
@@ -127,6 +135,9 @@ impl Disks<'_> {
             Err(error) => {
                 let place = Place::new(path.as_str(), "");
                 self.bad.insert(path.key(), unreachable(&error, &place));
+                if matches!(error, ReachError::NotCollected { .. }) {
+                    self.told_by_host(path);
+                }
                 return;
             }
         };
@@ -165,6 +176,23 @@ impl Disks<'_> {
             });
             self.add(&layer, parent.as_ref().map(|file| WindowsPath::new(file.name())));
             next = parent.filter(|file| !self.known.contains_key(&WindowsPath::new(file.name()).key()));
+        }
+    }
+
+    /// What the host says of a disk and its parents whose content nobody took.
+    fn told_by_host(&mut self, leaf: &WindowsPath) {
+        let told = self.told_disks.get_or_insert_with(|| live::disks(self.reading));
+        let mut chain = Vec::new();
+        let mut next = told.get(&leaf.key());
+        while let Some(disk) = next.filter(|_| chain.len() < MAX_LAYERS) {
+            chain.push(disk.clone());
+            next = disk.parent.as_ref().and_then(|parent| told.get(&parent.key()));
+        }
+        for disk in chain {
+            if !self.known.contains_key(&disk.path.key()) {
+                self.known.insert(disk.path.key(), self.list.len());
+                self.list.push(disk);
+            }
         }
     }
 
@@ -229,6 +257,11 @@ fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, Str
         error if error.is_missing() => {
             ("disk.missing", "Copy the file from the source host, or go on without this disk by accepting the problem.")
         }
+        ReachError::NotCollected { .. } => (
+            "disk.not-collected",
+            "The assessment goes on with what the host says of the disk. To migrate, name a source that has the disks: \
+             'hvmigrate plan --from folder:…' with the drives, or 'image:…'.",
+        ),
         ReachError::NotMapped { .. } => ("disk.unreachable", "Map the drive, then read the source again."),
         _ => ("disk.unreachable", "Copy the file to a mapped folder under the same path, then read the source again."),
     };

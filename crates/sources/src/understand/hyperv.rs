@@ -5,7 +5,7 @@ use hvm_model::host::{HyperVSettings, MacRange};
 use hvm_model::names::{MacAddress, WindowsPath};
 
 use super::registry::{Looked, RegKey};
-use super::{Reading, authorization};
+use super::{Reading, authorization, live};
 
 /// In SOFTWARE.
 pub(super) const VIRTUALIZATION: &str = r"Microsoft\Windows NT\CurrentVersion\Virtualization";
@@ -77,8 +77,11 @@ fn mac(reading: &Reading<'_>, value: &str) -> Looked<MacAddress> {
     }
 }
 
-/// The name of this value is not documented: one whose name speaks of NUMA spanning is shown as a conclusion.
+/// The host tells it; in the registry its name is not documented, so one whose name speaks of it is shown as a conclusion.
 fn numa_spanning(reading: &Reading<'_>, key: Option<&RegKey<'_>>) -> Found<bool> {
+    if let Some(told) = live::numa_spanning(reading) {
+        return told;
+    }
     let named = |name: &str| name.to_ascii_lowercase().contains("numaspanning");
     let value = key.and_then(|key| Some((key, key.values().into_iter().find(|value| named(value.name()))?)));
     if let Some((key, value)) = value {

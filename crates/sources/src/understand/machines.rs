@@ -9,6 +9,7 @@ use hvm_model::names::{VmId, WindowsPath};
 use hvm_model::vm::Machine;
 
 use super::Reading;
+use super::exported;
 use super::machine::{self, CheckpointFile, MachineFile, Named};
 use super::switches::Networks;
 use super::vmfile::Trouble;
@@ -29,7 +30,8 @@ pub(super) fn read(reading: &Reading<'_>, networks: &Networks) -> Machines {
     let mut files = Vec::new();
     let folders = reading.roots.iter().map(|root| root.join("Virtual Machines"));
     for entry in folders.flat_map(|folder| configurations(reading, &folder, Missing::IsAProblem)) {
-        match machine::machine(reading, networks, &entry) {
+        let read = if exported::is_exported(&entry) { exported::machine } else { machine::machine };
+        match read(reading, networks, &entry) {
             Ok(file) => files.push((entry, file)),
             Err((message, place)) => unreadable(reading, "machine.unreadable", &entry, (message, place)),
         }
@@ -55,7 +57,7 @@ enum Missing {
     IsNormal,
 }
 
-/// The `*.xml` entries of a folder.
+/// The `*.xml` and `*.exp` entries of a folder.
 fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missing: Missing) -> Vec<WindowsPath> {
     let entries = match reading.tree.read_dir(folder) {
         Ok(entries) => entries,
@@ -67,8 +69,8 @@ fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missing: Missing)
             return Vec::new();
         }
     };
-    let is_xml = |name: &str| name.to_ascii_lowercase().ends_with(".xml");
-    let files = entries.iter().filter(|entry| entry.kind != EntryKind::Folder && is_xml(&entry.name));
+    let is_one = |name: &str| [".xml", ".exp"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+    let files = entries.iter().filter(|entry| entry.kind != EntryKind::Folder && is_one(&entry.name));
     let files: Vec<WindowsPath> = files.map(|entry| folder.join(&entry.name)).collect();
     if files.len() > MAX_FILES {
         let message =
@@ -176,7 +178,8 @@ fn checkpoints(
         // A root that a machine names may hold other XML as well; only files called by a GUID are checkpoints.
         let files = configurations(reading, &folder, Missing::IsNormal);
         for entry in files.into_iter().filter(|entry| entry.file_stem().parse::<VmId>().is_ok()) {
-            match machine::checkpoint(reading, networks, &entry) {
+            let read = if exported::is_exported(&entry) { exported::checkpoint } else { machine::checkpoint };
+            match read(reading, networks, &entry) {
                 Ok(file) => {
                     if seen_files.insert(WindowsPath::new(&file.place.file).key()) {
                         found.push(file);

@@ -9,10 +9,12 @@ mod configuration;
 mod dcom;
 mod devices;
 mod disks;
+mod exported;
 mod firewall;
 mod hyperv;
 mod ip;
 mod known;
+mod live;
 mod machine;
 mod machines;
 mod os;
@@ -31,6 +33,7 @@ use hvm_model::inventory::{Inventory, SCHEMA_VERSION, SourceDescription};
 use hvm_model::names::WindowsPath;
 
 use crate::reach::ReadOnlyTree;
+use crate::reach::answers::Answers;
 use crate::reach::variables::Variables;
 use registry::Registry;
 
@@ -45,6 +48,8 @@ pub(crate) struct Reading<'a> {
     roots: Vec<WindowsPath>,
     system: Registry,
     software: Registry,
+    /// What the host itself tells, when it was asked.
+    answers: Option<&'a dyn Answers>,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -63,7 +68,13 @@ impl<'a> Reading<'a> {
             true => vec![variables.program_data().join(r"Microsoft\Windows\Hyper-V")],
             false => roots,
         };
-        Reading { tree, variables, roots, system, software, problems: RefCell::new(Vec::new()) }
+        Reading { tree, variables, roots, system, software, answers: None, problems: RefCell::new(Vec::new()) }
+    }
+
+    /// With the answers of the host.
+    pub(crate) fn with(mut self, answers: Option<&'a dyn Answers>) -> Reading<'a> {
+        self.answers = answers;
+        self
     }
 
     fn problem(&self, problem: Problem) {
@@ -80,10 +91,11 @@ pub(crate) fn inventory(reading: Reading<'_>, source: SourceDescription) -> Inve
     let files = disks::read(&reading, &mut machines);
     checkpoints::attach(&reading, &mut machines, &files.disks);
     let persistent_routes = ip::persistent_routes(&reading);
-    let unknowns = unknowns::list(&reading, &host);
+    let unknowns = unknowns::list(&reading, &host, &networks);
     let mut problems = reading.system.problems();
     problems.extend(reading.software.problems());
     problems.extend(reading.problems.take());
+    problems.extend(reading.answers.map(Answers::problems).unwrap_or_default());
     Inventory {
         schema: SCHEMA_VERSION,
         source,
@@ -113,8 +125,8 @@ fn host(reading: &Reading<'_>) -> Host {
         settings: hyperv::read(reading),
         remote_administration: RemoteAdministration {
             dcom: dcom::read(reading),
-            dcom_users: unknowns::dcom_users(),
-            wmi_namespaces: unknowns::wmi_namespaces(),
+            dcom_users: live::dcom_users(reading),
+            wmi_namespaces: live::namespaces(reading),
         },
         firewall: firewall::read(reading),
         system,

@@ -30,7 +30,7 @@ pub(super) fn read(reading: &Reading<'_>, file: &VmFile, folder: &WindowsPath) -
 }
 
 /// The `.bin` and `.vsv` file of a folder.
-fn files(reading: &Reading<'_>, folder: &WindowsPath) -> (Option<WindowsPath>, Option<WindowsPath>) {
+pub(super) fn files(reading: &Reading<'_>, folder: &WindowsPath) -> (Option<WindowsPath>, Option<WindowsPath>) {
     let entries = reading.tree.read_dir(folder).unwrap_or_default();
     let find = |extension: &str| {
         let entry = entries.iter().find(|entry| entry.name.to_ascii_lowercase().ends_with(extension))?;

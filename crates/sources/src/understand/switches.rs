@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use hvm_model::found::{Found, Place};
 use hvm_model::names::{AdapterId, SwitchId};
-use hvm_model::network::{ManagementAdapter, PhysicalAdapter, SwitchPort, VirtualSwitch};
+use hvm_model::network::{ManagementAdapter, PhysicalAdapter, SwitchPort, VirtualSwitch, Vlan};
 
 use super::Reading;
 use super::adapters::{Nic, Nics, Role};
 use super::hyperv::SWITCH_DRIVER;
+use super::live::{Ports, ports};
 use super::registry::{RegKey, raw_text, searchable};
 
 /// All switches.
@@ -22,6 +23,8 @@ const MAX_DEPTH: usize = 8;
 /// Most values of one switch or port that are kept.
 const MAX_VALUES: usize = 2_000;
 const FRIENDLY_NAME: &str = "FriendlyName";
+const NO_VLAN: &str = "The VLAN is a property of the switch port, whose registry values are not documented; see the ports of the \
+                       virtual network for what is written there.";
 
 /// Switches and adapters, concluded together.
 pub(super) struct Networks {
@@ -32,6 +35,10 @@ pub(super) struct Networks {
     by_id: HashMap<String, usize>,
     /// Why the list of switches is not known; `None` when it is.
     pub(super) unknown: Option<String>,
+    /// What the host itself tells of its ports.
+    pub(super) ports: Ports,
+    /// Whether it told the addresses of its adapters.
+    pub(super) addresses_known: bool,
 }
 
 impl Networks {
@@ -79,25 +86,35 @@ pub(super) fn read(reading: &Reading<'_>, nics: &Nics) -> Networks {
     let concluded = conclude::conclude(&switches, nics);
     let by_id = switches.iter().enumerate().map(|(index, read)| (read.id.as_str().to_owned(), index)).collect();
     let of_role = |role: Role| nics.list.iter().filter(move |nic| nic.role == role);
+    let ports = ports(reading);
     Networks {
         adapters: of_role(Role::Physical).map(physical).collect(),
         management_adapters: of_role(Role::Management)
-            .map(|nic| management(nic, concluded.switch_of(&nic.id)))
+            .map(|nic| match ports.management(&nic.id) {
+                Some((switch, vlan)) => management(nic, switch, vlan),
+                None => management(nic, concluded.switch_of(&nic.id), Found::unknown(NO_VLAN)),
+            })
             .collect(),
         switches: switches
             .into_iter()
-            .map(|read| VirtualSwitch {
-                kind: concluded.kind(&read.id),
-                uplink: concluded.uplink(&read.id),
-                id: read.id,
-                name: read.name,
-                ports: read.ports,
-                other: read.other,
-                place: read.place,
+            .map(|read| {
+                let by_registry = || (concluded.kind(&read.id), concluded.uplink(&read.id));
+                let (kind, uplink) = ports.kind(&read.id).unwrap_or_else(by_registry);
+                VirtualSwitch {
+                    kind,
+                    uplink,
+                    id: read.id,
+                    name: read.name,
+                    ports: read.ports,
+                    other: read.other,
+                    place: read.place,
+                }
             })
             .collect(),
         by_id,
         unknown,
+        ports,
+        addresses_known: nics.addresses_known,
     }
 }
 
@@ -205,16 +222,13 @@ fn physical(nic: &Nic) -> PhysicalAdapter {
     }
 }
 
-fn management(nic: &Nic, switch: Found<SwitchId>) -> ManagementAdapter {
+fn management(nic: &Nic, switch: Found<SwitchId>, vlan: Found<Vlan>) -> ManagementAdapter {
     ManagementAdapter {
         id: nic.id.clone(),
         connection: nic.connection.clone(),
         switch,
         mac: nic.mac.clone(),
-        vlan: Found::unknown(
-            "The VLAN is a property of the switch port, whose registry values are not documented; see the ports of the \
-             virtual network for what is written there.",
-        ),
+        vlan,
         ip: nic.ip.clone(),
         bindings: nic.bindings.clone(),
         place: nic.place.clone(),

@@ -1,49 +1,59 @@
 //! What files alone cannot tell, each once, with what would tell.
 
 use hvm_model::found::{Found, Unknown};
-use hvm_model::host::{Host, WindowsRelease};
+use hvm_model::host::{Host, NamespaceRights, WindowsRelease};
 
 use super::registry::Looked;
+use super::switches::Networks;
 use super::{Reading, adapters, dcom, firewall, switches};
 
-/// Item, reason, how to learn.
-const ALWAYS: [(&str, &str, &str); 7] = [
+/// Item, reason, how to learn, and whether the host told it after all.
+type Item = (&'static str, &'static str, &'static str, fn(&Host, &Networks) -> bool);
+
+const ALWAYS: [Item; 7] = [
     (
         "WMI namespace rights",
         "The rights on root\\CIMV2 and root\\virtualization lie inside the WMI repository, whose place for them is not \
          documented.",
         "On the host: wmimgmt.msc > WMI Control > Properties > Security, for Root\\CIMV2 and Root\\virtualization.",
+        |host, _| host.remote_administration.wmi_namespaces.value().is_some(),
     ),
     (
         "Members of Distributed COM Users",
         "Local groups are kept in the SAM hive, which is not read.",
         "On the host: net localgroup \"Distributed COM Users\"",
+        |host, _| host.remote_administration.dcom_users.value().is_some(),
     ),
     (
         "VLAN and MAC address spoofing of switch ports",
         "The registry values of switch ports are not documented; they are kept in the inventory as they are.",
         "On the host: the settings of each network adapter in Hyper-V Manager, or Msvm_VLANEndpointSettingData and \
          Msvm_SwitchPort.AllowMacSpoofing in root\\virtualization.",
+        |_, networks| networks.ports.answered,
     ),
     (
         "MAC addresses of physical adapters",
         "Windows does not write the burnt-in address to the registry.",
         "On the host: getmac /v",
+        |_, networks| networks.addresses_known,
     ),
     (
         "Memory of the host",
         "The amount of memory is not written to a file that is read.",
         "On the host: systeminfo, 'Total Physical Memory'.",
+        |_, _| false,
     ),
     (
         "Static IPv6 addresses",
         "They lie in the NSI store of the registry, whose layout is not documented.",
         "On the host: netsh interface ipv6 show addresses",
+        |_, _| false,
     ),
     (
         "Free space and file systems of the drives",
         "A folder does not tell which volume it was copied from.",
         "On the host: fsutil volume diskfree C:",
+        |_, _| false,
     ),
 ];
 
@@ -51,7 +61,7 @@ pub(super) fn dcom_users() -> Found<Vec<String>> {
     Found::unknown("The members of local groups are in the SAM hive, which is not read.")
 }
 
-pub(super) fn wmi_namespaces() -> Found<Vec<String>> {
+pub(super) fn wmi_namespaces() -> Found<Vec<NamespaceRights>> {
     Found::unknown("The rights on WMI namespaces are inside the WMI repository, where files do not tell them.")
 }
 
@@ -87,10 +97,11 @@ fn unreadable_lists(reading: &Reading<'_>) -> impl Iterator<Item = Unknown> {
     })
 }
 
-pub(super) fn list(reading: &Reading<'_>, host: &Host) -> Vec<Unknown> {
+pub(super) fn list(reading: &Reading<'_>, host: &Host, networks: &Networks) -> Vec<Unknown> {
     let mut list: Vec<Unknown> = ALWAYS
         .iter()
-        .map(|(item, reason, how_to_learn)| Unknown {
+        .filter(|(.., is_known)| !is_known(host, networks))
+        .map(|(item, reason, how_to_learn, _)| Unknown {
             item: (*item).to_owned(),
             reason: (*reason).to_owned(),
             how_to_learn: (*how_to_learn).to_owned(),

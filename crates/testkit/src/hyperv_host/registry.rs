@@ -46,6 +46,12 @@ pub(super) fn prepare(state: &mut State, release: Release) {
         let entries = entries.map(|(account, mask)| Ace { flags: 0, mask, sid: sid(account) });
         ole.insert(name.to_owned(), Data::Bytes(descriptor(&entries)));
     }
+    // Administrators may do everything, users of the host itself use it (Microsoft's "Access to WMI Namespaces").
+    let own = [("S-1-5-32-544", 0x6_003f), ("S-1-5-20", 0x13), ("S-1-5-19", 0x13), ("S-1-5-11", 0x13)];
+    let own = own.map(|(account, mask)| Ace { flags: 0x12, mask, sid: sid(account) });
+    for namespace in [r"root\cimv2", r"root\virtualization\v2"] {
+        state.namespaces.insert(namespace.to_owned(), descriptor(&own));
+    }
     state.registry.entry(r"HKLM:\SYSTEM\CURRENTCONTROLSET\SERVICES\VMSMP\PARAMETERS".to_owned()).or_default();
 }
 

@@ -17,6 +17,8 @@ pub struct State {
     pub interfaces: Vec<Interface>,
     /// Keys of the registry in capital letters, with their values.
     pub registry: BTreeMap<String, BTreeMap<String, Data>>,
+    /// Security descriptors of WMI namespaces, by their names in small letters.
+    pub namespaces: BTreeMap<String, Vec<u8>>,
     /// Firewall rules by their ids.
     pub firewall: BTreeMap<String, BTreeMap<String, String>>,
     /// Members of local groups, by the SID of the group.

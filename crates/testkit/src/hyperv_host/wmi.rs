@@ -5,15 +5,22 @@ use std::rc::Rc;
 
 use super::machines::IDENTITY;
 use super::{Host, Release};
-use crate::powershell::{Call, Object, Run, Value, fault, thrown};
+use crate::powershell::{Call, List, Object, Run, Value, fault, thrown};
 
 const SETTINGS: &str = "Msvm_VirtualSystemSettingData";
 const SERVICE: &str = "Msvm_VirtualSystemManagementService";
 const NETWORK: &str = "Win32_NetworkAdapterConfiguration";
+const SECURITY: &str = "__SystemSecurity";
 
 impl Host {
     pub(super) fn get_wmi(&mut self, call: &Call) -> Run<Vec<Value>> {
         let namespace = call.text("Namespace").unwrap_or_else(|| r"root\cimv2".to_owned()).to_lowercase();
+        if call.text("Class").as_deref() == Some(SECURITY) {
+            return match self.state.namespaces.contains_key(&namespace) {
+                true => Ok(vec![Object::new(SECURITY, &namespace).value()]),
+                false => thrown(format!("Get-WmiObject: Invalid namespace \"{namespace}\".")),
+            };
+        }
         match namespace.as_str() {
             r"root\cimv2" => self.windows_class(call),
             r"root\virtualization\v2" => self.machine_class(call),
@@ -103,6 +110,9 @@ impl Host {
             (SERVICE, "modifysystemsettings", [Value::Text(text)]) => Some(self.modify_settings(text)),
             (NETWORK, "setwinsserver", [first, second]) => Some(self.set_wins(&id, first, second)),
             (NETWORK, "settcpipnetbios", [mode]) => Some(self.set_netbios(&id, mode)),
+            (SECURITY, "invokemethod", [Value::Text(method), Value::List(given)]) => {
+                Some(self.namespace_security(&id, method, given))
+            }
             ("Msvm_ConcreteJob", "get", []) => {
                 if let Some(state) = target.borrow_mut().get_mut("JobState") {
                     *state = Value::Int(7);
@@ -111,6 +121,27 @@ impl Host {
             }
             _ => None,
         }
+    }
+
+    /// `InvokeMethod` of `__SystemSecurity`: what comes out is put into the array that was given.
+    fn namespace_security(&mut self, namespace: &str, method: &str, given: &Rc<List>) -> Run<Value> {
+        match (method, given.items.borrow().as_slice()) {
+            ("GetSD", [Value::Null]) => {}
+            ("SetSD", [bytes]) => {
+                let Some(bytes) = bytes.as_bytes() else {
+                    return thrown("SetSD: the type of the argument does not fit.");
+                };
+                self.change()?;
+                self.state.namespaces.insert(namespace.to_owned(), bytes);
+                return Ok(Value::number(0));
+            }
+            _ => return fault(format!("the method {method} of {SECURITY} with these arguments")),
+        }
+        let bytes = self.state.namespaces.get(namespace).cloned().unwrap_or_default();
+        if let Some(first) = given.items.borrow_mut().first_mut() {
+            *first = Value::bytes(&bytes);
+        }
+        Ok(Value::number(0))
     }
 
     fn answer(number: i64) -> Value {

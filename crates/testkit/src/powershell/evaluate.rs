@@ -332,6 +332,8 @@ impl Shell<'_> {
         let lower = name.to_ascii_lowercase();
         let missing = || thrown(format!("The property '{name}' cannot be found on {}.", target.kind()));
         match target {
+            // The object of .NET without what PowerShell adds to it.
+            Value::Object(_) if lower == "psbase" => Ok(target.clone()),
             Value::Object(object) => {
                 let object = object.borrow();
                 match object.get(name) {

@@ -102,21 +102,21 @@ fn machine_ports(parameters: &mut HiveKey, variant: Variant) {
 }
 
 /// An adapter as its class, connection and Enum keys describe it.
-struct Adapter {
-    id: &'static str,
+pub(super) struct Adapter {
+    pub(super) id: &'static str,
     description: &'static str,
     connection: &'static str,
     device: &'static str,
     component: &'static str,
-    service: &'static str,
-    bindings: &'static [&'static str],
+    pub(super) service: &'static str,
+    pub(super) bindings: &'static [&'static str],
     keywords: &'static [(&'static str, &'static str)],
 }
 
 const PLAIN: &[&str] = &["Ndisuio", "RasPppoe", "rspndr", "lltdio", "Tcpip", "Tcpip6"];
 
 /// Devices of PCI Express carry the MAC in their instance id.
-const ADAPTERS: [Adapter; 5] = [
+pub(super) const ADAPTERS: [Adapter; 5] = [
     Adapter {
         id: ids::NIC_MANAGEMENT,
         description: "Intel(R) 82576 Gigabit Dual Port Network Connection",

@@ -11,7 +11,7 @@ what is there already stays as it is. The old values are kept in the folder stat
 [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]
 param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
-. ([System.IO.Path]::Combine($PSScriptRoot, 'Dcom.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Access.ps1'))
 
 if (-not (Test-KitAdministrator)) {
     throw 'Run this script in a PowerShell that was started as administrator.'

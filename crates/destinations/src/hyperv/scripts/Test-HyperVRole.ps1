@@ -8,7 +8,7 @@ something differs. What was seen is written to state\observed.json, for: hvmigra
 param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
-. ([System.IO.Path]::Combine($PSScriptRoot, 'Dcom.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Access.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Firewall.ps1'))
 Import-Module -Name 'Hyper-V'
 
@@ -353,6 +353,29 @@ foreach ($restriction in @($dcom.restrictions)) {
         if ($value -cne $wanted) {
             $different++
             Write-Warning -Message ("DCOM restriction '{0}': {1} is '{2}' instead of '{3}'." -f $name, $item, $value, $wanted)
+        }
+    }
+}
+# The entries that Merge-WmiNamespace.ps1 adds.
+$wmi = Read-KitJson -Path (Get-KitPath -Relative 'wmi.json')
+foreach ($rights in @($wmi.namespaces)) {
+    $namespace = [string]$rights.namespace
+    $descriptor = $null
+    $bytes = Get-KitNamespaceSecurity -Namespace $namespace
+    if ($null -ne $bytes) {
+        $descriptor = ConvertTo-KitDescriptor -Name $namespace -Bytes $bytes
+    }
+    foreach ($added in @($rights.added | Where-Object { @('allow', 'deny') -contains $_.effect })) {
+        $checked++
+        $item = '{0}.{1}' -f $added.sid, $added.effect
+        $wanted = '0x{0:x}' -f (ConvertTo-KitMask -Mask $added.mask)
+        $value = Get-KitAddedState -Descriptor $descriptor -Added $added
+        if ($value -cne 'nothing') {
+            [void]$observed.Add(@{ subject = 'WMI namespace ' + $namespace; item = $item; value = $value })
+        }
+        if ($value -cne $wanted) {
+            $different++
+            Write-Warning -Message ("WMI namespace '{0}': {1} is '{2}' instead of '{3}'." -f $namespace, $item, $value, $wanted)
         }
     }
 }

@@ -1,8 +1,8 @@
 #requires -Version 3.0
 <#
 .SYNOPSIS
-Takes back what Set-HyperVFirewall.ps1, Merge-DcomRestriction.ps1 and Import-HyperVRole.ps1 did, in the reverse order. The copied disks
-and files stay.
+Takes back what Set-HyperVFirewall.ps1, Merge-WmiNamespace.ps1, Merge-DcomRestriction.ps1 and Import-HyperVRole.ps1 did, in the reverse
+order. The copied disks and files stay.
 .EXAMPLE
 .\Undo-HyperVRole.ps1 -WhatIf
 #>
@@ -10,7 +10,7 @@ and files stay.
 param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
-. ([System.IO.Path]::Combine($PSScriptRoot, 'Dcom.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Access.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Firewall.ps1'))
 
 if (-not (Test-KitAdministrator)) {
@@ -39,6 +39,19 @@ if (($kept.Count -gt 0) -and ($PSCmdlet.ShouldProcess($env:COMPUTERNAME, 'Take b
         [System.IO.File]::Delete($KitFirewallBefore)
     }
     $ConfirmPreference = $asked
+}
+$wmi = Read-KitJson -Path (Get-KitPath -Relative 'wmi.json')
+foreach ($rights in @($wmi.namespaces)) {
+    $namespace = [string]$rights.namespace
+    $kept = Get-KitKeptPath -Name (Get-KitNamespaceName -Namespace $namespace) -Which 'before'
+    if (([System.IO.File]::Exists($kept)) -and ($PSCmdlet.ShouldProcess($namespace, 'Take back the merge of rights on the WMI namespace'))) {
+        $asked = $ConfirmPreference
+        $ConfirmPreference = 'None'
+        if (Restore-KitNamespace -Namespace $namespace) {
+            Write-Output -InputObject ("Taken back: rights on the WMI namespace '{0}'" -f $namespace)
+        }
+        $ConfirmPreference = $asked
+    }
 }
 $dcom = Read-KitJson -Path (Get-KitPath -Relative 'dcom.json')
 foreach ($restriction in @($dcom.restrictions)) {

@@ -1,5 +1,6 @@
 #requires -Version 3.0
-# Functions for the DCOM restrictions. The file is loaded by other scripts of this folder and does nothing by itself.
+# Functions for the DCOM restrictions and for the rights on WMI namespaces. The file is loaded by other scripts of this folder and does
+# nothing by itself.
 $KitOleKey = 'HKLM:\SOFTWARE\Microsoft\Ole'
 
 function Test-KitAccount {
@@ -14,7 +15,7 @@ function Test-KitAccount {
     }
 }
 
-# A mask is a number without a sign in dcom.json, and one with a sign in .NET.
+# A mask is a number without a sign in dcom.json and wmi.json, and one with a sign in .NET.
 function ConvertTo-KitMask {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][long]$Mask)
@@ -66,21 +67,31 @@ function Get-KitDescriptor {
     }
 }
 
-# The plain entries of an account: neither inherited ones nor ones with a condition.
+# Whether an entry holds for the namespaces below too; the restrictions of DCOM have nothing below.
+function Get-KitFlag {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Added)
+    if ($Added.subnamespaces) {
+        return [System.Security.AccessControl.AceFlags]::ContainerInherit
+    }
+    [System.Security.AccessControl.AceFlags]::None
+}
+
+# The plain entries of an account with these flags: neither inherited ones nor ones with a condition.
 function Get-KitEntry {
     [CmdletBinding()]
     param(
         [Parameter(Mandatory = $true)][System.Security.AccessControl.RawSecurityDescriptor]$Descriptor,
         [Parameter(Mandatory = $true)][System.Security.Principal.SecurityIdentifier]$Sid,
-        [Parameter(Mandatory = $true)][ValidateSet('allow', 'deny')][string]$Effect
+        [Parameter(Mandatory = $true)][ValidateSet('allow', 'deny')][string]$Effect,
+        [Parameter(Mandatory = $true)][System.Security.AccessControl.AceFlags]$Flag
     )
     $kind = [System.Security.AccessControl.AceType]::AccessAllowed
     if ($Effect -eq 'deny') {
         $kind = [System.Security.AccessControl.AceType]::AccessDenied
     }
-    $none = [System.Security.AccessControl.AceFlags]::None
     foreach ($entry in $Descriptor.DiscretionaryAcl) {
-        if (($entry.AceType -eq $kind) -and ($entry.AceFlags -eq $none) -and ($entry.SecurityIdentifier -eq $Sid)) {
+        if (($entry.AceType -eq $kind) -and ($entry.AceFlags -eq $Flag) -and ($entry.SecurityIdentifier -eq $Sid)) {
             $entry
         }
     }
@@ -92,10 +103,11 @@ function Get-KitAccess {
     param(
         [Parameter(Mandatory = $true)][System.Security.AccessControl.RawSecurityDescriptor]$Descriptor,
         [Parameter(Mandatory = $true)][System.Security.Principal.SecurityIdentifier]$Sid,
-        [Parameter(Mandatory = $true)][ValidateSet('allow', 'deny')][string]$Effect
+        [Parameter(Mandatory = $true)][ValidateSet('allow', 'deny')][string]$Effect,
+        [Parameter(Mandatory = $true)][System.Security.AccessControl.AceFlags]$Flag
     )
     $mask = 0
-    foreach ($entry in @(Get-KitEntry -Descriptor $Descriptor -Sid $Sid -Effect $Effect)) {
+    foreach ($entry in @(Get-KitEntry -Descriptor $Descriptor -Sid $Sid -Effect $Effect -Flag $Flag)) {
         $mask = $mask -bor $entry.AccessMask
     }
     $mask
@@ -108,13 +120,14 @@ function Merge-KitEntry {
         [Parameter(Mandatory = $true)][System.Security.AccessControl.RawSecurityDescriptor]$Descriptor,
         [Parameter(Mandatory = $true)][System.Security.Principal.SecurityIdentifier]$Sid,
         [Parameter(Mandatory = $true)][ValidateSet('allow', 'deny')][string]$Effect,
-        [Parameter(Mandatory = $true)][int]$Mask
+        [Parameter(Mandatory = $true)][int]$Mask,
+        [Parameter(Mandatory = $true)][System.Security.AccessControl.AceFlags]$Flag
     )
-    $there = Get-KitAccess -Descriptor $Descriptor -Sid $Sid -Effect $Effect
+    $there = Get-KitAccess -Descriptor $Descriptor -Sid $Sid -Effect $Effect -Flag $Flag
     if (($there -band $Mask) -eq $Mask) {
         return $false
     }
-    $entries = @(Get-KitEntry -Descriptor $Descriptor -Sid $Sid -Effect $Effect)
+    $entries = @(Get-KitEntry -Descriptor $Descriptor -Sid $Sid -Effect $Effect -Flag $Flag)
     if ($entries.Count -gt 0) {
         $entry = $entries[0]
         $entry.AccessMask = $entry.AccessMask -bor $Mask
@@ -127,14 +140,13 @@ function Merge-KitEntry {
         $qualifier = [System.Security.AccessControl.AceQualifier]::AccessAllowed
         $place = $Descriptor.DiscretionaryAcl.Count
     }
-    $none = [System.Security.AccessControl.AceFlags]::None
-    $parts = @($none, $qualifier, $Mask, $Sid, $false, $null)
+    $parts = @($Flag, $qualifier, $Mask, $Sid, $false, $null)
     $entry = New-Object -TypeName System.Security.AccessControl.CommonAce -ArgumentList $parts
     $Descriptor.DiscretionaryAcl.InsertAce($place, $entry)
     $true
 }
 
-# Merges one entry of dcom.json. True when that changed anything; what cannot be merged is named and left out.
+# Merges one entry of dcom.json or wmi.json. True when that changed anything; what cannot be merged is named and left out.
 function Merge-KitAdded {
     [CmdletBinding()]
     param(
@@ -152,10 +164,11 @@ function Merge-KitAdded {
         return $false
     }
     $mask = ConvertTo-KitMask -Mask $Added.mask
-    Merge-KitEntry -Descriptor $Descriptor -Sid $sid -Effect $Added.effect -Mask $mask
+    $flag = Get-KitFlag -Added $Added
+    Merge-KitEntry -Descriptor $Descriptor -Sid $sid -Effect $Added.effect -Mask $mask -Flag $flag
 }
 
-# What this host has of an entry of dcom.json: its bits as text, or why there are none.
+# What this host has of an entry of dcom.json or wmi.json: its bits as text, or why there are none.
 function Get-KitAddedState {
     [CmdletBinding()]
     param(
@@ -166,7 +179,8 @@ function Get-KitAddedState {
     $mask = ConvertTo-KitMask -Mask $Added.mask
     $there = 0
     if ($null -ne $Descriptor) {
-        $there = (Get-KitAccess -Descriptor $Descriptor -Sid $sid -Effect $Added.effect) -band $mask
+        $flag = Get-KitFlag -Added $Added
+        $there = (Get-KitAccess -Descriptor $Descriptor -Sid $sid -Effect $Added.effect -Flag $flag) -band $mask
     }
     if (($there -ne $mask) -and (-not (Test-KitAccount -Sid $sid))) {
         return 'account not known here'
@@ -234,25 +248,111 @@ function Save-KitRestriction {
     Write-KitKept -Path $written -Bytes $Merged
 }
 
-# Puts the kept value back where the present one is what the merge wrote. True when it did.
-function Restore-KitRestriction {
+# What is to be done with a merge that is taken back: 'restore' it, 'forget' its copies because nothing is left of it, or 'leave' what
+# somebody else changed.
+function Get-KitTakingBack {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [AllowNull()]$Present
+    )
+    $before = Get-KitKeptPath -Name $Name -Which 'before'
+    $written = Get-KitKeptPath -Name $Name -Which 'merged'
+    $now = ConvertTo-KitHex -Bytes $Present
+    if ($now -ceq (Read-KitKept -Path $before)) {
+        return 'forget'
+    }
+    if (($now.Length -gt 0) -and ($now -ceq (Read-KitKept -Path $written))) {
+        return 'restore'
+    }
+    Write-Warning -Message ("'{0}' is not what the merge wrote and is left as it is. What was there before the merge is in the file '{1}'." -f $Name, $before)
+    'leave'
+}
+
+# The copies are of this merge only: a later one keeps what it finds.
+function Remove-KitKept {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][string]$Name)
     $before = Get-KitKeptPath -Name $Name -Which 'before'
     $written = Get-KitKeptPath -Name $Name -Which 'merged'
-    $present = ConvertTo-KitHex -Bytes (Get-KitRegistryValue -Path $KitOleKey -Name $Name)
-    $restored = $false
-    if ($present -cne (Read-KitKept -Path $before)) {
-        if (($present.Length -eq 0) -or ($present -cne (Read-KitKept -Path $written))) {
-            Write-Warning -Message ("'{0}' is not what the merge wrote and is left as it is. What was there before the merge is in the file '{1}'." -f $Name, $before)
-            return $false
-        }
-        $bytes = [System.IO.File]::ReadAllBytes($before)
-        [void](New-ItemProperty -LiteralPath $KitOleKey -Name $Name -PropertyType 'Binary' -Value $bytes -Force)
-        $restored = $true
-    }
-    # The copies are of this merge only: a later one keeps what it finds.
     [System.IO.File]::Delete($written)
     [System.IO.File]::Delete($before)
-    $restored
+}
+
+# Puts the kept value back where the present one is what the merge wrote. True when it did.
+function Restore-KitRestriction {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Name)
+    $present = Get-KitRegistryValue -Path $KitOleKey -Name $Name
+    $what = Get-KitTakingBack -Name $Name -Present $present
+    if ($what -eq 'leave') {
+        return $false
+    }
+    if ($what -eq 'restore') {
+        $bytes = [System.IO.File]::ReadAllBytes((Get-KitKeptPath -Name $Name -Which 'before'))
+        [void](New-ItemProperty -LiteralPath $KitOleKey -Name $Name -PropertyType 'Binary' -Value $bytes -Force)
+    }
+    Remove-KitKept -Name $Name
+    $what -eq 'restore'
+}
+
+# ---- WMI namespaces
+
+# The name under which copies of a namespace's descriptor are kept: it is part of a file name.
+function Get-KitNamespaceName {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Namespace)
+    $Namespace.Replace('\', '.')
+}
+
+# The bytes of a namespace's descriptor; nothing, with a warning, when it cannot be read.
+function Get-KitNamespaceSecurity {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Namespace)
+    try {
+        $security = Get-WmiObject -Namespace $Namespace -Class '__SystemSecurity'
+    }
+    catch {
+        Write-Warning -Message ("The WMI namespace '{0}' cannot be opened on this host: {1}" -f $Namespace, $_)
+        return
+    }
+    $answer = @($null)
+    $code = $security.PsBase.InvokeMethod('GetSD', $answer)
+    if ($code -ne 0) {
+        Write-Warning -Message ("The rights on the WMI namespace '{0}' cannot be read: GetSD answered {1}." -f $Namespace, $code)
+        return
+    }
+    $answer[0]
+}
+
+function Set-KitNamespaceSecurity {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Namespace,
+        [Parameter(Mandatory = $true)][byte[]]$Bytes
+    )
+    $security = Get-WmiObject -Namespace $Namespace -Class '__SystemSecurity'
+    $given = , $Bytes
+    $code = $security.PsBase.InvokeMethod('SetSD', $given)
+    if ($code -ne 0) {
+        throw ("The rights on the WMI namespace '{0}' cannot be set: SetSD answered {1}." -f $Namespace, $code)
+    }
+}
+
+# Puts the kept descriptor back where the present one is what the merge wrote. True when it did.
+function Restore-KitNamespace {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Namespace)
+    $name = Get-KitNamespaceName -Namespace $Namespace
+    $present = Get-KitNamespaceSecurity -Namespace $Namespace
+    $what = Get-KitTakingBack -Name $name -Present $present
+    if ($what -eq 'leave') {
+        return $false
+    }
+    if ($what -eq 'restore') {
+        $bytes = [System.IO.File]::ReadAllBytes((Get-KitKeptPath -Name $name -Which 'before'))
+        Set-KitNamespaceSecurity -Namespace $Namespace -Bytes $bytes
+    }
+    Remove-KitKept -Name $name
+    $what -eq 'restore'
 }

@@ -1,0 +1,48 @@
+#requires -Version 3.0
+<#
+.SYNOPSIS
+Gives accounts the rights on WMI namespaces of this host that they had on the old host beyond what Windows gives. Nothing is removed.
+.DESCRIPTION
+The entries are in wmi.json. Accounts that this host does not know are left out with a warning. The script can be run again:
+what is there already stays as it is. The old values are kept in the folder state, and Undo-HyperVRole.ps1 puts them back.
+.EXAMPLE
+.\Merge-WmiNamespace.ps1 -WhatIf
+#>
+[CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High')]
+param()
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Access.ps1'))
+
+if (-not (Test-KitAdministrator)) {
+    throw 'Run this script in a PowerShell that was started as administrator.'
+}
+$document = Read-KitJson -Path (Get-KitPath -Relative 'wmi.json')
+foreach ($rights in @($document.namespaces)) {
+    $namespace = [string]$rights.namespace
+    $bytes = Get-KitNamespaceSecurity -Namespace $namespace
+    if ($null -eq $bytes) {
+        continue
+    }
+    $descriptor = ConvertTo-KitDescriptor -Name $namespace -Bytes $bytes
+    if ($null -eq $descriptor) {
+        continue
+    }
+    $changed = $false
+    foreach ($added in @($rights.added)) {
+        if (Merge-KitAdded -Name $namespace -Descriptor $descriptor -Added $added) {
+            $changed = $true
+        }
+    }
+    if (-not $changed) {
+        Write-Output -InputObject ("'{0}' needs no change." -f $namespace)
+        continue
+    }
+    $merged = New-Object -TypeName 'byte[]' -ArgumentList $descriptor.BinaryLength
+    $descriptor.GetBinaryForm($merged, 0)
+    if ($PSCmdlet.ShouldProcess($namespace, 'Merge rights on the WMI namespace')) {
+        $name = Get-KitNamespaceName -Namespace $namespace
+        Save-KitRestriction -Name $name -Present $bytes -Merged $merged
+        Set-KitNamespaceSecurity -Namespace $namespace -Bytes $merged
+        Write-Output -InputObject ("'{0}' is merged." -f $namespace)
+    }
+}

@@ -1,0 +1,660 @@
+' Collects what hvmigrate needs to know of this Hyper-V host into a new folder: the registry hives SYSTEM and SOFTWARE, the
+' configurations of the virtual machines, the authorization store, answers to WMI queries, a list of the files that are used,
+' and checksums. It writes into that folder and nowhere else; virtual hard disks are listed and not copied.
+'
+'   cscript //nologo collect.vbs E:\collected
+'
+' Windows Server 2008 SP2 and later, Server Core too; run it as administrator. Then, on the computer with hvmigrate:
+'
+'   hvmigrate assess --from folder:/path/to/collected --to ...
+'
+' The folder holds the hives of the host: whoever reads them learns its configuration. Treat it as confidential.
+Option Explicit
+
+Const UNICODE_FILE = True
+Const CIM_XML = 1
+Const V1 = "root\virtualization"
+Const V2 = "root\virtualization\v2"
+Const CIMV2 = "root\cimv2"
+' Objects in one file of answers.
+Const PART = 2000
+Const DCOM_USERS = "S-1-5-32-562"
+
+Dim fso, shell, outFolder, journal, listed, seen, disks, failures, tempFile
+Set fso = CreateObject("Scripting.FileSystemObject")
+Set shell = CreateObject("WScript.Shell")
+Set seen = CreateObject("Scripting.Dictionary")
+Set disks = CreateObject("Scripting.Dictionary")
+Set journal = Nothing
+failures = 0
+WScript.Quit Main()
+
+Function Main()
+  Main = 1
+  If WScript.Arguments.Count <> 1 Then
+    WScript.Echo "Usage: cscript //nologo collect.vbs FOLDER" & vbCrLf & "FOLDER is made; it must not be there yet."
+    Main = 2
+    Exit Function
+  End If
+  outFolder = WScript.Arguments(0)
+  If Not IsLocal(outFolder) Then outFolder = fso.GetAbsolutePathName(outFolder)
+  If fso.FolderExists(outFolder) Or fso.FileExists(outFolder) Then
+    WScript.Echo "'" & outFolder & "' is already there. Name a folder that is not, so that nothing old is taken for new."
+    Exit Function
+  End If
+  MakeFolder outFolder
+  If Not fso.FolderExists(outFolder) Then
+    WScript.Echo "'" & outFolder & "' cannot be made. Name a folder on a drive that can be written."
+    Exit Function
+  End If
+  tempFile = outFolder & "\collecting.tmp"
+  Set journal = fso.CreateTextFile(outFolder & "\collect.log", True, UNICODE_FILE)
+  Set listed = fso.CreateTextFile(outFolder & "\files.txt", True, UNICODE_FILE)
+  listed.WriteLine "hvmigrate-collection" & vbTab & "1"
+
+  Tell "Registry hives"
+  SaveHive "SYSTEM"
+  SaveHive "SOFTWARE"
+  Tell "Configurations of virtual machines"
+  Configurations
+  Tell "Authorization store"
+  AuthorizationStore
+  ListFile Expand("%SystemRoot%\explorer.exe")
+  ListFile Expand("%SystemRoot%\Cluster\CLUSDB")
+  Tell "Answers to WMI queries"
+  Answers
+  listed.WriteLine "end" & vbTab & seen.Count
+  listed.Close
+  Tell "Checksums"
+  If fso.FileExists(tempFile) Then fso.DeleteFile tempFile, True
+  journal.WriteLine "Checksums follow; " & failures & " failures so far."
+  journal.Close
+  Set journal = Nothing
+  Checksums
+  If fso.FileExists(tempFile) Then fso.DeleteFile tempFile, True
+  If failures = 0 Then
+    WScript.Echo "Done. Copy '" & outFolder & "' to the computer with hvmigrate."
+    Main = 0
+  Else
+    WScript.Echo failures & " things could not be collected. The lines above say which and why."
+  End If
+End Function
+
+' --- telling
+
+Sub Tell(what)
+  WScript.Echo what & " ..."
+  Note what
+End Sub
+
+Sub Note(text)
+  If Not journal Is Nothing Then journal.WriteLine text
+End Sub
+
+Sub Failed(what, reason)
+  failures = failures + 1
+  WScript.Echo "  FAILED: " & what & ": " & reason
+  Note "FAILED: " & what & ": " & reason
+End Sub
+
+Function Reason(number, description)
+  Reason = "0x" & Right("00000000" & Hex(number), 8) & ": " & Trim(Replace(Replace(description, vbCr, " "), vbLf, " "))
+End Function
+
+' --- files
+
+' Some script hosts leave the end of the text in it.
+Function Expand(text)
+  Expand = Replace(shell.ExpandEnvironmentStrings(text), Chr(0), "")
+End Function
+
+Sub MakeFolder(path)
+  Dim parent
+  If fso.FolderExists(path) Then Exit Sub
+  parent = fso.GetParentFolderName(path)
+  If parent <> "" Then MakeFolder parent
+  On Error Resume Next
+  fso.CreateFolder path
+End Sub
+
+' Where a file of the host is put: C:\x\y is OUT\C\x\y.
+Function PlaceOf(path)
+  PlaceOf = outFolder & "\" & UCase(Left(path, 1)) & Mid(path, 3)
+End Function
+
+Function IsLocal(path)
+  IsLocal = (Mid(path, 2, 2) = ":\")
+End Function
+
+Function Stamp(moment)
+  Stamp = Year(moment) & Two(Month(moment)) & Two(Day(moment)) & Two(Hour(moment)) & Two(Minute(moment)) & Two(Second(moment))
+End Function
+
+Function Two(number)
+  Two = Right("0" & number, 2)
+End Function
+
+' True the first time.
+Function IsNew(path)
+  IsNew = Not seen.Exists(LCase(path))
+  If IsNew Then seen.Add LCase(path), True
+End Function
+
+' A line for a file that is there, whether or not its content was taken.
+Sub FileLine(path, how)
+  Dim file
+  On Error Resume Next
+  Set file = fso.GetFile(path)
+  If Err.Number = 0 Then
+    listed.WriteLine "file" & vbTab & file.Size & vbTab & Stamp(file.DateLastModified) & vbTab & how & vbTab & path
+  End If
+End Sub
+
+' Lists a file without taking its content.
+Sub ListFile(path)
+  If Not IsLocal(path) Then Exit Sub
+  If Not fso.FileExists(path) Then Exit Sub
+  If IsNew(path) Then FileLine path, "listed"
+End Sub
+
+' Takes a file as it is.
+Sub CopyFile(path)
+  Dim number, text
+  If Not IsLocal(path) Then Exit Sub
+  If Not fso.FileExists(path) Then Exit Sub
+  If Not IsNew(path) Then Exit Sub
+  MakeFolder fso.GetParentFolderName(PlaceOf(path))
+  On Error Resume Next
+  fso.CopyFile path, PlaceOf(path), False
+  number = Err.Number
+  text = Err.Description
+  On Error GoTo 0
+  If number = 0 Then
+    FileLine path, "collected"
+  Else
+    Failed path, Reason(number, text)
+    FileLine path, "listed"
+  End If
+End Sub
+
+Sub SaveHive(name)
+  Dim path, code
+  path = Expand("%SystemRoot%\System32\config\") & name
+  MakeFolder fso.GetParentFolderName(PlaceOf(path))
+  code = shell.Run("%ComSpec% /c reg.exe save HKLM\" & name & " """ & PlaceOf(path) & """ > """ & tempFile & """ 2>&1", 0, True)
+  If IsNew(path) Then
+    If code = 0 And fso.FileExists(PlaceOf(path)) Then
+      listed.WriteLine "file" & vbTab & fso.GetFile(PlaceOf(path)).Size & vbTab & Stamp(Now) & vbTab & "collected" & vbTab & path
+    Else
+      Failed "hive " & name, "'reg save' ended with " & code & ": " & Trim(ReadAll(tempFile)) & " Run this as administrator."
+    End If
+  End If
+End Sub
+
+Function ReadAll(path)
+  Dim stream
+  ReadAll = ""
+  On Error Resume Next
+  Set stream = fso.OpenTextFile(path, 1, False, 0)
+  ReadAll = Replace(Replace(stream.ReadAll, vbCr, " "), vbLf, " ")
+  stream.Close
+End Function
+
+' --- configurations
+
+Sub Configurations()
+  Dim root, folder
+  root = ReadValue("HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Virtualization\DefaultExternalDataRoot")
+  For Each folder In Array(Expand("%ProgramData%\Microsoft\Windows\Hyper-V"), root)
+    If folder <> "" Then
+      ConfigurationFolder folder & "\Virtual Machines"
+      ConfigurationFolder folder & "\Snapshots"
+    End If
+  Next
+End Sub
+
+Sub ConfigurationFolder(path)
+  Dim folder, file, below
+  If Not fso.FolderExists(path) Then Exit Sub
+  If Not IsNew(path & "\") Then Exit Sub
+  listed.WriteLine "folder" & vbTab & path
+  Links path
+  On Error Resume Next
+  Set folder = fso.GetFolder(path)
+  If Err.Number <> 0 Then
+    Failed path, Reason(Err.Number, Err.Description)
+    Exit Sub
+  End If
+  For Each file In folder.Files
+    Configuration file.Path
+  Next
+  For Each below In folder.SubFolders
+    ConfigurationFolder below.Path
+  Next
+  If Err.Number <> 0 Then Failed path, Reason(Err.Number, Err.Description)
+End Sub
+
+' A file of a folder of configurations: configurations are taken, all else is listed.
+Sub Configuration(path)
+  Select Case LCase(fso.GetExtensionName(path))
+    Case "xml"
+      CopyFile path
+      FilesOf path
+    Case "vmcx"
+      CopyFile path
+    Case Else
+      ListFile path
+  End Select
+End Sub
+
+' Symbolic links of a folder: the only program of every release that tells where they lead is dir.
+Sub Links(path)
+  Dim code, stream, line, after, bracket, name, target
+  On Error Resume Next
+  code = shell.Run("%ComSpec% /u /c dir /al """ & path & """ > """ & tempFile & """ 2>nul", 0, True)
+  If Not fso.FileExists(tempFile) Then Exit Sub
+  Set stream = fso.OpenTextFile(tempFile, 1, False, -1)
+  Do Until stream.AtEndOfStream
+    line = stream.ReadLine
+    after = InStr(line, ">")
+    bracket = InStrRev(line, " [")
+    If InStr(line, "<SYMLINK") > 0 And bracket > after And Right(line, 1) = "]" Then
+      name = Trim(Mid(line, after + 1, bracket - after - 1))
+      target = Mid(line, bracket + 2, Len(line) - bracket - 2)
+      If Left(target, 4) = "\??\" Then target = Mid(target, 5)
+      If IsNew(path & "\" & name) Then listed.WriteLine "link" & vbTab & path & "\" & name & vbTab & target
+      If LCase(fso.GetExtensionName(target)) = "xml" Then
+        CopyFile target
+        FilesOf target
+        Siblings fso.GetParentFolderName(target)
+      ElseIf fso.FolderExists(target) Then
+        ConfigurationFolder target
+      End If
+    End If
+  Loop
+  stream.Close
+End Sub
+
+' What lies beside a configuration that a link leads to: folders of saved states, and checkpoints.
+Sub Siblings(path)
+  Dim below
+  If Not IsNew(path & "\") Then Exit Sub
+  listed.WriteLine "folder" & vbTab & path
+  On Error Resume Next
+  For Each below In fso.GetFolder(path).SubFolders
+    ConfigurationFolder below.Path
+  Next
+  If fso.FolderExists(fso.GetParentFolderName(path) & "\Snapshots") Then ConfigurationFolder fso.GetParentFolderName(path) & "\Snapshots"
+End Sub
+
+' Disks and images that a configuration names.
+Sub FilesOf(path)
+  Dim document, node, name
+  On Error Resume Next
+  Set document = CreateObject("MSXML2.DOMDocument")
+  document.async = False
+  If Not document.load(path) Then
+    Failed path, document.parseError.reason
+    Exit Sub
+  End If
+  If Err.Number <> 0 Then
+    Failed path, Reason(Err.Number, Err.Description)
+    Exit Sub
+  End If
+  For Each node In document.getElementsByTagName("pathname")
+    name = Expand(node.text)
+    Select Case LCase(fso.GetExtensionName(name))
+      Case "vhd", "avhd", "vhdx", "avhdx"
+        ListDisk name
+      Case Else
+        ListFile name
+    End Select
+  Next
+End Sub
+
+Sub ListDisk(path)
+  If Not disks.Exists(LCase(path)) Then disks.Add LCase(path), path
+  ListFile path
+End Sub
+
+Function ReadValue(name)
+  ReadValue = ""
+  On Error Resume Next
+  ReadValue = Expand(shell.RegRead(name))
+End Function
+
+Sub AuthorizationStore()
+  Dim location
+  location = ReadValue("HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Virtualization\StoreLocation")
+  If LCase(Left(location, 8)) = "msxml://" Then
+    location = Mid(location, 9)
+  ElseIf location = "" Then
+    location = Expand("%ProgramData%\Microsoft\Windows\Hyper-V\InitialStore.xml")
+  End If
+  CopyFile Replace(location, "/", "\")
+End Sub
+
+' --- WMI
+
+Function Connect(space)
+  Set Connect = Nothing
+  On Error Resume Next
+  Set Connect = GetObject("winmgmts:{impersonationLevel=impersonate,(security)}!\\.\" & space)
+End Function
+
+Sub Answers()
+  Dim service, class_
+  Set service = Connect(CIMV2)
+  If service Is Nothing Then
+    Failed CIMV2, "the namespace cannot be opened"
+  Else
+    For Each class_ In Array("Win32_OperatingSystem", "Win32_ComputerSystem", "Win32_NetworkAdapter", _
+        "Win32_NetworkAdapterConfiguration", "Win32_LogicalDisk", "Win32_DiskDrive")
+      Ask service, CIMV2, class_
+    Next
+    AskOptional service, CIMV2, "Win32_ServerFeature"
+    Members service
+    Security service, CIMV2
+  End If
+  Set service = Connect(V1)
+  If Not service Is Nothing Then
+    For Each class_ In Array("Msvm_VirtualSwitch", "Msvm_SwitchPort", "Msvm_VLANEndpoint", "Msvm_VLANEndpointSettingData", _
+        "Msvm_ExternalEthernetPort", "Msvm_InternalEthernetPort", "Msvm_VirtualSystemManagementServiceSettingData", _
+        "Msvm_ComputerSystem", "Msvm_VirtualSystemSettingData", "Msvm_VirtualSystemGlobalSettingData")
+      Ask service, V1, class_
+    Next
+    AskLinks service, V1, "Msvm_BindsTo", "Msvm_SwitchPort"
+    AskLinks service, V1, "Msvm_ActiveConnection", "Msvm_SwitchPort"
+    AskLinks service, V1, "Msvm_NetworkElementSettingData", "Msvm_VLANEndpoint"
+    AskLinks service, V1, "Msvm_GlobalEthernetPortSAPImplementation", "Msvm_SwitchLANEndpoint"
+    Security service, V1
+    DiskInfo service
+  End If
+  Set service = Connect(V2)
+  If Not service Is Nothing Then
+    For Each class_ In Array("Msvm_VirtualSystemManagementServiceSettingData", "Msvm_ExternalEthernetPort", _
+        "Msvm_InternalEthernetPort", "Msvm_ComputerSystem", "Msvm_VirtualSystemSettingData")
+      Ask service, V2, class_
+    Next
+    Security service, V2
+  End If
+End Sub
+
+Function AnswerPath(space, name)
+  Dim folder
+  folder = outFolder & "\wmi\" & Replace(space, "\", ".")
+  MakeFolder folder
+  AnswerPath = folder & "\" & name
+End Function
+
+Sub WriteError(space, name, why)
+  Dim stream
+  Set stream = fso.CreateTextFile(AnswerPath(space, name & ".error.txt"), True, UNICODE_FILE)
+  stream.WriteLine why
+  stream.Close
+End Sub
+
+' Writes objects into files of at most PART objects; the text of an error, or nothing.
+Function WriteObjects(query, space, name)
+  Dim object, stream, count, file
+  WriteObjects = ""
+  count = 0
+  file = 1
+  Set stream = BeginAnswers(space, name & ".xml")
+  On Error Resume Next
+  For Each object In query
+    If Err.Number <> 0 Then Exit For
+    If count = PART Then
+      EndAnswers stream
+      file = file + 1
+      count = 0
+      Set stream = BeginAnswers(space, name & "." & file & ".xml")
+    End If
+    stream.WriteLine object.GetText_(CIM_XML)
+    count = count + 1
+    If Err.Number <> 0 Then Exit For
+  Next
+  If Err.Number <> 0 Then WriteObjects = Reason(Err.Number, Err.Description)
+  EndAnswers stream
+End Function
+
+Function BeginAnswers(space, file)
+  Set BeginAnswers = fso.CreateTextFile(AnswerPath(space, file), True, UNICODE_FILE)
+  BeginAnswers.WriteLine "<ANSWERS NAMESPACE=""" & space & """>"
+End Function
+
+Sub EndAnswers(stream)
+  stream.WriteLine "</ANSWERS>"
+  stream.Close
+End Sub
+
+Sub Ask(service, space, class_)
+  Dim why
+  why = Query(service, space, class_, "SELECT * FROM " & class_)
+  If why <> "" Then
+    WriteError space, class_, why
+    Failed space & ":" & class_, why
+  End If
+End Sub
+
+' For classes that not every release has.
+Sub AskOptional(service, space, class_)
+  Dim why
+  why = Query(service, space, class_, "SELECT * FROM " & class_)
+  If why <> "" Then
+    WriteError space, class_, why
+    Note space & ":" & class_ & ": " & why
+  End If
+End Sub
+
+Function Query(service, space, name, wql)
+  Dim found
+  On Error Resume Next
+  Set found = service.ExecQuery(wql)
+  If Err.Number <> 0 Then
+    Query = Reason(Err.Number, Err.Description)
+    Exit Function
+  End If
+  On Error GoTo 0
+  Query = WriteObjects(found, space, name)
+End Function
+
+' Associations are asked of each object at their one end: providers need not list them as a class.
+Sub AskLinks(service, space, class_, from)
+  Dim stream, object, link, why, count, file
+  why = ""
+  count = 0
+  file = 1
+  Set stream = BeginAnswers(space, class_ & ".xml")
+  On Error Resume Next
+  For Each object In service.ExecQuery("SELECT * FROM " & from)
+    If Err.Number <> 0 Then Exit For
+    For Each link In service.ExecQuery("REFERENCES OF {" & object.Path_.RelPath & "} WHERE ResultClass=" & class_)
+      If Err.Number <> 0 Then Exit For
+      If count = PART Then
+        EndAnswers stream
+        file = file + 1
+        count = 0
+        Set stream = BeginAnswers(space, class_ & "." & file & ".xml")
+      End If
+      stream.WriteLine link.GetText_(CIM_XML)
+      count = count + 1
+    Next
+    If Err.Number <> 0 Then Exit For
+  Next
+  If Err.Number <> 0 Then why = Reason(Err.Number, Err.Description)
+  On Error GoTo 0
+  EndAnswers stream
+  If why <> "" Then
+    WriteError space, class_, why
+    Failed space & ":" & class_, why
+  End If
+End Sub
+
+Sub Members(service)
+  Dim group, path, why
+  path = ""
+  On Error Resume Next
+  For Each group In service.ExecQuery("SELECT * FROM Win32_Group WHERE LocalAccount=TRUE AND SID='" & DCOM_USERS & "'")
+    path = group.Path_.RelPath
+  Next
+  If Err.Number <> 0 Then why = Reason(Err.Number, Err.Description)
+  On Error GoTo 0
+  If path = "" And why = "" Then why = "there is no local group with the SID " & DCOM_USERS
+  If why = "" Then
+    why = Query(service, CIMV2, "members-" & DCOM_USERS, _
+      "ASSOCIATORS OF {" & path & "} WHERE AssocClass=Win32_GroupUser Role=GroupComponent")
+  End If
+  If why <> "" Then
+    WriteError CIMV2, "members-" & DCOM_USERS, why
+    Failed "members of Distributed COM Users", why
+  End If
+End Sub
+
+Sub Security(service, space)
+  Dim object, bytes, code, index, text, stream, why
+  why = ""
+  On Error Resume Next
+  Set object = service.Get("__SystemSecurity=@")
+  If Err.Number = 0 Then code = object.GetSD(bytes)
+  If Err.Number <> 0 Then
+    why = Reason(Err.Number, Err.Description)
+  ElseIf code <> 0 Then
+    why = "GetSD answered " & code
+  End If
+  If why = "" Then
+    text = ""
+    For index = LBound(bytes) To UBound(bytes)
+      text = text & "<VALUE>" & CInt(bytes(index)) & "</VALUE>"
+    Next
+    If Err.Number <> 0 Then why = Reason(Err.Number, Err.Description)
+  End If
+  On Error GoTo 0
+  If why = "" Then
+    Set stream = BeginAnswers(space, "security.xml")
+    stream.WriteLine "<INSTANCE CLASSNAME=""__SystemSecurity""><PROPERTY.ARRAY NAME=""SD"" TYPE=""uint8""><VALUE.ARRAY>" & text & _
+      "</VALUE.ARRAY></PROPERTY.ARRAY></INSTANCE>"
+    EndAnswers stream
+  Else
+    WriteError space, "security", why
+    Failed "rights on " & space, why
+  End If
+End Sub
+
+' What Hyper-V says of each disk and of its parents, without their content being read.
+Sub DiskInfo(service)
+  Dim images, image, stream, paths, index, path, info, parent
+  If disks.Count = 0 Then Exit Sub
+  Set image = Nothing
+  On Error Resume Next
+  For Each images In service.ExecQuery("SELECT * FROM Msvm_ImageManagementService")
+    Set image = images
+  Next
+  On Error GoTo 0
+  If image Is Nothing Then
+    Failed "virtual hard disks", "there is no Msvm_ImageManagementService"
+    Exit Sub
+  End If
+  Set stream = BeginAnswers(V1, "disks.xml")
+  index = 0
+  Do While index < disks.Count
+    paths = disks.Items
+    path = paths(index)
+    info = InfoOf(image, path)
+    If info <> "" Then
+      stream.WriteLine Replace(info, "<INSTANCE CLASSNAME=""Msvm_VirtualHardDiskInfo"">", _
+        "<INSTANCE CLASSNAME=""Msvm_VirtualHardDiskInfo""><PROPERTY NAME=""Path"" TYPE=""string""><VALUE>" & Escape(path) & _
+        "</VALUE></PROPERTY>", 1, 1)
+      parent = ParentOf(info)
+      If parent <> "" Then ListDisk parent
+    End If
+    index = index + 1
+  Loop
+  EndAnswers stream
+End Sub
+
+Function InfoOf(image, path)
+  Dim given, answer
+  InfoOf = ""
+  On Error Resume Next
+  Set given = image.Methods_("GetVirtualHardDiskInfo").InParameters.SpawnInstance_()
+  given.Path = path
+  Set answer = image.ExecMethod_("GetVirtualHardDiskInfo", given)
+  If Err.Number <> 0 Then
+    Failed path, Reason(Err.Number, Err.Description)
+  ElseIf answer.ReturnValue <> 0 Then
+    Failed path, "GetVirtualHardDiskInfo answered " & answer.ReturnValue
+  Else
+    InfoOf = answer.Info
+  End If
+End Function
+
+Function ParentOf(info)
+  Dim document, node
+  ParentOf = ""
+  On Error Resume Next
+  Set document = CreateObject("MSXML2.DOMDocument")
+  document.async = False
+  document.loadXML info
+  Set node = document.selectSingleNode("//PROPERTY[@NAME='ParentPath']/VALUE")
+  ParentOf = node.text
+End Function
+
+Function Escape(text)
+  Escape = Replace(Replace(Replace(text, "&", "&amp;"), "<", "&lt;"), ">", "&gt;")
+End Function
+
+' --- checksums
+
+Sub Checksums()
+  Dim stream
+  Set stream = fso.CreateTextFile(outFolder & "\checksums.txt", True, UNICODE_FILE)
+  SumFolder fso.GetFolder(outFolder), stream
+  stream.WriteLine "end"
+  stream.Close
+End Sub
+
+Sub SumFolder(folder, stream)
+  Dim file, below, sum
+  For Each file In folder.Files
+    If LCase(file.Name) <> "checksums.txt" And LCase(file.Name) <> "collecting.tmp" Then
+      sum = SumOf(file.Path)
+      If sum = "" Then
+        Failed file.Path, "certutil gave no checksum"
+      Else
+        stream.WriteLine sum & vbTab & Mid(file.Path, Len(outFolder) + 2)
+      End If
+    End If
+  Next
+  For Each below In folder.SubFolders
+    SumFolder below, stream
+  Next
+End Sub
+
+' "SHA256" and its digits; "SHA1" where certutil knows no other.
+Function SumOf(path)
+  SumOf = SumBy(path, "SHA256", 64)
+  If SumOf = "" Then SumOf = SumBy(path, "SHA1", 40)
+End Function
+
+Function SumBy(path, algorithm, digits)
+  Dim code, stream, line
+  SumBy = ""
+  code = shell.Run("%ComSpec% /c certutil.exe -hashfile """ & path & """ " & algorithm & " > """ & tempFile & """ 2>&1", 0, True)
+  If code <> 0 Then Exit Function
+  On Error Resume Next
+  Set stream = fso.OpenTextFile(tempFile, 1, False, 0)
+  Do Until stream.AtEndOfStream
+    line = LCase(Replace(Trim(stream.ReadLine), " ", ""))
+    If Len(line) = digits And IsHex(line) Then SumBy = algorithm & vbTab & line
+  Loop
+  stream.Close
+End Function
+
+Function IsHex(text)
+  Dim index
+  IsHex = True
+  For index = 1 To Len(text)
+    If InStr("0123456789abcdef", Mid(text, index, 1)) = 0 Then IsHex = False
+  Next
+End Function

@@ -1,0 +1,51 @@
+//! Addresses of network adapters: Hyper-V's own classes know those of its adapters, Windows' class the others.
+
+use std::collections::HashMap;
+
+use hvm_model::found::Found;
+use hvm_model::names::{AdapterId, MacAddress};
+
+use super::super::Reading;
+use super::{adapter_id, place};
+use crate::reach::answers::{Answer, CIMV2, Question, V1, V2};
+
+/// Class, property with the GUID of the adapter, property with the address. The first that knows an adapter counts.
+const CLASSES: [(&str, &str, &str, &str); 5] = [
+    (V1, "Msvm_ExternalEthernetPort", "DeviceID", "PermanentAddress"),
+    (V1, "Msvm_InternalEthernetPort", "DeviceID", "PermanentAddress"),
+    (V2, "Msvm_ExternalEthernetPort", "DeviceID", "PermanentAddress"),
+    (V2, "Msvm_InternalEthernetPort", "DeviceID", "PermanentAddress"),
+    (CIMV2, "Win32_NetworkAdapterConfiguration", "SettingID", "MACAddress"),
+];
+
+/// The addresses that the host told.
+#[derive(Debug, Default)]
+pub(in super::super) struct Addresses {
+    known: HashMap<AdapterId, Found<MacAddress>>,
+    /// Whether the host was asked at all.
+    pub(in super::super) answered: bool,
+}
+
+impl Addresses {
+    /// That of an adapter.
+    pub(in super::super) fn of(&self, adapter: &AdapterId) -> Option<Found<MacAddress>> {
+        self.known.get(adapter).cloned()
+    }
+}
+
+pub(in super::super) fn addresses(reading: &Reading<'_>) -> Addresses {
+    let mut addresses = Addresses::default();
+    for (namespace, class, id, address) in CLASSES {
+        let Answer::Objects(objects) = reading.ask(Question::Instances(namespace, class)) else { continue };
+        addresses.answered = true;
+        for object in objects {
+            let adapter = object.text(id).and_then(adapter_id);
+            let mac = object.text(address).and_then(|text| text.parse::<MacAddress>().ok());
+            if let (Some(adapter), Some(mac)) = (adapter, mac) {
+                let place = place(namespace, format!("{class}.{id}=\"{adapter}\": {address}"));
+                addresses.known.entry(adapter).or_insert(Found::Read { value: mac, place });
+            }
+        }
+    }
+    addresses
+}

@@ -1,0 +1,308 @@
+//! What the sample host would answer to WMI queries, as files of a collection: the classes of `root\virtualization` (version 1)
+//! that tell of switch ports, addresses, the group Distributed COM Users, the rights on namespaces. The form is that of
+//! `SWbemObjectEx.GetText_(1)`, of which real objects were seen; how associations come out of it is from DSP0201.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::network::{ADAPTERS, PORT_BOOT, PORT_FILES, PORT_LEGACY, PORT_PRIVATE, networks};
+use super::{Variant, ids};
+use crate::security::{Ace, descriptor, sid};
+
+/// VLAN of the adapter of [`ids::FILES`].
+pub const VLAN_FILES: u16 = 42;
+/// VLAN of the management operating system's adapter on [`ids::EXTERN_1`].
+pub const VLAN_HOST: u16 = 7;
+/// The member of Distributed COM Users.
+pub const DCOM_MEMBER: (&str, &str) = ("MUSTER", "Hyper-V Fernzugriff");
+/// Address of the adapter of [`ids::EXTERN_2`], which no file holds.
+pub const MAC_UPLINK_2: &str = "001018AABBCC";
+
+/// Writes the answers of the host into the folder `wmi` of a collection.
+pub fn write(collection: &Path, variant: Variant) -> io::Result<()> {
+    let mut answers = Answers::default();
+    switches(&mut answers, variant);
+    addresses(&mut answers, variant);
+    rights(&mut answers);
+    answers.save(collection)
+}
+
+/// A virtual hard disk as `GetVirtualHardDiskInfo` describes it.
+#[derive(Debug, Clone)]
+pub struct DiskInfo {
+    /// Windows path.
+    pub path: String,
+    /// 2 fixed, 3 dynamic, 4 differencing.
+    pub kind: u16,
+    /// Length of the file, bytes.
+    pub file_size: u64,
+    /// Virtual size, bytes.
+    pub virtual_size: u64,
+    /// Windows path of the parent, or nothing.
+    pub parent: String,
+}
+
+/// Writes what the host says of its disks into a collection.
+pub fn write_disks(collection: &Path, disks: &[DiskInfo]) -> io::Result<()> {
+    let mut answers = Answers::default();
+    for disk in disks {
+        answers.as_file(
+            V1,
+            "disks",
+            "Msvm_VirtualHardDiskInfo",
+            &[
+                property("Path", "string", &disk.path),
+                property("FileSize", "uint64", disk.file_size),
+                property("InSavedState", "boolean", "FALSE"),
+                property("InUse", "boolean", "FALSE"),
+                property("MaxInternalSize", "uint64", disk.virtual_size),
+                property("ParentPath", "string", &disk.parent),
+                property("Type", "uint16", disk.kind),
+            ],
+        );
+    }
+    answers.save(collection)
+}
+
+/// Text as Windows' scripts write it: UTF-16 with its mark.
+#[must_use]
+pub fn utf16(text: &str) -> Vec<u8> {
+    std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+}
+
+const V1: &str = r"root\virtualization";
+const CIMV2: &str = r"root\cimv2";
+
+/// Namespace and class to the text of the objects.
+#[derive(Default)]
+struct Answers(BTreeMap<(&'static str, String), String>);
+
+impl Answers {
+    fn save(&self, collection: &Path) -> io::Result<()> {
+        for ((namespace, class), objects) in &self.0 {
+            let folder = collection.join("wmi").join(namespace.replace('\\', "."));
+            fs::create_dir_all(&folder)?;
+            let text = format!("<ANSWERS NAMESPACE=\"{namespace}\">\r\n{objects}</ANSWERS>\r\n");
+            fs::write(folder.join(format!("{class}.xml")), utf16(&text))?;
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, namespace: &'static str, class: &str, properties: &[String]) {
+        self.as_file(namespace, class, class, properties);
+    }
+
+    fn as_file(&mut self, namespace: &'static str, file: &str, class: &str, properties: &[String]) {
+        let text = self.0.entry((namespace, file.to_owned())).or_default();
+        text.push_str(&format!("<INSTANCE CLASSNAME=\"{class}\">{}</INSTANCE>\r\n", properties.concat()));
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn property(name: &str, kind: &str, value: impl ToString) -> String {
+    let value = escape(&value.to_string());
+    format!("<PROPERTY NAME=\"{name}\" TYPE=\"{kind}\"><VALUE>{value}</VALUE></PROPERTY>")
+}
+
+fn array(name: &str, kind: &str, values: impl IntoIterator<Item = impl ToString>) -> String {
+    let values: String =
+        values.into_iter().map(|value| format!("<VALUE>{}</VALUE>", escape(&value.to_string()))).collect();
+    format!("<PROPERTY.ARRAY NAME=\"{name}\" TYPE=\"{kind}\"><VALUE.ARRAY>{values}</VALUE.ARRAY></PROPERTY.ARRAY>")
+}
+
+fn reference(name: &str, class: &str, keys: &[(&str, &str)]) -> String {
+    let key = |(name, value): &(&str, &str)| {
+        let value = escape(value);
+        format!("<KEYBINDING NAME=\"{name}\"><KEYVALUE VALUETYPE=\"string\">{value}</KEYVALUE></KEYBINDING>")
+    };
+    let keys: String = keys.iter().map(key).collect();
+    format!(
+        "<PROPERTY.REFERENCE NAME=\"{name}\" REFERENCECLASS=\"{class}\"><VALUE.REFERENCE><INSTANCEPATH><NAMESPACEPATH>\
+         <HOST>{}</HOST><LOCALNAMESPACEPATH><NAMESPACE NAME=\"root\"/><NAMESPACE NAME=\"virtualization\"/></LOCALNAMESPACEPATH>\
+         </NAMESPACEPATH><INSTANCENAME CLASSNAME=\"{class}\">{keys}</INSTANCENAME></INSTANCEPATH></VALUE.REFERENCE>\
+         </PROPERTY.REFERENCE>",
+        ids::COMPUTER_NAME
+    )
+}
+
+/// What is behind a port.
+enum Behind<'a> {
+    External(&'a str),
+    Internal(&'a str),
+    Machine,
+}
+
+fn switches(answers: &mut Answers, variant: Variant) {
+    for class in ["Msvm_ActiveConnection", "Msvm_GlobalEthernetPortSAPImplementation"] {
+        answers.0.entry((V1, class.to_owned())).or_default();
+    }
+    for (number, network) in (1..).zip(&networks(variant)) {
+        answers.object(
+            V1,
+            "Msvm_VirtualSwitch",
+            &[
+                property("Name", "string", &network.id),
+                property("ElementName", "string", &network.name),
+                property("ScopeOfResidence", "string", ""),
+            ],
+        );
+        let port = |letter: char| format!("9C400001-2B1A-4D3C-8E4F-00000000{letter}00{number}");
+        if let Some(nic) = &network.uplink {
+            port_objects(answers, &network.id, &port('E'), (Mode::Trunk, false), &Behind::External(nic));
+        }
+        if let Some(nic) = &network.management {
+            let vlan = if network.id == ids::EXTERN_1.0 { VLAN_HOST } else { 0 };
+            port_objects(answers, &network.id, &port('F'), (Mode::Access(vlan), false), &Behind::Internal(nic));
+        }
+    }
+    let machine = |answers: &mut Answers, switch: (&str, &str), port: &str, vlan, spoofing| {
+        port_objects(answers, switch.0, port, (Mode::Access(vlan), spoofing), &Behind::Machine);
+    };
+    machine(answers, ids::PRIVATE, PORT_PRIVATE, 0, false);
+    if variant != Variant::Clean {
+        machine(answers, ids::EXTERN_1, PORT_BOOT, 0, false);
+        machine(answers, ids::EXTERN_2, PORT_FILES, VLAN_FILES, true);
+        machine(answers, ids::INTERN, PORT_LEGACY, 0, false);
+    }
+    answers.object(
+        V1,
+        "Msvm_VirtualSystemManagementServiceSettingData",
+        &[property("InstanceID", "string", "Microsoft:host"), property("NumaSpanningEnabled", "boolean", "FALSE")],
+    );
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Access(u16),
+    Trunk,
+}
+
+/// A port with its VLAN endpoint and with what it is connected to.
+fn port_objects(answers: &mut Answers, switch: &str, port: &str, (mode, spoofing): (Mode, bool), behind: &Behind<'_>) {
+    let system = ("SystemCreationClassName", "Msvm_VirtualSwitch");
+    let keys = |class: &'static str| [("CreationClassName", class), ("Name", port), system, ("SystemName", switch)];
+    let own = |class: &'static str| keys(class).map(|(name, value)| property(name, "string", value)).to_vec();
+    let mut object = own("Msvm_SwitchPort");
+    object.push(property("AllowMacSpoofing", "boolean", if spoofing { "TRUE" } else { "FALSE" }));
+    answers.object(V1, "Msvm_SwitchPort", &object);
+    let mut endpoint = own("Msvm_VLANEndpoint");
+    endpoint.push(property("DesiredEndpointMode", "uint16", if matches!(mode, Mode::Trunk) { 5 } else { 2 }));
+    answers.object(V1, "Msvm_VLANEndpoint", &endpoint);
+    let settings = format!(r"Microsoft:{port}\Root");
+    let (access, trunked) = match mode {
+        Mode::Access(id) => (id, Vec::new()),
+        Mode::Trunk => (0, vec![VLAN_HOST, VLAN_FILES]),
+    };
+    answers.object(
+        V1,
+        "Msvm_VLANEndpointSettingData",
+        &[
+            property("InstanceID", "string", &settings),
+            property("AccessVLAN", "uint16", access),
+            property("NativeVLAN", "uint16", 0),
+            array("TrunkedVLANList", "uint16", trunked),
+        ],
+    );
+    answers.object(
+        V1,
+        "Msvm_BindsTo",
+        &[
+            reference("Antecedent", "Msvm_SwitchPort", &keys("Msvm_SwitchPort")),
+            reference("Dependent", "Msvm_VLANEndpoint", &keys("Msvm_VLANEndpoint")),
+        ],
+    );
+    answers.object(
+        V1,
+        "Msvm_NetworkElementSettingData",
+        &[
+            reference("ManagedElement", "Msvm_VLANEndpoint", &keys("Msvm_VLANEndpoint")),
+            reference("SettingData", "Msvm_VLANEndpointSettingData", &[("InstanceID", &settings)]),
+        ],
+    );
+    connection(answers, &keys("Msvm_SwitchPort"), port, behind);
+}
+
+fn connection(answers: &mut Answers, port_keys: &[(&str, &str)], port: &str, behind: &Behind<'_>) {
+    let (class, adapter) = match behind {
+        Behind::External(nic) => ("Msvm_ExternalEthernetPort", Some(*nic)),
+        Behind::Internal(nic) => ("Msvm_InternalEthernetPort", Some(*nic)),
+        Behind::Machine => ("", None),
+    };
+    let lan = if adapter.is_some() { "Msvm_SwitchLANEndpoint" } else { "Msvm_VmLANEndpoint" };
+    let name = format!("/DEVICE/{}", adapter.unwrap_or(port));
+    let lan_keys = [("CreationClassName", lan), ("Name", name.as_str()), ("SystemName", ids::COMPUTER_NAME)];
+    answers.object(
+        V1,
+        "Msvm_ActiveConnection",
+        &[reference("Antecedent", "Msvm_SwitchPort", port_keys), reference("Dependent", lan, &lan_keys)],
+    );
+    if let Some(nic) = adapter {
+        let device = format!("Microsoft:{nic}");
+        let keys = [("CreationClassName", class), ("DeviceID", device.as_str()), ("SystemName", ids::COMPUTER_NAME)];
+        answers.object(
+            V1,
+            "Msvm_GlobalEthernetPortSAPImplementation",
+            &[reference("Antecedent", class, &keys), reference("Dependent", lan, &lan_keys)],
+        );
+    }
+}
+
+fn addresses(answers: &mut Answers, variant: Variant) {
+    let present = if variant == Variant::Clean { &ADAPTERS[..1] } else { &ADAPTERS[..] };
+    for adapter in present {
+        let address = match adapter.id {
+            ids::NIC_MANAGEMENT => "001B213C4D5E",
+            ids::NIC_UPLINK_1 => "001B213C4D5F",
+            ids::NIC_UPLINK_2 => MAC_UPLINK_2,
+            ids::NIC_HOST_EXTERN => "00155D0A0B0C",
+            _ => "00155D0A0B0D",
+        };
+        let class = match adapter.service {
+            "VMSMP" => "Msvm_InternalEthernetPort",
+            _ if adapter.bindings == ["VMSP"] => "Msvm_ExternalEthernetPort",
+            _ => {
+                let pairs: Vec<&str> = (0..6).filter_map(|at| address.get(at * 2..at * 2 + 2)).collect();
+                answers.object(
+                    CIMV2,
+                    "Win32_NetworkAdapterConfiguration",
+                    &[property("SettingID", "string", adapter.id), property("MACAddress", "string", pairs.join(":"))],
+                );
+                continue;
+            }
+        };
+        answers.object(
+            V1,
+            class,
+            &[
+                property("DeviceID", "string", format!("Microsoft:{}", adapter.id)),
+                property("PermanentAddress", "string", address),
+            ],
+        );
+    }
+}
+
+fn rights(answers: &mut Answers) {
+    answers.as_file(
+        CIMV2,
+        "members-S-1-5-32-562",
+        "Win32_Group",
+        &[
+            property("Domain", "string", DCOM_MEMBER.0),
+            property("Name", "string", DCOM_MEMBER.1),
+            property("SID", "string", ids::DCOM_GROUP_SID),
+        ],
+    );
+    let ace = |mask, text: &str| Ace { flags: 0x2, mask, sid: sid(text) };
+    let mut aces =
+        vec![ace(0x6_003f, "S-1-5-32-544"), ace(0x13, "S-1-5-20"), ace(0x13, "S-1-5-19"), ace(0x13, "S-1-5-11")];
+    for namespace in [CIMV2, V1] {
+        let bytes = descriptor(&aces);
+        answers.as_file(namespace, "security", "__SystemSecurity", &[array("SD", "uint8", bytes)]);
+        aces.push(ace(0x21, ids::DCOM_GROUP_SID));
+    }
+}
