@@ -71,7 +71,8 @@ fn all(pair: &mut Pair) -> Result<(), String> {
     answers(pair)?;
     disks(pair)?;
     kit(pair)?;
-    cut_off(pair)
+    cut_off(pair)?;
+    collected(pair)
 }
 
 /// What is asked and answered, and leaves no files.
@@ -134,6 +135,24 @@ fn kit(pair: &mut Pair) -> Result<(), String> {
     pair.run(Program::Windows, &["rollback", "--work", "work", "--discard-data"])?.done()?;
     pair.gone("to")?;
     pair.remove("work")
+}
+
+/// The script for a running host, in the script host of Wine, which has no Hyper-V: it takes what is there and tells the rest.
+fn collected(pair: &mut Pair) -> Result<(), String> {
+    pair.give("ProgramData/Microsoft/Windows/Hyper-V")?;
+    let told = pair.run(Program::Windows, &["collect", "collected"])?.ended(1)?;
+    let assess = ["assess", "--from", "folder:collected", "--format", "json"];
+    let judged = pair.run(Program::Here, &assess)?.ended(3)?;
+    let said = [
+        (&told, ["hive SYSTEM: 'reg save' ended with 1", "Win32_OperatingSystem", "Checksums"]),
+        (&judged, ["Bootfähig", "Baum 日本語", "hive.missing"]),
+    ];
+    for (text, parts) in said {
+        if let Some(part) = parts.iter().find(|part| !text.contains(**part)) {
+            return Err(format!("'{part}' was expected in: {text}"));
+        }
+    }
+    pair.remove("collected")
 }
 
 /// A migration that is killed while it copies, and goes on.

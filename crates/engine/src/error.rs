@@ -67,6 +67,9 @@ pub enum EngineError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A running host is collected on itself only.
+    #[error("This computer is no Windows, so there is nothing of it to collect.")]
+    NotOnHost,
     /// A document of the work folder cannot be understood.
     #[error("'{path}' is not the document that was expected.")]
     Document {
@@ -232,6 +235,10 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             EngineError::FreeSpace(error) => error.hint().to_owned(),
+            EngineError::NotOnHost => {
+                "write the script with 'hvmigrate collect --script DIR', and run 'collect.cmd FOLDER' on the host"
+                    .to_owned()
+            }
             EngineError::SameFile { .. } => "give each new file a name of its own".to_owned(),
             EngineError::Locked { .. } => "wait until the other run has ended, or end it".to_owned(),
             EngineError::AfterRename { .. } => {

@@ -6,6 +6,7 @@
 mod advice;
 mod assess;
 mod clock;
+mod collect;
 mod disk;
 mod disks;
 mod error;
@@ -30,6 +31,7 @@ mod verify;
 mod workdir;
 
 pub use assess::{Assessment, assess};
+pub use collect::{Collected, collect, write_collector};
 pub use disk::{Depth, DiskInfo, DiskLayer, HashKind, disk_hash, disk_info};
 pub use disks::{
     Conversion, DiskCheck, DiskComparison, DiskConversion, DiskDifference, DiskExtent, DiskExtents, DiskFinding,

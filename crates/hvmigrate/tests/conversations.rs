@@ -35,6 +35,7 @@ macro_rules! conversations {
 conversations! {
     help,
     usage_errors,
+    collect,
     rules,
     assess_text,
     assess_json,

@@ -66,6 +66,11 @@ impl Wine {
         command
     }
 
+    /// Where its drive C: is.
+    pub fn drive(&self) -> PathBuf {
+        self.prefix.join("drive_c")
+    }
+
     /// Ends what Wine has left running.
     pub fn close(&mut self) -> Result<(), String> {
         if let Some(mut waits) = self.waits.take() {

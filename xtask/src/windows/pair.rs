@@ -47,7 +47,12 @@ pub struct Ran {
 impl Ran {
     /// Its standard output, when it ended well.
     pub fn done(self) -> Result<String, String> {
-        if self.code == Some(0) { Ok(self.out) } else { Err(format!("{self:#?}")) }
+        self.ended(0)
+    }
+
+    /// Its standard output, when it ended with this code.
+    pub fn ended(self, code: i32) -> Result<String, String> {
+        if self.code == Some(code) { Ok(self.out) } else { Err(format!("{code} was expected: {self:#?}")) }
     }
 }
 
@@ -123,6 +128,17 @@ impl Pair {
             self.compare(what, &here, &windows);
         }
         Ok(())
+    }
+
+    /// Copies a folder of the source's drive C: to that of Wine.
+    pub fn give(&self, folder: &str) -> Result<(), String> {
+        let (from, to) = (self.folder.join("source/C").join(folder), self.wine.drive().join(folder));
+        fs::create_dir_all(&to).map_err(at(&to))?;
+        let copied = Command::new("cp").arg("-r").arg(from.join(".")).arg(&to).status();
+        match copied {
+            Ok(status) if status.success() => Ok(()),
+            other => Err(format!("'{}' was not copied: {other:?}", from.display())),
+        }
     }
 
     /// Puts aside what a program made.

@@ -2,6 +2,7 @@
 
 mod assess;
 mod choices;
+mod collect;
 mod completions;
 #[cfg(feature = "demo")]
 mod demo;
@@ -47,6 +48,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Assess(assess::Args),
+    Collect(collect::Args),
     Plan(plan::Args),
     Migrate(migrate::Args),
     Verify(verify::Args),
@@ -74,6 +76,7 @@ pub enum Format {
 pub fn run() -> Result<Exit, Failure> {
     match Cli::parse().verb {
         Verb::Assess(args) => assess::run(&args),
+        Verb::Collect(args) => collect::run(&args),
         Verb::Plan(args) => plan::run(&args),
         Verb::Migrate(args) => migrate::run(&args),
         Verb::Verify(args) => verify::run(&args),
