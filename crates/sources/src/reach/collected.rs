@@ -191,7 +191,7 @@ impl Volumes for CollectedTree {
     }
 
     fn how_to_map(&self, letter: char) -> String {
-        format!("files of drive {letter}: by collecting the host again")
+        format!("what drive {letter}: holds by collecting the host again, or the drives themselves,")
     }
 
     fn listing(&self, folder: &usize) -> io::Result<Arc<Listing<usize>>> {
