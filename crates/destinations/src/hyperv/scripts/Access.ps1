@@ -168,6 +168,33 @@ function Merge-KitAdded {
     Merge-KitEntry -Descriptor $Descriptor -Sid $sid -Effect $Added.effect -Mask $mask -Flag $flag
 }
 
+# The descriptor in the bytes with these entries merged, as bytes; no bytes when it has them all. Nothing, with a warning, when no entry
+# can be added to it.
+function Merge-KitDescriptor {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][byte[]]$Bytes,
+        [Parameter(Mandatory = $true)]$Entries
+    )
+    $descriptor = ConvertTo-KitDescriptor -Name $Name -Bytes $Bytes
+    if ($null -eq $descriptor) {
+        return
+    }
+    $changed = $false
+    foreach ($added in @($Entries)) {
+        if (Merge-KitAdded -Name $Name -Descriptor $descriptor -Added $added) {
+            $changed = $true
+        }
+    }
+    $merged = $null
+    if ($changed) {
+        $merged = New-Object -TypeName 'byte[]' -ArgumentList $descriptor.BinaryLength
+        $descriptor.GetBinaryForm($merged, 0)
+    }
+    @{ bytes = $merged }
+}
+
 # What this host has of an entry of dcom.json or wmi.json: its bits as text, or why there are none.
 function Get-KitAddedState {
     [CmdletBinding()]

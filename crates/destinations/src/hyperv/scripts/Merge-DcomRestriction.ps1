@@ -24,25 +24,17 @@ foreach ($restriction in @($document.restrictions)) {
         Write-Warning -Message ("'{0}' is not written on this host, so its default is in force. Open dcomcnfg, My Computer, Properties, COM Security, Edit Limits, confirm with OK so that Windows writes it, and run this script again." -f $name)
         continue
     }
-    $descriptor = ConvertTo-KitDescriptor -Name $name -Bytes $bytes
-    if ($null -eq $descriptor) {
+    $merge = Merge-KitDescriptor -Name $name -Bytes $bytes -Entries $restriction.added
+    if ($null -eq $merge) {
         continue
     }
-    $changed = $false
-    foreach ($added in @($restriction.added)) {
-        if (Merge-KitAdded -Name $name -Descriptor $descriptor -Added $added) {
-            $changed = $true
-        }
-    }
-    if (-not $changed) {
+    if ($null -eq $merge.bytes) {
         Write-Output -InputObject ("'{0}' needs no change." -f $name)
         continue
     }
-    $merged = New-Object -TypeName 'byte[]' -ArgumentList $descriptor.BinaryLength
-    $descriptor.GetBinaryForm($merged, 0)
     if ($PSCmdlet.ShouldProcess($name, 'Merge DCOM restriction')) {
-        Save-KitRestriction -Name $name -Present $bytes -Merged $merged
-        [void](New-ItemProperty -LiteralPath $KitOleKey -Name $name -PropertyType 'Binary' -Value $merged -Force)
+        Save-KitRestriction -Name $name -Present $bytes -Merged $merge.bytes
+        [void](New-ItemProperty -LiteralPath $KitOleKey -Name $name -PropertyType 'Binary' -Value $merge.bytes -Force)
         Write-Output -InputObject ("'{0}' is merged." -f $name)
     }
 }

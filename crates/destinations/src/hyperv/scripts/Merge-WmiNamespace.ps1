@@ -23,26 +23,18 @@ foreach ($rights in @($document.namespaces)) {
     if ($null -eq $bytes) {
         continue
     }
-    $descriptor = ConvertTo-KitDescriptor -Name $namespace -Bytes $bytes
-    if ($null -eq $descriptor) {
+    $merge = Merge-KitDescriptor -Name $namespace -Bytes $bytes -Entries $rights.added
+    if ($null -eq $merge) {
         continue
     }
-    $changed = $false
-    foreach ($added in @($rights.added)) {
-        if (Merge-KitAdded -Name $namespace -Descriptor $descriptor -Added $added) {
-            $changed = $true
-        }
-    }
-    if (-not $changed) {
+    if ($null -eq $merge.bytes) {
         Write-Output -InputObject ("'{0}' needs no change." -f $namespace)
         continue
     }
-    $merged = New-Object -TypeName 'byte[]' -ArgumentList $descriptor.BinaryLength
-    $descriptor.GetBinaryForm($merged, 0)
     if ($PSCmdlet.ShouldProcess($namespace, 'Merge rights on the WMI namespace')) {
         $name = Get-KitNamespaceName -Namespace $namespace
-        Save-KitRestriction -Name $name -Present $bytes -Merged $merged
-        Set-KitNamespaceSecurity -Namespace $namespace -Bytes $merged
+        Save-KitRestriction -Name $name -Present $bytes -Merged $merge.bytes
+        Set-KitNamespaceSecurity -Namespace $namespace -Bytes $merge.bytes
         Write-Output -InputObject ("'{0}' is merged." -f $namespace)
     }
 }
