@@ -133,7 +133,7 @@ pub(crate) fn publish(partial: &Path, target: &Path) -> Result<(), TransferError
     sync_folder(target)
 }
 
-fn adopt(job: &CopyJob<'_>, watch: &Watch<'_>, started: Instant) -> Result<CopyOutcome, TransferError> {
+pub(crate) fn adopt(job: &CopyJob<'_>, watch: &Watch<'_>, started: Instant) -> Result<CopyOutcome, TransferError> {
     let exists = |reason: String| TransferError::Exists { path: job.target.to_owned(), reason };
     let Some(path) = job.manifest.filter(|path| path.exists()) else {
         return Err(exists("there is no manifest for it".to_owned()));
@@ -197,7 +197,7 @@ pub(crate) fn key(job: &CopyJob<'_>, way: &str) -> [u8; 32] {
 }
 
 /// Reads the finished file from the start: its hashes, and the proof that it can be read.
-fn read_back(path: &Path, watch: &Watch<'_>) -> Result<FileManifest, TransferError> {
+pub(crate) fn read_back(path: &Path, watch: &Watch<'_>) -> Result<FileManifest, TransferError> {
     let file = LocalFile::open(path, path.display().to_string()).map_err(TransferError::io("opened", path))?;
     file_manifest(&(std::sync::Arc::new(file) as SharedFile), Stage::ReadingBack, watch)
 }

@@ -31,7 +31,7 @@ mod tree;
 mod verify;
 
 pub use blocks::Blocks;
-pub use chain::{ChainJob, KeptChain, KeptLayer, keep_chain};
+pub use chain::{ChainJob, ChildJob, KeptChain, KeptLayer, copy_child, keep_chain};
 pub use compare::{Comparison, Until, compare};
 pub use copy::{CopyJob, CopyOutcome, Watch, copy, leftovers, partial_path};
 pub use describe::{Checked, FileCheck, check_against, describe};

@@ -4,11 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hvm_formats::disk::{self, NoParents, SharedDisk};
+use hvm_formats::disk::{self, SharedDisk};
 use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::capabilities::DiskFormat;
 
 use crate::blocks::Blocks;
+use crate::chain::Beside;
 use crate::content::{DiskContent, FileContent};
 use crate::copy::Watch;
 use crate::error::TransferError;
@@ -73,7 +74,8 @@ pub fn verify(check: &Check<'_>, watch: &Watch<'_>) -> Result<Vec<Mismatch>, Tra
         Some(expected) => file_mismatches(expected, &file, watch)?,
         None => Vec::new(),
     };
-    match disk::open_with(file, &NoParents, &disk::OpenOptions { format: format(check), ..Default::default() }) {
+    match disk::open_with(file, &Beside(check.file), &disk::OpenOptions { format: format(check), ..Default::default() })
+    {
         Ok(copy) => wrong.extend(content_mismatches(check.manifest, &copy, check.source.as_ref(), watch)?),
         Err(error) => {
             let detail = format!("The disk cannot be opened: {error}");

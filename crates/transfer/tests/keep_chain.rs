@@ -13,7 +13,10 @@ use hvm_formats::qcow2::{Qcow2Disk, snapshots};
 use hvm_model::capabilities::DiskFormat;
 use hvm_testkit::vhd::{BitmapFill, BlockOrder, Blocks, ContentModel, Locator, Parent, Stride, VhdKind, VhdSpec};
 use hvm_testkit::vhdx::{BlockState, Dice, Kind, LayerContent, ParentSpec, SparseImage, VhdxSpec};
-use hvm_transfer::{Cancel, ChainJob, KeptChain, Silent, TransferError, Watch, keep_chain};
+use hvm_transfer::{
+    Cancel, ChainJob, Check, ChildJob, CopyJob, CopyOutcome, KeptChain, Reflink, Silent, TransferError, Watch,
+    copy_child, keep_chain, verify,
+};
 
 /// Finds parents beside each other.
 struct Beside(PathBuf);
@@ -408,4 +411,87 @@ fn kill_behind(leaf: &Path, out: &Path, renamed: usize) {
     let error = keep_chain(&job, &Watch { progress: &stop, cancel: &Cancel::new(), rate: None }).unwrap_err();
     assert!(matches!(error, TransferError::Exists { .. }), "{error}");
     std::fs::remove_dir(&order[renamed]).unwrap();
+}
+
+/// A disk of a sample as it lies: its copy, whose parent is the copy of the layer `below`.
+fn copy_of(
+    sample: &Sample,
+    (layer, below): (usize, Option<usize>),
+    (out, format): (&Path, DiskFormat),
+) -> (CopyOutcome, PathBuf) {
+    let target = |layer: usize| {
+        let ending = if layer == 0 { format.extension().to_owned() } else { format!("a{}", format.extension()) };
+        out.join(format!("copy {layer}.{ending}"))
+    };
+    let (path, manifest) = (target(layer), out.join(format!("{layer}.manifest")));
+    let copy = CopyJob {
+        disk: open(&sample.paths[layer]),
+        source: "sample",
+        target: &path,
+        format,
+        id: [layer as u8 + 1; 16],
+        manifest: Some(&manifest),
+        reflink: Reflink::Auto,
+    };
+    let cancel = Cancel::new();
+    let watch = Watch { progress: &Silent, cancel: &cancel, rate: None };
+    let outcome = match below {
+        None => hvm_transfer::copy(&copy, &watch),
+        Some(below) => {
+            let (parent, parent_id) = (target(below), [below as u8 + 1; 16]);
+            copy_child(&ChildJob { copy, above: layer - below, parent: &parent, parent_id }, &watch)
+        }
+    };
+    (outcome.unwrap(), path)
+}
+
+/// What `verify` finds wrong.
+fn wrong(outcome: &CopyOutcome, path: &Path) -> Vec<String> {
+    let cancel = Cancel::new();
+    let watch = Watch { progress: &Silent, cancel: &cancel, rate: None };
+    let check = Check { manifest: &outcome.manifest, file: path, source: None };
+    verify(&check, &watch).unwrap().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_layers_of_a_tree_are_copied_once_each() {
+    for seed in 0..4 {
+        let folder = tempfile::tempdir().unwrap();
+        let (sample, formats) = match seed % 2 {
+            0 => (Sample::vhd(folder.path(), seed, 5), [DiskFormat::Vhd, DiskFormat::Vhdx]),
+            _ => (Sample::vhdx(folder.path(), seed, 5, 512), [DiskFormat::Vhdx, DiskFormat::Vhd]),
+        };
+        for format in formats {
+            let out = folder.path().join(format!("out {format}"));
+            std::fs::create_dir(&out).unwrap();
+            // The second layer is wanted by nobody and becomes one with the third; two disks have the third as their parent.
+            for (layer, below) in [(0, None), (2, Some(0)), (3, Some(2)), (4, Some(2))] {
+                let (outcome, path) = copy_of(&sample, (layer, below), (&out, format));
+                let copy = open(&path);
+                assert!(content(&copy) == sample.contents[layer], "seed {seed}, layer {layer}");
+                assert_eq!(copy.layers().len(), [1, 0, 2, 3, 3][layer]);
+                assert_eq!(outcome.manifest.content.to_string(), hvm_testkit::tree::tree_hash(&sample.contents[layer]));
+                assert_eq!(wrong(&outcome, &path), Vec::<String>::new());
+                is_not_sparse(&path);
+                // A copy that is there is taken after every byte of it was checked.
+                assert_eq!(copy_of(&sample, (layer, below), (&out, format)).0.bytes_written, 0);
+            }
+            assert_eq!(names(&out).len(), 8, "four disks and four manifests");
+            parents_are_checked(&sample, (&out, format));
+        }
+    }
+}
+
+/// A byte of a parent that is not as it was is a wrong content of its children, and a parent that is gone is told.
+fn parents_are_checked(sample: &Sample, (out, format): (&Path, DiskFormat)) {
+    let (outcome, path) = copy_of(sample, (4, Some(2)), (out, format));
+    let parent = out.join(format!("copy 2.a{}", format.extension()));
+    std::fs::rename(&parent, out.join("away")).unwrap();
+    assert!(wrong(&outcome, &path).iter().any(|line| line.contains("cannot be opened")));
+    // Another disk under the name of the parent.
+    let other = out.join(format!("copy 3.a{}", format.extension()));
+    std::fs::copy(other, &parent).unwrap();
+    assert!(wrong(&outcome, &path).iter().any(|line| line.contains("cannot be opened")));
+    std::fs::rename(out.join("away"), &parent).unwrap();
+    assert_eq!(wrong(&outcome, &path), Vec::<String>::new());
 }

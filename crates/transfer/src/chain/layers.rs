@@ -8,6 +8,7 @@ use hvm_formats::disk::write::{DiskWriter, Filling, GRANULE, NewDisk, Sectors, T
 use hvm_formats::disk::{Holding, Layer, LayerRun};
 use hvm_model::capabilities::DiskFormat;
 
+use super::part::Part;
 use super::{ChainJob, names};
 use crate::copy::Watch;
 use crate::error::TransferError;
@@ -18,22 +19,20 @@ use crate::throttle::Throttle;
 /// Bytes that are read at once.
 pub(super) const PIECE: u64 = 1 << 20;
 
-/// A layer of the source, walked run by run.
+/// A part of the source, walked run by run.
 pub(super) struct Walk<'a> {
-    job: &'a ChainJob<'a>,
-    layer: usize,
+    part: Part<'a>,
     size: u64,
     watch: &'a Watch<'a>,
     throttle: Throttle,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(job: &'a ChainJob<'a>, layer: usize, watch: &'a Watch<'a>) -> Self {
-        let size = job.disk.layers().get(layer).map_or(0, |layer| layer.virtual_size);
-        Walk { job, layer, size, watch, throttle: Throttle::new(watch.rate) }
+    pub(super) fn new(part: Part<'a>, watch: &'a Watch<'a>) -> Self {
+        Walk { part, size: part.size(), watch, throttle: Throttle::new(watch.rate) }
     }
 
-    /// Hands over all runs of the layer in order, each of at most `most` bytes and none across a multiple of it.
+    /// Hands over all runs of the part in order, each of at most `most` bytes and none across a multiple of it.
     pub(super) fn each(
         &mut self,
         most: u64,
@@ -42,7 +41,7 @@ impl<'a> Walk<'a> {
         self.watch.progress.started(Stage::Copying, self.size);
         let mut at = 0;
         while at < self.size {
-            let run = self.job.disk.layer_run(self.layer, at)?;
+            let run = self.part.run(at)?;
             let end = (at + run.len).min(self.size);
             while at < end {
                 if self.watch.cancel.is_cancelled() {
@@ -59,10 +58,10 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Reads what the chain holds from this layer down.
+    /// Reads what the chain holds from this part down.
     pub(super) fn read(&mut self, start: u64, len: u64, buffer: &mut Vec<u8>) -> Result<(), TransferError> {
         buffer.resize(len as usize, 0);
-        self.job.disk.read_from_layer(self.layer, start, buffer)?;
+        self.part.read(start, buffer)?;
         self.throttle.pass(len);
         Ok(())
     }
@@ -80,7 +79,7 @@ pub(super) fn write(
     let file = options.open(partial).map_err(TransferError::io("opened for writing", partial))?;
     let Some(source) = job.disk.layers().get(layer) else { return Ok(0) };
     let disk = new_disk(job, layer, source);
-    let walk = Walk::new(job, layer, watch);
+    let walk = Walk::new(Part::layer(&job.disk, layer), watch);
     match paths.get(layer + 1) {
         None => base(walk, create_with(file, &disk).map_err(failed(partial))?, partial),
         Some(parent) => {
@@ -137,7 +136,7 @@ fn base(mut walk: Walk<'_>, mut writer: Box<dyn DiskWriter>, path: &Path) -> Res
 }
 
 /// A child: its own sectors, zeros where it says so, and nothing where it leaves them to its parent.
-fn child(mut walk: Walk<'_>, mut writer: Box<dyn ChildWriter>, path: &Path) -> Result<u64, TransferError> {
+pub(super) fn child(mut walk: Walk<'_>, mut writer: Box<dyn ChildWriter>, path: &Path) -> Result<u64, TransferError> {
     let (mut bytes, mut buffer) = (0, Vec::new());
     walk.each(PIECE, |walk, run| {
         match run.holds {

@@ -2,8 +2,10 @@
 //! file (qcow2). Files grow under hidden names; each layer is compared with its source before anything gets its final name,
 //! parents first and the leaf last, so that there never is a leaf whose parent is missing.
 
+mod child;
 mod layers;
 mod names;
+mod part;
 mod proof;
 mod record;
 mod states;
@@ -17,6 +19,8 @@ use crate::copy::{Watch, partial_path};
 use crate::digest::Digest;
 use crate::error::TransferError;
 use crate::io::{beside, remove_if_there, sync_folder};
+pub(crate) use child::Beside;
+pub use child::{ChildJob, copy_child};
 use record::Record;
 
 /// A chain to convert.

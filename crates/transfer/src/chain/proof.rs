@@ -12,6 +12,7 @@ use hvm_formats::qcow2::Qcow2Disk;
 use super::ChainJob;
 use super::layers::PIECE;
 use super::names::name;
+use super::part::Part;
 use super::states::States;
 use crate::copy::Watch;
 use crate::digest::Digest;
@@ -58,28 +59,27 @@ pub(super) fn files(
     }
     for layer in 0..layers {
         let base = if layer + 1 == layers { Below::Nothing } else { Below::Parent };
-        compare_layer(job, &result, (layer, base), watch)?;
+        compare((Part::layer(&job.disk, layer), Part::layer(&result, layer)), base, watch)?;
     }
     tree_hash(result, watch)
 }
 
 /// Whether a layer has a parent: without one, zeros and what is not stored are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Below {
+pub(super) enum Below {
     Nothing,
     Parent,
 }
 
-fn compare_layer(
-    job: &ChainJob<'_>,
-    result: &SharedDisk,
-    (layer, below): (usize, Below),
+/// Compares what a part of the source and one of the result hold themselves.
+pub(super) fn compare(
+    (source, result): (Part<'_>, Part<'_>),
+    below: Below,
     watch: &Watch<'_>,
 ) -> Result<(), TransferError> {
-    let size = |disk: &SharedDisk| disk.layers().get(layer).map_or(0, |layer| layer.virtual_size);
-    let len = size(&job.disk);
-    if size(result) != len {
-        return Err(differs(job, layer, len));
+    let len = source.size();
+    if result.size() != len {
+        return Err(differs_in(source.name(), len));
     }
     watch.progress.started(Stage::ReadingBack, len);
     let (mut one, mut other, mut at) = (Vec::new(), Vec::new(), 0);
@@ -87,26 +87,26 @@ fn compare_layer(
         if watch.cancel.is_cancelled() {
             return Err(TransferError::Cancelled);
         }
-        let (source, found) = (job.disk.layer_run(layer, at)?, result.layer_run(layer, at)?);
-        let mut end = (at + source.len.min(found.len)).min(len);
-        match (source.holds, found.holds) {
+        let (wanted, found) = (source.run(at)?, result.run(at)?);
+        let mut end = (at + wanted.len.min(found.len)).min(len);
+        match (wanted.holds, found.holds) {
             (Holding::Data, _) | (_, Holding::Data) => {
                 // Nothing stands for something else only where the layer leaves nothing to a parent.
-                let left = source.holds == Holding::Absent || found.holds == Holding::Absent;
+                let left = wanted.holds == Holding::Absent || found.holds == Holding::Absent;
                 if left && below == Below::Parent {
-                    return Err(differs(job, layer, at));
+                    return Err(differs_in(source.name(), at));
                 }
                 end = end.min(at + PIECE);
-                for (disk, buffer) in [(&job.disk, &mut one), (result, &mut other)] {
+                for (part, buffer) in [(source, &mut one), (result, &mut other)] {
                     buffer.resize((end - at) as usize, 0);
-                    disk.read_from_layer(layer, at, buffer)?;
+                    part.read(at, buffer)?;
                 }
                 if one != other {
-                    return Err(differs(job, layer, at));
+                    return Err(differs_in(source.name(), at));
                 }
             }
             (one, other) if one == other || below == Below::Nothing => {}
-            _ => return Err(differs(job, layer, at)),
+            _ => return Err(differs_in(source.name(), at)),
         }
         watch.progress.advanced(end - at);
         at = end;
@@ -174,7 +174,10 @@ fn compare_state(job: &ChainJob<'_>, state: &SharedDisk, layer: usize, watch: &W
 }
 
 fn differs(job: &ChainJob<'_>, layer: usize, offset: u64) -> TransferError {
-    let name = job.disk.layers().get(layer).map(|layer| layer.name.clone()).unwrap_or_default();
+    differs_in(Part::layer(&job.disk, layer).name(), offset)
+}
+
+fn differs_in(name: &str, offset: u64) -> TransferError {
     TransferError::Chain {
         reason: format!(
             "the copy of '{name}' reads back differently from virtual offset {offset} on; no file got its final name. Was the \

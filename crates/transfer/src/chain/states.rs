@@ -10,6 +10,7 @@ use hvm_formats::qcow2::{NewSnapshot, Packing, TreeWriter};
 use hvm_model::capabilities::DiskFormat;
 
 use super::layers::{PIECE, Walk};
+use super::part::Part;
 use super::{ChainJob, names};
 use crate::copy::Watch;
 use crate::error::TransferError;
@@ -30,7 +31,7 @@ pub(super) fn write(job: &ChainJob<'_>, partial: &Path, watch: &Watch<'_>) -> Re
         let snapshot = (layer > 0).then(|| snapshot(job, layer, &states));
         let name = snapshot.as_ref().map(|snapshot| snapshot.name.clone());
         parent = Some(writer.begin(parent, source.virtual_size, snapshot).map_err(failed(partial))?);
-        let bytes = state(Walk::new(job, layer, watch), &mut writer, source.virtual_size, partial)?;
+        let bytes = state(Walk::new(Part::layer(&job.disk, layer), watch), &mut writer, source.virtual_size, partial)?;
         writer.sync().map_err(failed(partial))?;
         states.insert(0, (name, bytes));
     }
