@@ -15,6 +15,7 @@ mod events;
 mod finish;
 mod hints;
 mod host;
+mod images;
 mod journal;
 mod migrate;
 mod observed;

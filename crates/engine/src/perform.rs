@@ -1,7 +1,7 @@
 //! Performs one step: checks, copies, or lets the destination make its part.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use hvm_destinations::destination::Destination;
@@ -11,7 +11,7 @@ use hvm_model::plan::{Action, Plan, Step};
 use hvm_model::record::{Artifact, Evidence};
 use hvm_model::role::{PlacedDisk, PlacedFile};
 use hvm_sources::source::Source;
-use hvm_transfer::{CopyJob, Reflink, TransferError, leftovers};
+use hvm_transfer::{ChildJob, CopyJob, Reflink, TransferError, leftovers};
 
 use crate::advice;
 use crate::error::EngineError;
@@ -121,16 +121,26 @@ impl Run<'_> {
             manifest: Some(&manifest),
             reflink: Reflink::Auto,
         };
-        let outcome = match hvm_transfer::copy(&job, &relay.watch()) {
+        let parent = self.parent(step, disk)?;
+        let content = job.disk.clone();
+        let copy = || match &parent {
+            None => hvm_transfer::copy(&job, &relay.watch()),
+            Some((parent, parent_id, above)) => {
+                let (above, parent_id) = (*above, *parent_id);
+                let copy = CopyJob { disk: job.disk.clone(), ..job };
+                hvm_transfer::copy_child(&ChildJob { copy, above, parent, parent_id }, &relay.watch())
+            }
+        };
+        let outcome = match copy() {
             // What lies there is ours, but was copied from another state of the source or damaged since.
             Err(TransferError::Exists { reason, .. }) => {
                 self.observer.note(&format!("'{}' is copied again: {reason}.", disk.target));
                 fs::remove_file(&target).map_err(EngineError::io("removed", &target))?;
-                hvm_transfer::copy(&job, &relay.watch())
+                copy()
             }
             other => other,
         };
-        let outcome = outcome.map_err(|error| advice::of_copy(error, (&target, disk.format), &*job.disk))?;
+        let outcome = outcome.map_err(|error| advice::of_copy(error, (&target, disk.format), &*content))?;
         let mut notes = Vec::new();
         if outcome.resumed_from >= outcome.manifest.size {
             notes.push("The copy was there already and every byte of it was checked.".to_owned());
@@ -155,6 +165,21 @@ impl Run<'_> {
             seconds: outcome.seconds,
             notes,
         })
+    }
+
+    /// The file that stays the parent of a disk, the id with which it was copied, and how many layers lie above it.
+    fn parent(&self, step: &Step, disk: &PlacedDisk) -> Result<Option<(PathBuf, [u8; 16], usize)>, EngineError> {
+        let Some(parent) = &disk.parent else { return Ok(None) };
+        let wrong = |reason: String| EngineError::Step { step: step.id.clone(), reason };
+        let copies =
+            |other: &&Step| matches!(&other.action, Action::CopyDisk { disk, .. } if disk.target == parent.target);
+        let copied = self.plan.steps.iter().find(copies);
+        let copied =
+            copied.ok_or_else(|| wrong(format!("no step of the plan copies its parent '{}'", parent.target)))?;
+        let chain = self.inventory.chain(&disk.source);
+        let above = chain.iter().position(|file| file.path == parent.source);
+        let above = above.ok_or_else(|| wrong(format!("'{}' is not below '{}'", parent.source, disk.source)))?;
+        Ok(Some((located(self.destination.root(), step, &parent.target)?, disk_id(copied), above)))
     }
 
     fn copy_file(&self, step: &Step, file: &PlacedFile) -> Result<Evidence, EngineError> {

@@ -13,8 +13,8 @@ use hvm_model::inventory::Inventory;
 use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
 use hvm_model::network::{SwitchKind, VirtualSwitch, Vlan};
 use hvm_model::role::{
-    PhysicalDisk, PlacedDisk, PlacedFile, PlacedImage, Role, RoleMachine, RoleManagementAdapter, RoleSettings,
-    RoleSwitch,
+    PhysicalDisk, PlacedDisk, PlacedFile, PlacedParent, Role, RoleCheckpoint, RoleMachine, RoleManagementAdapter,
+    RoleSettings, RoleSwitch,
 };
 use hvm_model::vm::{Checkpoint, Connection, Drive, Machine, MachineConfiguration, Media, StartAction};
 use hvm_rules::Decision;
@@ -23,6 +23,7 @@ use hvm_sources::source::Source;
 use hvm_sources::{ChainOptions, open_disk_file};
 
 use crate::error::EngineError;
+use crate::images::Images;
 use crate::placing::Placing;
 
 /// What a role is built from.
@@ -195,6 +196,7 @@ fn vmq_keywords(inventory: &Inventory, switches: &[RoleSwitch]) -> BTreeMap<Stri
 /// What becomes of the checkpoints of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Checkpoints {
+    Tree,
     Disks,
     Machines,
     LeftOut,
@@ -209,23 +211,29 @@ fn role_machines(
     taken: &mut BTreeSet<String>,
 ) -> Result<Vec<RoleMachine>, EngineError> {
     let mut role = bare_machine(machine);
-    let mut checkpoints = Checkpoints::Disks;
+    let tree = input.capabilities.keeps_checkpoints && machine.tree_obstacle().is_none();
+    let mut checkpoints = if tree { Checkpoints::Tree } else { Checkpoints::Disks };
     for (finding, decision) in decisions(input.findings, |subject| subject.machine() == Some(&machine.id)) {
         match decision {
             Decision::Rename(name) => role.name = name,
             Decision::CurrentOnly => checkpoints = Checkpoints::LeftOut,
             Decision::CheckpointMachines => checkpoints = Checkpoints::Machines,
+            Decision::CheckpointDisks => checkpoints = Checkpoints::Disks,
             decision => apply(&mut role.configuration, &finding.subject, decision),
         }
     }
     role.folder = placing.machine_folder(&role.name);
     connect(&mut role.configuration, switches);
-    place_disks(input, machine, &mut role, placing, None)?;
+    let mut images = Images::default();
+    match checkpoints {
+        Checkpoints::Tree => place_tree(input, (machine, switches), (&mut role, &mut images), placing)?,
+        _ => place_disks(input, machine, &mut role, placing, None)?,
+    }
     physical_disks(input, &mut role, placing)?;
     for checkpoint in machine.checkpoints.iter().filter(|_| checkpoints == Checkpoints::Disks) {
         place_disks(input, machine, &mut role, placing, Some(checkpoint))?;
     }
-    place_images(input.source, &mut role, placing);
+    role.images = images.place(input.source, &role.folder, &mut role.configuration, placing);
     role.pass_through = pass_through(&role);
     role.original_configuration = copied_file(input.source, &machine.configuration_file, || {
         placing.fixed("source-configuration", machine.id.as_str(), "xml")
@@ -254,6 +262,8 @@ fn bare_machine(machine: &Machine) -> RoleMachine {
         original_configuration: None,
         pass_through: Vec::new(),
         physical: Vec::new(),
+        checkpoints: Vec::new(),
+        current_checkpoint: None,
     }
 }
 
@@ -335,7 +345,7 @@ fn checkpoint_machine(
     }
     role.folder = placing.machine_folder(&role.name);
     place_disks(input, machine, &mut role, placing, None)?;
-    place_images(input.source, &mut role, placing);
+    role.images = Images::default().place(input.source, &role.folder, &mut role.configuration, placing);
     Ok(Some(role))
 }
 
@@ -434,6 +444,79 @@ fn place_disks(
     Ok(())
 }
 
+/// The present state and all checkpoints with their layers as they are: each file is copied once, and the parent of a disk is the
+/// copy of the nearest file below it that another state ends with. Parents lie beside their children.
+fn place_tree(
+    input: &RoleInput<'_>,
+    (machine, switches): (&Machine, &[RoleSwitch]),
+    (role, images): (&mut RoleMachine, &mut Images),
+    placing: &mut Placing<'_>,
+) -> Result<(), EngineError> {
+    for checkpoint in &machine.checkpoints {
+        let mut configuration = checkpoint.configuration.clone();
+        for (finding, decision) in decisions(input.findings, |subject| subject.machine() == Some(&machine.id)) {
+            apply(&mut configuration, &finding.subject, decision);
+        }
+        connect(&mut configuration, switches);
+        place_layers(input, (machine, Some(checkpoint)), (&mut configuration, role), placing)?;
+        let placed = images.place(input.source, &role.folder, &mut configuration, placing);
+        role.checkpoints.push(RoleCheckpoint {
+            id: checkpoint.id.clone(),
+            name: checkpoint.name.clone(),
+            created: checkpoint.created.clone(),
+            parent: checkpoint.parent.value().cloned().flatten(),
+            configuration,
+            images: placed,
+        });
+    }
+    let mut configuration = role.configuration.clone();
+    place_layers(input, (machine, None), (&mut configuration, role), placing)?;
+    role.configuration = configuration;
+    role.current_checkpoint = machine.current_checkpoint.value().cloned();
+    Ok(())
+}
+
+fn place_layers(
+    input: &RoleInput<'_>,
+    (machine, checkpoint): (&Machine, Option<&Checkpoint>),
+    (configuration, role): (&mut MachineConfiguration, &mut RoleMachine),
+    placing: &mut Placing<'_>,
+) -> Result<(), EngineError> {
+    for drive in configuration.drives.clone() {
+        let Media::VirtualDisk { path } = &drive.media else { continue };
+        let disk = match input.source.open_disk(path) {
+            Ok(disk) => disk,
+            Err(_) if goes_without_a_disk(input.findings, &machine.id) => {
+                configuration.drives.retain(|other| other.slot_name() != drive.slot_name());
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let chain = input.inventory.chain(path);
+        let below = chain.iter().enumerate().skip(1).find_map(|(above, file)| {
+            let placed = role.disks.iter().find(|placed| placed.source == file.path)?;
+            Some((above, placed.clone()))
+        });
+        let own = format(input.capabilities, machine.generation, &disk);
+        let mut placed = placed_disk(own, &disk, &drive, path, checkpoint);
+        if let Some((above, below)) = &below {
+            let stored = disk.layers().iter().take(*above).fold(0u64, |sum, layer| sum.saturating_add(layer.allocated));
+            placed.stored = ByteSize(stored.min(disk.size()));
+            placed.format = match below.format {
+                DiskFormat::Vhd | DiskFormat::VhdFixed => DiskFormat::Vhd,
+                _ => DiskFormat::Vhdx,
+            };
+            placed.parent = Some(PlacedParent { source: below.source.clone(), target: below.target.clone() });
+        }
+        placed.target = match &placed.parent {
+            None => placing.disk(&role.folder, &root_stem(input.inventory, path), placed.format.extension()),
+            Some(_) => placing.disk(&role.folder, path.file_stem(), &format!("a{}", placed.format.extension())),
+        };
+        role.disks.push(placed);
+    }
+    Ok(())
+}
+
 fn placed_disk(
     format: DiskFormat,
     disk: &SharedDisk,
@@ -452,6 +535,7 @@ fn placed_disk(
         format,
         size: ByteSize(disk.size()),
         stored: ByteSize(stored.min(disk.size())),
+        parent: None,
         checkpoint: checkpoint.map(|checkpoint| checkpoint.id.clone()),
         checkpoint_name: checkpoint.map(|checkpoint| checkpoint.name.clone()),
     }
@@ -493,32 +577,6 @@ pub(crate) fn goes_without_a_disk(findings: &[Finding], machine: &VmId) -> bool 
         .any(|(finding, decision)| finding.rule == "source.problem" && decision == Decision::Accept)
 }
 
-fn place_images(source: &dyn Source, role: &mut RoleMachine, placing: &mut Placing<'_>) {
-    let mut placed: Vec<(WindowsPath, PlacedFile)> = Vec::new();
-    let folder = role.folder.clone();
-    for drive in &mut role.configuration.drives {
-        let path = match &drive.media {
-            Media::Iso { path } | Media::Floppy { path } => path.clone(),
-            Media::PhysicalDvd { .. } => {
-                drive.media = Media::EmptyDvd;
-                continue;
-            }
-            _ => continue,
-        };
-        let known = placed.iter().find(|(other, _)| *other == path).map(|(_, file)| file.clone());
-        let file = known.or_else(|| copied_file(source, &path, || placing.image(&folder, path.file_name())));
-        match file {
-            Some(file) => {
-                placed.push((path, file.clone()));
-                let (controller, number, slot) = (drive.controller, drive.number, drive.slot);
-                role.images.push(PlacedImage { controller, number, slot, file });
-            }
-            None if matches!(drive.media, Media::Iso { .. }) => drive.media = Media::EmptyDvd,
-            None => {}
-        }
-    }
-}
-
 /// Slots of the pass-through disks that nobody said anything about.
 fn pass_through(role: &RoleMachine) -> Vec<String> {
     let attached = |drive: &Drive| {
@@ -531,7 +589,11 @@ fn pass_through(role: &RoleMachine) -> Vec<String> {
 }
 
 /// A file that is copied as it is; `None` when the source does not have it, which the inventory reports.
-fn copied_file(source: &dyn Source, path: &WindowsPath, target: impl FnOnce() -> String) -> Option<PlacedFile> {
+pub(crate) fn copied_file(
+    source: &dyn Source,
+    path: &WindowsPath,
+    target: impl FnOnce() -> String,
+) -> Option<PlacedFile> {
     let file = source.open_file(path).ok()?;
     Some(PlacedFile { source: path.clone(), target: target(), size: ByteSize(file.len()) })
 }

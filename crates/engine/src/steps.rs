@@ -137,17 +137,20 @@ fn prepare(input: &StepInput<'_>) -> Vec<Step> {
 
 fn copies(input: &StepInput<'_>, steps: &mut Vec<Step>) {
     for machine in &input.built.role.machines {
-        for disk in &machine.disks {
-            steps.push(copy_disk(machine, disk));
-        }
+        steps.extend(machine.disks.iter().map(|disk| copy_disk(machine, disk)));
         let mut images: Vec<&PlacedFile> = Vec::new();
-        for image in &machine.images {
+        let present = machine.images.iter().map(|image| (image, String::new()));
+        let of_checkpoints = machine
+            .checkpoints
+            .iter()
+            .flat_map(|checkpoint| checkpoint.images.iter().map(|image| (image, format!(".{}", checkpoint.id))));
+        for (image, state) in present.chain(of_checkpoints) {
             if images.contains(&&image.file) {
                 continue;
             }
             images.push(&image.file);
             let slot = format!("{}{}-{}", image.controller, image.number, image.slot);
-            let id = format!("copy-file.{}.{slot}", machine.id);
+            let id = format!("copy-file.{}.{slot}{state}", machine.id);
             steps.push(copy_file(id, machine_of(machine), "guide.manual.images", "the image", &image.file));
         }
         if let Some(file) = &machine.original_configuration {
@@ -251,6 +254,14 @@ fn makes(input: &StepInput<'_>, steps: &mut Vec<Step>) {
         });
     }
     for machine in &role.machines {
+        steps.extend(machine.checkpoints.iter().map(|checkpoint| Step {
+            id: format!("create-checkpoint.{}.{}", machine.id, checkpoint.id),
+            phase: Phase::Migrate,
+            subject: machine_of(machine),
+            title: format!("Build the checkpoint '{}' of the virtual machine '{}'", checkpoint.name, machine.name),
+            clause: "beyond.checkpoints.kept".to_owned(),
+            action: Action::CreateCheckpoint { machine: machine.id.clone(), checkpoint: checkpoint.id.clone() },
+        }));
         steps.push(Step {
             id: format!("register-machine.{}", machine.id),
             phase: Phase::Migrate,

@@ -334,6 +334,16 @@ fn by_item(settings: &[Setting]) -> Items<'_> {
 
 /// `machine GUID` as people know it.
 fn subject_name(plan: &Plan, subject: &str) -> String {
+    let checkpoint = |id: &str| {
+        let checkpoints = |machine: &'_ RoleMachine| {
+            let found = machine.checkpoints.iter().find(|checkpoint| checkpoint.id.as_str() == id)?;
+            Some(format!("checkpoint '{}' of virtual machine '{}'", found.name, machine.name))
+        };
+        plan.role.machines.iter().find_map(checkpoints)
+    };
+    if let Some(name) = subject.strip_prefix("checkpoint ").and_then(checkpoint) {
+        return name;
+    }
     let id = subject.strip_prefix("machine ");
     let machine = id.and_then(|id| plan.role.machines.iter().find(|machine| machine.id.as_str() == id));
     machine.map_or_else(|| subject.to_owned(), |machine| format!("virtual machine '{}'", machine.name))

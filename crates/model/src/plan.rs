@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::choices::Policy;
 use crate::finding::Subject;
-use crate::names::{ByteSize, SwitchId, VmId};
+use crate::names::{ByteSize, CheckpointId, SwitchId, VmId};
 use crate::role::{PlacedDisk, PlacedFile, Role};
 
 /// A plan for one source and one destination.
@@ -127,7 +127,7 @@ pub enum Action {
     CheckSource,
     /// There is room and nothing is in the way on the destination.
     CheckDestination,
-    /// Copies one disk (its chain flattened).
+    /// Copies one disk: its chain flattened, or what lies above a parent that is copied too.
     CopyDisk {
         /// Machine.
         machine: VmId,
@@ -150,6 +150,13 @@ pub enum Action {
     CreateManagementAdapter {
         /// Index in `role.management_adapters`.
         index: usize,
+    },
+    /// Builds a checkpoint of a machine again, and the machine with the first one.
+    CreateCheckpoint {
+        /// Machine.
+        machine: VmId,
+        /// Checkpoint.
+        checkpoint: CheckpointId,
     },
     /// Defines a machine around its disks.
     RegisterMachine {

@@ -122,6 +122,52 @@ pub struct RoleMachine {
     /// Physical disks of the destination that are attached.
     #[serde(default)]
     pub physical: Vec<PhysicalDisk>,
+    /// The tree of checkpoints that is built again, parents before children. Empty where checkpoints become disks or machines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<RoleCheckpoint>,
+    /// The checkpoint of that tree which the present state derives from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_checkpoint: Option<CheckpointId>,
+}
+
+impl RoleMachine {
+    /// The disks of a checkpoint, or of the present state.
+    pub fn disks_of<'a>(&'a self, checkpoint: Option<&'a CheckpointId>) -> impl Iterator<Item = &'a PlacedDisk> {
+        self.disks.iter().filter(move |disk| disk.checkpoint.as_ref() == checkpoint)
+    }
+
+    /// A checkpoint of the tree as the machine that it was: its configuration, disks and images.
+    pub fn as_of(&self, checkpoint: &RoleCheckpoint) -> RoleMachine {
+        let present = |disk: PlacedDisk| PlacedDisk { checkpoint: None, checkpoint_name: None, ..disk };
+        RoleMachine {
+            configuration: checkpoint.configuration.clone(),
+            disks: self.disks_of(Some(&checkpoint.id)).cloned().map(present).collect(),
+            images: checkpoint.images.clone(),
+            physical: Vec::new(),
+            pass_through: Vec::new(),
+            checkpoints: Vec::new(),
+            current_checkpoint: None,
+            ..self.clone()
+        }
+    }
+}
+
+/// A checkpoint that is built again. Its disks are among those of its machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RoleCheckpoint {
+    /// Id on the source; Hyper-V gives the new one another id.
+    pub id: CheckpointId,
+    /// Name.
+    pub name: String,
+    /// Creation time on the source, RFC 3339 in UTC, where it is written; the new one is created when it is built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// The checkpoint that it was made from.
+    pub parent: Option<CheckpointId>,
+    /// What the machine consisted of, after the operator's answers.
+    pub configuration: MachineConfiguration,
+    /// ISO and floppy images.
+    pub images: Vec<PlacedImage>,
 }
 
 /// A physical disk of the destination in a drive of a machine.
@@ -159,10 +205,22 @@ pub struct PlacedDisk {
     pub size: ByteSize,
     /// Bytes that the chain stores on the source: the upper bound of what has to be read.
     pub stored: ByteSize,
+    /// The disk below this one, whose copy stays its parent; without one the chain is copied as one disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<PlacedParent>,
     /// The checkpoint whose state it is; `None` for the present state.
     pub checkpoint: Option<CheckpointId>,
     /// Name of that checkpoint.
     pub checkpoint_name: Option<String>,
+}
+
+/// The parent of a disk that is copied as a differencing disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlacedParent {
+    /// The parent on the source.
+    pub source: WindowsPath,
+    /// Path of its copy below the destination's root, with `/`; in the folder of the child.
+    pub target: String,
 }
 
 /// An ISO or floppy image and where it goes.

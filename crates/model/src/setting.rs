@@ -12,7 +12,7 @@ use crate::vm::{BootDevice, Connection, Media};
 /// One setting: `machine <id>` / `processors.count` = `2`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
-    /// What it belongs to: `host`, `switch <name>`, `management adapter <name>`, `machine <id>`,
+    /// What it belongs to: `host`, `switch <name>`, `management adapter <name>`, `machine <id>`, `checkpoint <id>`,
     /// `DCOM restriction <name>`, `WMI namespace <name>`, `firewall rule <id>`.
     pub subject: String,
     /// Stable name of the item, dotted.
@@ -67,9 +67,26 @@ pub fn settings_of(role: &Role) -> Vec<Setting> {
     }
     for machine in &role.machines {
         machine_settings(machine, &mut all);
+        checkpoint_settings(machine, &mut all);
     }
     all.sort();
     all
+}
+
+/// The checkpoints that are built again: the tree, and of each the disks and what the machine had of memory and processors.
+fn checkpoint_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
+    if let Some(current) = &machine.current_checkpoint {
+        all.push(Setting::new(format!("machine {}", machine.id), "current-checkpoint", current));
+    }
+    for checkpoint in &machine.checkpoints {
+        let subject = format!("checkpoint {}", checkpoint.id);
+        let mut add = |item: &str, value: String| all.push(Setting::new(&subject, item, value));
+        add("name", checkpoint.name.clone());
+        add("parent", checkpoint.parent.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string));
+        add("memory.startup-mib", checkpoint.configuration.memory.startup_mib.to_string());
+        add("processors.count", checkpoint.configuration.processors.count.to_string());
+        drive_settings(&machine.as_of(checkpoint), &mut add);
+    }
 }
 
 /// The entries of DCOM restrictions, sorted: `DCOM restriction <name>` / `<SID>.<effect>` = `<mask>`. They are merged on the

@@ -42,6 +42,44 @@ pub struct Machine {
     pub place: Place,
 }
 
+impl Machine {
+    /// Why its checkpoints cannot be built again as a tree, a whole sentence; `None` when they can.
+    pub fn tree_obstacle(&self) -> Option<String> {
+        let known = |id: &CheckpointId| self.checkpoints.iter().any(|checkpoint| checkpoint.id == *id);
+        for checkpoint in &self.checkpoints {
+            let name = &checkpoint.name;
+            match checkpoint.parent.value() {
+                None => return Some(format!("It is not known which checkpoint '{name}' was made from.")),
+                Some(Some(parent)) if !known(parent) => {
+                    return Some(format!("The checkpoint that '{name}' was made from ({parent}) is not there."));
+                }
+                Some(_) => {}
+            }
+            let drives = &checkpoint.configuration.drives;
+            if drives.iter().any(|drive| matches!(drive.media, Media::PassThrough { .. })) {
+                return Some(format!(
+                    "The checkpoint '{name}' holds a physical disk, of which Hyper-V makes no checkpoints."
+                ));
+            }
+        }
+        let states = self.checkpoints.iter().map(|checkpoint| &checkpoint.configuration);
+        let drives = states.chain([&self.configuration]).flat_map(|state| &state.drives);
+        let mut seen: Vec<&WindowsPath> = Vec::new();
+        for drive in drives {
+            let Media::VirtualDisk { path } = &drive.media else { continue };
+            if seen.contains(&path) {
+                return Some(format!("The disk '{path}' belongs to two of its states at once."));
+            }
+            seen.push(path);
+        }
+        match self.current_checkpoint.value() {
+            Some(id) if known(id) => None,
+            Some(id) => Some(format!("The checkpoint that its present state derives from ({id}) is not there.")),
+            None => Some("It is not known from which checkpoint its present state derives.".to_owned()),
+        }
+    }
+}
+
 /// Whether a machine is off, as far as its files tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]

@@ -1,6 +1,6 @@
 //! What we require beyond the guide, as clauses of the same form.
 
-use crate::guide::Answer::{Rules, Says, Steps};
+use crate::guide::Answer::{Checks, Rules, Says, Steps};
 use crate::guide::Clause;
 
 const ANSWERS: &str = "Beyond the guide: answers";
@@ -66,11 +66,15 @@ pub(crate) const CLAUSES: &[Clause] = &[
         answers: &[Rules(&["machine.generation"])],
     },
     Clause {
-        id: "beyond.checkpoints.as-disks",
+        id: "beyond.checkpoints.kept",
         chapter: MACHINES,
-        text: "Where checkpoints cannot be put back, each is kept as a complete disk, or as a machine of its own when the \
-               operator wants that, unless only the present is wanted.",
-        answers: &[Rules(&["machine.checkpoints"]), Steps(&["copy-disk."])],
+        text: "Checkpoints are put back as the tree that they were. Where that cannot be, each is kept as a complete disk, or \
+               as a machine of its own when the operator wants that, unless only the present is wanted.",
+        answers: &[
+            Rules(&["machine.checkpoints"]),
+            Steps(&["copy-disk.", "create-checkpoint."]),
+            Checks(&["verify.checkpoints"]),
+        ],
     },
     Clause {
         id: "beyond.disks.size",

@@ -26,6 +26,8 @@ pub enum Decision {
     Kind(SwitchKind),
     /// `untagged`, `access:ID`, `trunk:NATIVE,ID,ID`.
     Vlan(Vlan),
+    /// `tree`: the checkpoints are built again.
+    CheckpointTree,
     /// `disks`: each checkpoint becomes a disk of its own.
     CheckpointDisks,
     /// `machines`: each checkpoint becomes a machine of its own.
@@ -112,6 +114,7 @@ fn meaning(offer: &str, given: &str) -> Result<Decision, String> {
         "exclude" => Decision::Exclude,
         "discard" => Decision::Discard,
         "accept" => Decision::Accept,
+        "tree" => Decision::CheckpointTree,
         "disks" => Decision::CheckpointDisks,
         "machines" => Decision::CheckpointMachines,
         "leave" => Decision::Leave,

@@ -39,6 +39,7 @@ const SHOWN: &[Shown] = &[
     ("apply-settings", CONFORMANCE, PLANNED),
     ("create-switch.", CONFORMANCE, EACH_STEP),
     ("create-management-adapter.", CONFORMANCE, EACH_STEP),
+    ("create-checkpoint.", "destinations/tests/checkpoints.rs", EACH_STEP),
     ("register-machine.", CONFORMANCE, EACH_STEP),
     ("complete", "destinations/tests/kit.rs", "the_readme_follows_the_guide"),
     ("carry-over.", LIVE, "a_migration_that_is_killed_goes_on_where_it_was"),

@@ -12,7 +12,7 @@ use crate::tests_support::Sample;
 use crate::{clause, clauses, coverage_markdown, rule, rules};
 
 /// What step ids of plans, and instructions of a rollback, begin with.
-const STEPS: [&str; 31] = [
+const STEPS: [&str; 32] = [
     "confirm.backup",
     "confirm.access-rights",
     "confirm.downtime",
@@ -27,6 +27,7 @@ const STEPS: [&str; 31] = [
     "apply-settings",
     "create-switch.",
     "create-management-adapter.",
+    "create-checkpoint.",
     "register-machine.",
     "complete",
     "carry-over.",

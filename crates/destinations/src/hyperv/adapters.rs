@@ -34,7 +34,12 @@ pub(crate) fn script(adapter: &RoleManagementAdapter) -> StepScript {
     perform.push(own("Wait-KitInterface").into_variable("index"));
     ip_calls(&adapter.ip, &mut perform);
     binding_calls(&adapter.bindings, &mut perform);
-    StepScript { test: vec![own("Test-KitManagementAdapter")], perform, undo: vec![own("Remove-KitManagementAdapter")] }
+    StepScript {
+        test: vec![own("Test-KitManagementAdapter")],
+        perform,
+        undo: vec![own("Remove-KitManagementAdapter")],
+        ..StepScript::default()
+    }
 }
 
 /// A call of `Set-VMNetworkAdapterVlan` with its mode.

@@ -138,6 +138,8 @@ fn render_arg(arg: &Arg) -> Result<String, DestinationError> {
 pub(crate) struct StepScript {
     /// Calls that answer `$true` when the step is already done.
     pub test: Vec<Call>,
+    /// A call that answers `$true` when there is nothing to do but what it does itself.
+    pub unless: Option<Call>,
     /// Calls that do it.
     pub perform: Vec<Call>,
     /// Calls that take it back.
@@ -165,6 +167,9 @@ impl StepScript {
         text.push_str(&HEAD.replace('\n', "\r\n"));
         for (mode, calls) in [("Test", &self.test), ("Perform", &self.perform), ("Undo", &self.undo)] {
             text.push_str(&format!("    '{mode}' {{\r\n"));
+            if let Some(call) = self.unless.as_ref().filter(|_| mode == "Perform") {
+                text.push_str(&format!("        if ({}) {{ return }}\r\n", call.render()?));
+            }
             for call in calls {
                 text.push_str(&format!("        {}\r\n", call.render()?));
             }

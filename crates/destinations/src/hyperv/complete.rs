@@ -1,7 +1,7 @@
 //! The last step of a kit: the index of its steps, the fixed scripts, and what the administrator reads.
 
 use hvm_model::disk::DiskIdentity;
-use hvm_model::names::ByteSize;
+use hvm_model::names::{ByteSize, CheckpointId};
 use hvm_model::plan::{Action, Plan, Step};
 use hvm_model::role::RoleMachine;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::files;
 use crate::hyperv::{Kit, access, cmdlet, firewall, json, readme};
 
 /// The fixed scripts.
-const SCRIPTS: [(&str, &str); 11] = [
+const SCRIPTS: [(&str, &str); 12] = [
     ("Import-HyperVRole.ps1", include_str!("scripts/Import-HyperVRole.ps1")),
     ("Test-HyperVRole.ps1", include_str!("scripts/Test-HyperVRole.ps1")),
     ("Undo-HyperVRole.ps1", include_str!("scripts/Undo-HyperVRole.ps1")),
@@ -22,6 +22,7 @@ const SCRIPTS: [(&str, &str); 11] = [
     ("Merge-WmiNamespace.ps1", include_str!("scripts/Merge-WmiNamespace.ps1")),
     ("Kit.ps1", include_str!("scripts/Kit.ps1")),
     ("Machines.ps1", include_str!("scripts/Machines.ps1")),
+    ("Checkpoints.ps1", include_str!("scripts/Checkpoints.ps1")),
     ("Access.ps1", include_str!("scripts/Access.ps1")),
     ("Firewall.ps1", include_str!("scripts/Firewall.ps1")),
 ];
@@ -57,6 +58,7 @@ struct IndexMachine<'a> {
     processors: u32,
     startup_bytes: u64,
     physical: Vec<&'a DiskIdentity>,
+    checkpoints: Vec<&'a CheckpointId>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +102,7 @@ fn kind(action: &Action) -> Option<&'static str> {
         Action::ApplySettings => Some("settings"),
         Action::CreateSwitch { .. } => Some("network"),
         Action::CreateManagementAdapter { .. } => Some("management-adapter"),
+        Action::CreateCheckpoint { .. } => Some("checkpoint"),
         Action::RegisterMachine { .. } => Some("machine"),
         _ => None,
     }
@@ -136,6 +139,7 @@ fn index_machine(machine: &RoleMachine) -> IndexMachine<'_> {
         processors: machine.configuration.processors.count,
         startup_bytes: ByteSize::from_mib(machine.configuration.memory.startup_mib).0,
         physical: machine.physical.iter().map(|physical| &physical.disk).collect(),
+        checkpoints: machine.checkpoints.iter().map(|checkpoint| &checkpoint.id).collect(),
     }
 }
 
@@ -144,7 +148,8 @@ fn index_files(kit: &Kit, plan: &Plan) -> Result<Vec<IndexFile>, DestinationErro
     let mut paths: Vec<&str> = Vec::new();
     for machine in &plan.role.machines {
         paths.extend(machine.disks.iter().map(|disk| disk.target.as_str()));
-        paths.extend(machine.images.iter().map(|image| image.file.target.as_str()));
+        let images = machine.images.iter().chain(machine.checkpoints.iter().flat_map(|checkpoint| &checkpoint.images));
+        paths.extend(images.map(|image| image.file.target.as_str()));
     }
     paths.extend(plan.role.settings.authorization_store.iter().map(|file| file.target.as_str()));
     paths.sort_unstable();

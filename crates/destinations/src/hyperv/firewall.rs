@@ -48,7 +48,7 @@ pub(crate) fn script(role: &Role) -> StepScript {
             perform.push(Call::new("Write-Warning").text("Message", &text));
         }
     }
-    StepScript { test: Vec::new(), perform, undo: Vec::new() }
+    StepScript { perform, ..StepScript::default() }
 }
 
 fn unknown_fields(change: &FirewallChange) -> Vec<String> {

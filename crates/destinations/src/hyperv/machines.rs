@@ -3,8 +3,8 @@
 //! The machine is made under the safe name of its folder, so that Hyper-V's own folders lie in it whatever the operators
 //! called the machine, and it is found again by that folder: names need not be unique. It gets its name afterwards.
 
-use hvm_model::names::ByteSize;
-use hvm_model::role::{Role, RoleMachine};
+use hvm_model::names::{ByteSize, CheckpointId};
+use hvm_model::role::{Role, RoleCheckpoint, RoleMachine};
 use hvm_model::vm::{
     AdapterKind, BootDevice, Connection, Controller, IntegrationService, Media, StartAction, StopAction, VmAdapter,
 };
@@ -18,23 +18,76 @@ use crate::hyperv::release::Release;
 pub(crate) fn script(release: &Release, role: &Role, machine: &RoleMachine) -> Result<StepScript, DestinationError> {
     check(release, machine)?;
     let folder = machine.folder.as_str();
-    let mut perform = vec![Call::new("Remove-KitHalfMachine").text("Folder", folder)];
-    create(machine, &mut perform);
-    memory_and_processors(machine, &mut perform);
-    firmware(machine, &mut perform);
-    drives(machine, &mut perform);
+    let (mut perform, last) = match (&machine.current_checkpoint, machine.checkpoints.last()) {
+        (Some(current), Some(last)) => (vec![opened(machine, current)], Some(last)),
+        _ => (vec![Call::new("Remove-KitHalfMachine").text("Folder", folder), made(machine)], None),
+    };
+    configure(release, role, machine, &mut perform);
+    ports(machine, &mut perform);
+    let Some(last) = last else {
+        return Ok(StepScript {
+            test: vec![Call::new("Test-KitMachine").text("Folder", folder)],
+            perform,
+            undo: vec![Call::new("Remove-KitMachine").text("Folder", folder)],
+            ..StepScript::default()
+        });
+    };
+    let id = machine.id.as_str();
+    perform.push(Call::new("Save-KitPresent").variable("Machine", "machine").text("Id", id));
+    let undo = Call::new("Remove-KitPresent").text("Folder", folder).text("Id", id).text("Before", last.id.as_str());
+    Ok(StepScript {
+        test: vec![Call::new("Test-KitPresent").text("Folder", folder).text("Id", id)],
+        perform,
+        undo: vec![undo],
+        ..StepScript::default()
+    })
+}
+
+/// The calls for one checkpoint of a machine, whose parents are there already. The first one makes the machine.
+pub(crate) fn checkpoint_script(
+    release: &Release,
+    role: &Role,
+    (machine, checkpoint): (&RoleMachine, &RoleCheckpoint),
+) -> Result<StepScript, DestinationError> {
+    check(release, machine)?;
+    let folder = machine.folder.as_str();
+    let (id, name) = (checkpoint.id.as_str(), checkpoint.name.as_str());
+    let state = machine.as_of(checkpoint);
+    let of = |cmdlet: &str| Call::new(cmdlet).text("Folder", folder).text("Id", id);
+    let before = machine.checkpoints.iter().take_while(|other| other.id != checkpoint.id).last();
+    let (mut perform, undo) = match (&checkpoint.parent, before) {
+        (Some(parent), Some(before)) => {
+            (vec![opened(machine, parent)], of("Remove-KitCheckpoint").text("Before", before.id.as_str()))
+        }
+        _ => {
+            let half = Call::new("Remove-KitHalfMachine").text("Folder", folder);
+            (vec![half, made(&state)], Call::new("Remove-KitMachine").text("Folder", folder))
+        }
+    };
+    configure(release, role, &state, &mut perform);
+    let save = Call::new("Save-KitCheckpoint").variable("Machine", "machine").text("Folder", folder);
+    perform.push(save.text("Id", id).text("Name", name));
+    Ok(StepScript {
+        test: vec![of("Test-KitCheckpoint")],
+        unless: Some(of("Complete-KitCheckpoint").text("Name", name)),
+        perform,
+        undo: vec![undo],
+    })
+}
+
+/// What a machine consists of, but for its serial ports.
+fn configure(release: &Release, role: &Role, machine: &RoleMachine, calls: &mut Vec<Call>) {
+    frame(machine, calls);
+    memory_and_processors(machine, calls);
+    firmware(machine, calls);
+    drives(machine, calls);
     if machine.generation == 2 {
-        boot_disk(machine, &mut perform);
+        boot_disk(machine, calls);
     }
     for adapter in &machine.configuration.adapters {
-        network_adapter(role, adapter, &mut perform);
+        network_adapter(role, adapter, calls);
     }
-    ports_and_services(release, machine, &mut perform);
-    Ok(StepScript {
-        test: vec![Call::new("Test-KitMachine").text("Folder", folder)],
-        perform,
-        undo: vec![Call::new("Remove-KitMachine").text("Folder", folder)],
-    })
+    services(release, machine, calls);
 }
 
 fn check(release: &Release, machine: &RoleMachine) -> Result<(), DestinationError> {
@@ -52,14 +105,24 @@ fn on_machine(cmdlet: &str) -> Call {
     Call::new(cmdlet).variable("VM", "machine")
 }
 
-fn create(machine: &RoleMachine, calls: &mut Vec<Call>) {
-    let configuration = &machine.configuration;
-    let startup = ByteSize::from_mib(configuration.memory.startup_mib).0;
+/// A new machine.
+fn made(machine: &RoleMachine) -> Call {
+    let startup = ByteSize::from_mib(machine.configuration.memory.startup_mib).0;
     let new = Call::new("New-VM").text("Name", &machine.folder).number("MemoryStartupBytes", startup);
     // Machines of generation 1 are what New-VM makes of itself; on 2012 it has no parameter for it.
     let new = if machine.generation == 1 { new } else { new.number("Generation", machine.generation) };
-    calls.push(new.switch("NoVHD").variable("Path", "KitMachines").into_variable("machine"));
-    let disks = machine.disks.iter().map(|disk| (disk.controller, disk.number));
+    new.switch("NoVHD").variable("Path", "KitMachines").into_variable("machine")
+}
+
+/// The machine that is there already, bare, as one that derives from a checkpoint.
+fn opened(machine: &RoleMachine, parent: &CheckpointId) -> Call {
+    let open = Call::new("Open-KitMachine").text("Folder", &machine.folder).number("Generation", machine.generation);
+    open.text("Parent", parent.as_str()).into_variable("machine")
+}
+
+fn frame(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let configuration = &machine.configuration;
+    let disks = machine.disks_of(None).map(|disk| (disk.controller, disk.number));
     let disks = disks.chain(machine.physical.iter().map(|physical| (physical.controller, physical.number)));
     let scsi = disks.filter(|(controller, _)| *controller == Controller::Scsi).map(|(_, number)| number + 1);
     let controllers = scsi.max().unwrap_or(0).max(configuration.scsi_controllers);
@@ -182,8 +245,7 @@ fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
 
 /// The firmware of generation 2 starts what it was told; a new machine was told of the network only.
 fn boot_disk(machine: &RoleMachine, calls: &mut Vec<Call>) {
-    let present = machine.disks.iter().filter(|disk| disk.checkpoint.is_none());
-    let Some(first) = present.min_by_key(|disk| (disk.number, disk.slot)) else { return };
+    let Some(first) = machine.disks_of(None).min_by_key(|disk| (disk.number, disk.slot)) else { return };
     calls.push(at(on_machine("Get-VMHardDiskDrive"), first.number, first.slot).into_variable("disk"));
     calls.push(on_machine("Set-VMFirmware").variable("FirstBootDevice", "disk"));
 }
@@ -193,7 +255,7 @@ fn at(call: Call, number: u8, slot: u8) -> Call {
 }
 
 fn drives(machine: &RoleMachine, calls: &mut Vec<Call>) {
-    for disk in machine.disks.iter().filter(|disk| disk.checkpoint.is_none()) {
+    for disk in machine.disks_of(None) {
         let kind = if disk.controller == Controller::Scsi { "SCSI" } else { "IDE" };
         let add = on_machine("Add-VMHardDiskDrive").word("ControllerType", kind);
         calls.push(at(add, disk.number, disk.slot).with("Path", Arg::KitPath(disk.target.clone())));
@@ -277,12 +339,17 @@ pub(crate) const SERVICES: [(IntegrationService, &str); 6] = [
     (IntegrationService::Vss, "5CED1297-4598-4915-A5FC-AD21BB4D02A4"),
 ];
 
-fn ports_and_services(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
+/// Serial ports of the present state. Those of checkpoints stay unconnected: a pipe cannot be taken away again on releases whose
+/// cmdlet wants a path.
+fn ports(machine: &RoleMachine, calls: &mut Vec<Call>) {
     for (number, pipe) in (1u8..).zip(&machine.configuration.com_ports) {
         if let Some(pipe) = pipe {
             calls.push(on_machine("Set-VMComPort").number("Number", number).text("Path", pipe));
         }
     }
+}
+
+fn services(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
     let configuration = &machine.configuration;
     let off = configuration.disabled_integration_services.iter().map(|service| (*service, "Off"));
     let on = configuration.guest_services.then_some((IntegrationService::GuestServices, "On"));
@@ -315,7 +382,20 @@ pub(crate) fn remaining(machine: &RoleMachine) -> Vec<String> {
             ));
         }
     }
-    for disk in &machine.disks {
+    for checkpoint in &machine.checkpoints {
+        let created = checkpoint.created.as_deref().unwrap_or("a time that is not written");
+        all.push(format!(
+            "'{}': the checkpoint '{}' of {created} is built again; its creation time is that of the import.",
+            machine.name, checkpoint.name
+        ));
+        if checkpoint.configuration.com_ports.iter().any(Option::is_some) {
+            all.push(format!(
+                "'{}': the serial ports of the checkpoint '{}' are not connected to their pipes.",
+                machine.name, checkpoint.name
+            ));
+        }
+    }
+    for disk in machine.disks.iter().filter(|_| machine.checkpoints.is_empty()) {
         if let Some(name) = &disk.checkpoint_name {
             all.push(format!(
                 "'{}': the state of the checkpoint '{name}' for the drive {}{}-{} lies in '{}'. It is not connected to the machine.",

@@ -2,7 +2,7 @@
 //! test and undo them on the destination.
 //!
 //! Layout: `steps/NNNN-*.ps1` (one a step), `settings.json`, `switches/ID.json`, `management-adapters/N.json`,
-//! `machines/FOLDER/machine.json` (the same as data), and at the end `role.json`, the fixed scripts and `README.txt`.
+//! `machines/FOLDER/machine.json`, `machines/FOLDER/checkpoints/ID.json` (the same as data), and at the end `role.json`, the fixed scripts and `README.txt`.
 
 mod access;
 mod adapters;
@@ -129,6 +129,14 @@ impl Kit {
                 let machine = find_machine(plan, step, machine)?;
                 (machines::script(self.release, role, machine)?, value(machine), format!("machine {}", machine.id))
             }
+            Action::CreateCheckpoint { machine, checkpoint } => {
+                let machine = find_machine(plan, step, machine)?;
+                let found = machine.checkpoints.iter().find(|found| found.id == *checkpoint);
+                let found = found.ok_or_else(|| not_in_plan(step, format!("the checkpoint {checkpoint}")))?;
+                let definition = serde_json::json!({ "folder": machine.folder, "checkpoint": found, "physical": [] });
+                let script = machines::checkpoint_script(self.release, role, (machine, found))?;
+                (script, definition, format!("checkpoint {checkpoint}"))
+            }
             _ => return Err(DestinationError::NotMine { step: step.id.clone() }),
         };
         let paths = self.outputs(plan, step);
@@ -190,7 +198,7 @@ impl Destination for Kit {
             max_disk_size: ByteSize(64 << 40),
             max_processors: 64,
             max_memory: ByteSize(1 << 40),
-            keeps_checkpoints: false,
+            keeps_checkpoints: true,
             logical_processors: facts.processors,
             memory: facts.memory,
             free_space: facts.free,
@@ -224,6 +232,11 @@ impl Destination for Kit {
                 let found = plan.role.machines.iter().find(|found| found.id == *machine);
                 let folder = found.map(|found| format!("machines/{}/machine.json", found.folder));
                 folder.map(|path| vec![script("machine"), path]).unwrap_or_default()
+            }
+            Action::CreateCheckpoint { machine, checkpoint } => {
+                let found = plan.role.machines.iter().find(|found| found.id == *machine);
+                let path = found.map(|found| format!("machines/{}/checkpoints/{checkpoint}.json", found.folder));
+                path.map(|path| vec![script("checkpoint"), path]).unwrap_or_default()
             }
             Action::CopyDisk { disk, .. } => vec![disk.target.clone()],
             Action::CopyFile { file } => vec![file.target.clone()],

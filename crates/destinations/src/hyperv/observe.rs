@@ -43,8 +43,9 @@ fn definitions(root: &Path) -> Result<BTreeMap<String, Definition>, DestinationE
     if machines.is_dir() {
         let entries = std::fs::read_dir(&machines).map_err(DestinationError::io(&machines, "list the folder"))?;
         for entry in entries {
-            let path = entry.map_err(DestinationError::io(&machines, "list the folder"))?.path().join("machine.json");
-            paths.extend(Some(path).filter(|path| path.exists()));
+            let folder = entry.map_err(DestinationError::io(&machines, "list the folder"))?.path();
+            paths.extend(Some(folder.join("machine.json")).filter(|path| path.exists()));
+            paths.extend(files::list(&folder.join("checkpoints"), "json")?);
         }
     }
     let mut all = BTreeMap::new();
@@ -97,7 +98,10 @@ fn of_calls(calls: &[Call]) -> Found {
     if let Some(call) = first("New-VMSwitch") {
         return switch(call);
     }
-    if first("New-VM").is_some() {
+    if let Some(call) = first("Save-KitCheckpoint") {
+        return observe_machine::checkpoint(call, calls);
+    }
+    if first("New-VM").is_some() || first("Open-KitMachine").is_some() {
         return observe_machine::settings(calls);
     }
     if let Some(call) = first("Add-VMNetworkAdapter") {

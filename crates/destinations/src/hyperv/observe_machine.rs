@@ -27,6 +27,20 @@ impl Items {
     }
 }
 
+/// The settings of a checkpoint: what the calls give the machine before it is made.
+pub(super) fn checkpoint(save: &Call, calls: &[Call]) -> Found {
+    let subject = format!("checkpoint {}", text(save, "Id")?);
+    let parent = calls.iter().find(|call| call.name == "Open-KitMachine").map(|call| text(call, "Parent"));
+    let mut all = vec![
+        Setting::new(&subject, "name", text(save, "Name")?),
+        Setting::new(&subject, "parent", parent.unwrap_or(Ok("none"))?),
+    ];
+    let kept = |item: &str| item.starts_with("drive.") || ["memory.startup-mib", "processors.count"].contains(&item);
+    let found = settings(calls)?.into_iter().filter(|setting| kept(&setting.item));
+    all.extend(found.map(|setting| Setting { subject: subject.clone(), ..setting }));
+    Ok(all)
+}
+
 /// The settings that the calls bring.
 pub(super) fn settings(calls: &[Call]) -> Found {
     let mut items = Items::default();
@@ -34,6 +48,10 @@ pub(super) fn settings(calls: &[Call]) -> Found {
     for call in calls {
         match call.name.as_str() {
             "New-VM" => created(call, &mut items)?,
+            "Open-KitMachine" => {
+                created(call, &mut items)?;
+                items.add("current-checkpoint", text(call, "Parent")?);
+            }
             "Initialize-KitMachine" => id = Some(text(call, "SourceId")?),
             "Set-VM" => machine(call, &mut items)?,
             "Set-VMMemory" => memory(call, &mut items)?,

@@ -25,6 +25,20 @@ pub(crate) fn step_script(text: &str) -> Result<StepScript, String> {
             [] => {}
             [Token::Quoted(mode), Token::Word(brace)] if brace == "{" => part = Some(mode.as_str()),
             [Token::Word(brace)] if brace == "}" => part = None,
+            [
+                Token::Word(word),
+                Token::Open,
+                inner @ ..,
+                Token::Close,
+                Token::Word(open),
+                Token::Word(end),
+                Token::Word(close),
+            ] if (word.as_str(), open.as_str(), end.as_str(), close.as_str()) == ("if", "{", "return", "}")
+                && part == Some("Perform")
+                && script.perform.is_empty() =>
+            {
+                script.unless = Some(call(inner)?);
+            }
             _ if line.first() == Some(&Token::Word("switch".to_owned())) && part.is_none() => {}
             _ => {
                 let call = call(line)?;

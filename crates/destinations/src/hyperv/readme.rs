@@ -47,6 +47,8 @@ What the kit does and does not keep
    - Network adapters of virtual machines are new devices with the same MAC address where it was static. A guest with a
      static IP address may see a new network adapter and want its address set again.
    - A dynamic MAC address is given anew from this host's range when a virtual machine starts.
+   - Checkpoints are made anew too, in the tree that they were, without the memory of machines that ran. Undoing the import
+     removes their disks with them: copy the kit again before another import.
    - What the host does when a virtual machine ends unexpectedly stays at this host's default.
 ";
 

@@ -36,7 +36,12 @@ pub(crate) fn script(role: &Role, switch: &RoleSwitch) -> StepScript {
             .boolean("AllowManagementOS", switch.management_os || own);
         perform.push(reconnect);
     }
-    StepScript { test: vec![Call::new("Test-KitSwitch").text("Id", switch.id.as_str())], perform, undo: vec![remove()] }
+    StepScript {
+        test: vec![Call::new("Test-KitSwitch").text("Id", switch.id.as_str())],
+        perform,
+        undo: vec![remove()],
+        ..StepScript::default()
+    }
 }
 
 fn create(switch: &RoleSwitch, own: bool) -> Call {

@@ -84,6 +84,7 @@ proptest! {
             test: vec![Call::new("Test-Thing").text("Text", &second)],
             perform: vec![call.clone().into_variable("x"), call],
             undo: Vec::new(),
+            ..StepScript::default()
         };
         let bytes = script.render().unwrap();
         let text = String::from_utf8(bytes).unwrap();

@@ -133,6 +133,7 @@ impl Destination for LibvirtFiles {
             | Action::Confirm { .. }
             | Action::CheckSource
             | Action::CheckDestination
+            | Action::CreateCheckpoint { .. }
             | Action::TakeFolder
             | Action::CarryOver { .. }
             | Action::ImportOnHost

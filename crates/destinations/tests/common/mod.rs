@@ -60,6 +60,7 @@ fn disk(controller: Controller, number: u8, slot: u8, target: &str) -> PlacedDis
         format: DiskFormat::Vhd,
         size: ByteSize(1 << 30),
         stored: ByteSize(1 << 20),
+        parent: None,
         checkpoint: None,
         checkpoint_name: None,
     }
@@ -149,7 +150,79 @@ fn machine(id: &str, name: &str, folder: &str) -> RoleMachine {
         original_configuration: None,
         pass_through: Vec::new(),
         physical: Vec::new(),
+        checkpoints: Vec::new(),
+        current_checkpoint: None,
     }
+}
+
+pub const TREE: &str = "AAAAAAAA-0000-4000-8000-000000000004";
+/// The checkpoints of that machine: the first, two made from it, and one made from the second.
+pub const CHECKPOINTS: [(&str, Option<usize>, &str); 4] = [
+    ("DDDDDDDD-0000-4000-8000-000000000001", None, "Root 'A'"),
+    ("DDDDDDDD-0000-4000-8000-000000000002", Some(0), "B – “更新” $(x)"),
+    ("DDDDDDDD-0000-4000-8000-000000000003", Some(0), "Root 'A'"),
+    ("DDDDDDDD-0000-4000-8000-000000000004", Some(1), "D"),
+];
+
+/// A machine with checkpoints in a tree, whose present state derives from the third; the states differ in disks, images, memory,
+/// adapters and services.
+pub fn tree_machine(generation: u8) -> RoleMachine {
+    let mut tree = machine(TREE, "Tree 'T'", "Tree T");
+    let (controller, ending) = if generation == 1 { (Controller::Ide, "vhd") } else { (Controller::Scsi, "vhdx") };
+    tree.generation = generation;
+    tree.disks.clear();
+    let of_state = |state: Option<usize>| {
+        let mut placed = disk(controller, 0, 0, &format!("disks/Tree T/{}.a{ending}", state.unwrap_or(9)));
+        if state == Some(0) {
+            placed.target = format!("disks/Tree T/Größe.{ending}");
+        }
+        let id = |number: usize| CHECKPOINTS[number].0.parse().unwrap();
+        placed.checkpoint = state.map(id);
+        placed.checkpoint_name = state.map(|number| CHECKPOINTS[number].2.to_owned());
+        placed
+    };
+    let mut configuration = configuration();
+    configuration.drives = vec![drive(controller, 0, 1, Media::EmptyDvd)];
+    if generation == 2 {
+        configuration.firmware.boot_order.clear();
+        configuration.firmware.num_lock = None;
+        configuration.firmware.secure_boot = Some(false);
+    }
+    for (number, (id, parent, name)) in CHECKPOINTS.iter().enumerate() {
+        let mut configuration = configuration.clone();
+        configuration.memory.startup_mib = 512 + 2 * number as u64;
+        configuration.processors.count = 1 + number as u32;
+        let mut images = Vec::new();
+        if number == 1 {
+            configuration.drives = vec![drive(controller, 0, 1, Media::Iso { path: WindowsPath::new(r"D:.iso") })];
+            configuration.adapters =
+                vec![adapter("n", AdapterKind::Synthetic, Some("00-15-5D-01-07-E0"), Some((1, "internal")))];
+            configuration.disabled_integration_services = vec![IntegrationService::Vss];
+            configuration.scsi_controllers = 2;
+            images.push(PlacedImage { controller, number: 0, slot: 1, file: file(r"D:.iso", "images/Tree T/a.iso") });
+            if generation == 1 {
+                let file = file(r"D:.vfd", "images/Tree T/a.vfd");
+                images.push(PlacedImage { controller: Controller::Floppy, number: 0, slot: 0, file });
+            }
+        }
+        tree.disks.push(of_state(Some(number)));
+        tree.checkpoints.push(RoleCheckpoint {
+            id: id.parse().unwrap(),
+            name: (*name).to_owned(),
+            created: Some("2011-03-04T05:06:07Z".to_owned()),
+            parent: parent.map(|parent| CHECKPOINTS[parent].0.parse().unwrap()),
+            configuration,
+            images,
+        });
+    }
+    tree.disks.push(of_state(None));
+    let mut data = disk(controller, u8::from(generation == 1), 1, &format!("disks/Tree T/data.{ending}"));
+    data.slot = 1 + u8::from(generation == 2);
+    tree.disks.push(data);
+    configuration.com_ports = [Some(r"\\.\pipe\t".to_owned()), None];
+    tree.configuration = configuration;
+    tree.current_checkpoint = CHECKPOINTS[2].0.parse().ok();
+    tree
 }
 
 fn web() -> RoleMachine {
@@ -384,6 +457,11 @@ pub fn plan(role: Role) -> Plan {
         steps.push(step(&format!("management-adapter.{index}"), "Management adapter", action));
     }
     for machine in &role.machines {
+        for checkpoint in &machine.checkpoints {
+            let (machine, checkpoint) = (machine.id.clone(), checkpoint.id.clone());
+            let id = format!("create-checkpoint.{machine}.{checkpoint}");
+            steps.push(step(&id, "Checkpoint", Action::CreateCheckpoint { machine, checkpoint }));
+        }
         let title = format!("Virtual machine '{}'", machine.name);
         let action = Action::RegisterMachine { machine: machine.id.clone() };
         steps.push(step(&format!("register.{}", machine.id), &title, action));
@@ -412,7 +490,8 @@ pub fn copied(plan: &Plan) -> Vec<String> {
     let mut all: Vec<String> = role.settings.authorization_store.iter().map(|file| file.target.clone()).collect();
     for machine in &role.machines {
         all.extend(machine.disks.iter().map(|disk| disk.target.clone()));
-        all.extend(machine.images.iter().map(|image| image.file.target.clone()));
+        let of_checkpoints = machine.checkpoints.iter().flat_map(|checkpoint| &checkpoint.images);
+        all.extend(machine.images.iter().chain(of_checkpoints).map(|image| image.file.target.clone()));
     }
     all
 }

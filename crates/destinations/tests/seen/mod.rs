@@ -1,5 +1,7 @@
 //! What is on the host of a test, as settings: written for these tests alone, from the state of the model.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::collections::BTreeMap;
 
 use hvm_model::role::Role;

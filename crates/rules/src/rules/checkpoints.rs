@@ -1,4 +1,5 @@
-//! How checkpoints are carried on a destination that does not take them as they are.
+//! What becomes of checkpoints: a tree where the destination keeps it, else disks or machines of their own, by the operator's
+//! choice.
 
 use hvm_model::finding::Level;
 
@@ -11,10 +12,14 @@ pub(super) const RULES: &[Rule] = &[Rule {
     id: "machine.checkpoints",
     level: Level::Notes,
     under_extended: Level::Notes,
-    clause: "beyond.checkpoints.as-disks",
-    title: "A machine has checkpoints; each becomes a disk or a machine of its own.",
+    clause: "beyond.checkpoints.kept",
+    title: "A machine has checkpoints; where the tree cannot be kept, each becomes a disk or a machine of its own.",
     answers: &[
-        Offer::new("disks", "Each checkpoint becomes a complete disk of its own beside the present one (the default)."),
+        Offer::new("tree", "The checkpoints are built again as they were, each with its parent (the default where that goes)."),
+        Offer::new(
+            "disks",
+            "Each checkpoint becomes a complete disk of its own beside the present one (the default where no tree can be kept).",
+        ),
         Offer::new(
             "machines",
             "Each checkpoint becomes a machine of its own, that starts with no host and is connected to no network.",
@@ -25,22 +30,30 @@ pub(super) const RULES: &[Rule] = &[Rule {
 }];
 
 fn check(case: &Case<'_>) -> Vec<Seen> {
-    if case.destination.is_some_and(|destination| destination.keeps_checkpoints) {
-        return Vec::new();
-    }
+    let keeps = case.destination.is_some_and(|destination| destination.keeps_checkpoints);
     let machines = case.inventory.machines.iter().filter(|machine| !machine.checkpoints.is_empty());
     let seen = machines.map(|machine| {
         let checkpoints = machine.checkpoints.iter();
         let names: Vec<String> = checkpoints.map(|checkpoint| format!("'{}'", checkpoint.name)).collect();
-        let message = format!(
-            "The virtual machine '{}' has {} checkpoints ({}). Its present disk is complete without them. Each \
-             checkpoint is carried as a complete disk of its own beside it, with its name; the tree itself is not \
-             rebuilt.",
-            machine.name,
-            names.len(),
-            names.join(", ")
-        );
-        Seen::new(of_machine(machine), message).at_all(machine.checkpoints.iter().map(|checkpoint| &checkpoint.place))
+        let has = format!("The virtual machine '{}' has {} checkpoints ({}).", machine.name, names.len(), names.join(", "));
+        let places = machine.checkpoints.iter().map(|checkpoint| &checkpoint.place);
+        let obstacle = if keeps { machine.tree_obstacle() } else { Some("The destination keeps no checkpoints.".to_owned()) };
+        match obstacle {
+            None => {
+                let message = format!(
+                    "{has} They are built again in the same tree, with their names and settings; they get new ids, and the time at \
+                     which that is done becomes their creation time. Their disks stay differencing disks."
+                );
+                Seen::new(of_machine(machine), message).at_all(places)
+            }
+            Some(obstacle) => {
+                let message = format!(
+                    "{has} {obstacle} Its present disk is complete without them. Each checkpoint is carried as a complete disk of \
+                     its own beside it, with its name; the tree itself is not built again."
+                );
+                Seen::new(of_machine(machine), message).at_all(places).only(&["disks", "machines", "current-only"])
+            }
+        }
     });
     seen.collect()
 }
@@ -51,8 +64,5 @@ pub(super) const EXAMPLES: &[Example] = &[Example {
     fires: |sample| {
         sample.add_checkpoint();
     },
-    quiet: |sample| {
-        sample.add_checkpoint();
-        sample.destination().keeps_checkpoints = true;
-    },
+    quiet: |_| {},
 }];

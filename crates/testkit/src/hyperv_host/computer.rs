@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Host, signature};
+use super::{Host, Release, signature};
 use crate::powershell::{Call, Computer, Object, Run, Signature, Value, fault, thrown};
 
 /// The folder of the system.
@@ -12,12 +12,17 @@ pub(super) const SYSTEM: &str = r"C:\Windows\system32";
 type Command = fn(&mut Host, &Call) -> Run<Vec<Value>>;
 
 /// The commands; each one that `signatures.txt` has stands here.
-const COMMANDS: [(&str, Command); 95] = [
+const COMMANDS: [(&str, Command); 100] = [
     ("Get-VM", Host::get_vm),
     ("New-VM", Host::new_vm),
     ("Set-VM", Host::set_vm),
     ("Remove-VM", Host::remove_vm),
     ("Start-VM", Host::start_vm),
+    ("Checkpoint-VM", Host::checkpoint_vm),
+    ("Get-VMSnapshot", Host::get_snapshot),
+    ("Restore-VMSnapshot", Host::restore_snapshot),
+    ("Rename-VMSnapshot", Host::rename_snapshot),
+    ("Remove-VMSnapshot", Host::remove_snapshot),
     ("Get-VMHost", Host::get_vm_host),
     ("Set-VMHost", Host::set_vm_host),
     ("Get-VMSwitch", Host::get_switch),
@@ -144,6 +149,7 @@ impl Computer for Host {
     /// Which commands ask is said by none of the pages; these two do on every host that was seen, so they count as asking.
     fn asks(&self, call: &Call) -> bool {
         call.name == "Unregister-ScheduledTask"
+            || call.name == "Restore-VMSnapshot" && self.release >= Release::Server2012R2
             || ["Remove-VM", "Remove-VMSwitch"].contains(&call.name.as_str()) && !call.has("Force")
     }
 

@@ -6,11 +6,10 @@ use crate::powershell::{Call, Run, Value, thrown};
 
 impl Host {
     fn drives(&self, call: &Call, kind: DriveKind) -> Run<Vec<Value>> {
-        let ids = self.machines_of(call)?;
         let (number, location) = (call.number("ControllerNumber"), call.number("ControllerLocation"));
         let controller = call.text("ControllerType");
         let mut all = Vec::new();
-        for machine in self.state.machines.iter().filter(|machine| ids.contains(&machine.id)) {
+        for machine in self.looked_at(call)? {
             let fits = |drive: &&Drive| {
                 drive.kind == kind
                     && number.is_none_or(|number| number == drive.number)
@@ -86,7 +85,9 @@ impl Host {
             (Some(path), Some(used)) => used.eq_ignore_ascii_case(path),
             _ => new.disk.is_some() && drive.disk == new.disk,
         };
-        let mut machines = self.state.machines.iter();
+        // Whether the disk of a checkpoint can be given to a machine is not said; it would spoil the checkpoint.
+        let snapshots = self.state.machines.iter().flat_map(|machine| &machine.snapshots);
+        let mut machines = self.state.machines.iter().chain(snapshots.map(|snapshot| &snapshot.machine));
         match machines.find(|machine| machine.drives.iter().any(same)) {
             Some(machine) => thrown(format!("{}: the disk is already connected to '{}'.", call.name, machine.name)),
             None => Ok(()),
@@ -173,9 +174,7 @@ impl Host {
     }
 
     pub(super) fn get_floppy(&mut self, call: &Call) -> Run<Vec<Value>> {
-        let ids = self.machines_of(call)?;
-        let machines = self.state.machines.iter();
-        let machines = machines.filter(|machine| ids.contains(&machine.id) && machine.generation == 1);
+        let machines = self.looked_at(call)?.into_iter().filter(|machine| machine.generation == 1);
         Ok(machines.map(|machine| self.floppy_object(machine)).collect())
     }
 

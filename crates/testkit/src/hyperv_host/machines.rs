@@ -159,9 +159,10 @@ impl Host {
     }
 
     pub(super) fn remove_vm(&mut self, call: &Call) -> Run<Vec<Value>> {
-        let id = self.machine_off(call)?.id.clone();
+        let machine = self.machine_off(call)?.clone();
         self.change()?;
-        self.state.machines.retain(|machine| machine.id != id);
+        self.state.machines.retain(|other| other.id != machine.id);
+        self.merge(&machine);
         Ok(Vec::new())
     }
 
@@ -282,6 +283,8 @@ fn new_machine(release: Release, (id, name, generation): (String, String, i64), 
         adapters: Vec::new(),
         com_ports: [String::new(), String::new()],
         services: services.collect(),
+        snapshots: Vec::new(),
+        parent: None,
         id,
         name,
     }

@@ -19,6 +19,7 @@ mod registry;
 mod release;
 mod served;
 mod signature;
+mod snapshots;
 mod sockets;
 mod state;
 mod streams;

@@ -35,7 +35,8 @@ impl Host {
             .with("AutomaticStartDelay", machine.start_delay)
             .with("AutomaticStopAction", word("StopAction", &machine.stop_action))
             .with("ProcessorCount", machine.processors.count)
-            .with("MemoryStartup", Value::Long(machine.memory.startup));
+            .with("MemoryStartup", Value::Long(machine.memory.startup))
+            .with("ParentSnapshotId", machine.parent.as_ref().map_or(Value::Null, |id| guid(id)));
         if self.release >= super::Release::Server2012R2 {
             object = object.with("Generation", machine.generation);
         }

@@ -21,9 +21,7 @@ fn within(parameter: &str, value: Option<i64>, low: i64, high: i64) -> Run<()> {
 
 impl Host {
     fn of_machine(&self, call: &Call, object: fn(&Host, &Machine) -> Value) -> Run<Vec<Value>> {
-        let ids = self.machines_of(call)?;
-        let machines = self.state.machines.iter().filter(|machine| ids.contains(&machine.id));
-        Ok(machines.map(|machine| object(self, machine)).collect())
+        Ok(self.looked_at(call)?.into_iter().map(|machine| object(self, machine)).collect())
     }
 
     pub(super) fn get_memory(&mut self, call: &Call) -> Run<Vec<Value>> {

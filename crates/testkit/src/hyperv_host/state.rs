@@ -229,6 +229,42 @@ pub struct Machine {
     pub com_ports: [String; 2],
     /// Integration services by their classes.
     pub services: BTreeMap<String, bool>,
+    /// Checkpoints, each made after its parent.
+    pub snapshots: Vec<Snapshot>,
+    /// Id of the checkpoint that the machine derives from.
+    pub parent: Option<String>,
+}
+
+/// A checkpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: String,
+    /// Its name, which need not be unique.
+    pub name: String,
+    /// What the machine was. Its id is that of the checkpoint; it has no checkpoints of its own, and its parent is that of this one.
+    pub machine: Machine,
+}
+
+impl Machine {
+    /// Without what is made anew each time.
+    fn without_ids(&mut self, id: &str, adapter: &dyn Fn(&mut Adapter), names: &BTreeMap<String, String>) {
+        let adapters = self.adapters.clone();
+        let place = |entry: &String| {
+            let adapter = adapters.iter().position(|adapter| adapter.id == *entry);
+            adapter.map_or_else(|| entry.replace(id, ""), |index| format!("adapter {index}"))
+        };
+        self.firmware_order = self.firmware_order.iter().map(place).collect();
+        self.adapters.iter_mut().for_each(adapter);
+        for value in self.identity.values_mut() {
+            *value = value.replace(id, "");
+        }
+        for path in self.drives.iter_mut().filter_map(|drive| drive.path.as_mut()) {
+            *path = super::snapshots::without_id(path);
+        }
+        self.parent = self.parent.as_ref().and_then(|parent| names.get(parent)).cloned();
+        self.id.clear();
+    }
 }
 
 /// Memory of a machine, bytes.
@@ -345,16 +381,14 @@ impl State {
         };
         state.management.iter_mut().for_each(adapter_name);
         for machine in &mut state.machines {
-            let place = |id: &String| {
-                let adapter = machine.adapters.iter().position(|adapter| adapter.id == *id);
-                adapter.map_or_else(|| id.replace(&machine.id, ""), |index| format!("adapter {index}"))
-            };
-            machine.firmware_order = machine.firmware_order.iter().map(place).collect();
-            machine.adapters.iter_mut().for_each(adapter_name);
-            for value in machine.identity.values_mut() {
-                *value = value.replace(&machine.id, "");
+            let id = machine.id.clone();
+            let snapshots = machine.snapshots.iter().map(|found| (found.id.clone(), found.name.clone()));
+            let snapshots: BTreeMap<String, String> = snapshots.collect();
+            machine.without_ids(&id, &adapter_name, &snapshots);
+            for snapshot in &mut machine.snapshots {
+                snapshot.machine.without_ids(&id, &adapter_name, &snapshots);
+                snapshot.id.clear();
             }
-            machine.id.clear();
         }
         for interface in &mut state.interfaces {
             interface.id.clear();

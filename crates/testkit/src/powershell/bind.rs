@@ -146,6 +146,10 @@ impl Shell<'_> {
 
     fn argument(&mut self, signature: &Signature, accepted: &Accepted, value: Value) -> Run<Value> {
         let place = format!("{} -{}", signature.name, accepted.name);
+        // A text that nobody has to give may be nothing.
+        if value == Value::Null && accepted.kind == "String" && !accepted.mandatory {
+            return Ok(Value::from(""));
+        }
         let Some(kind) = accepted.kind.strip_suffix("[]") else { return self.one(&place, &accepted.kind, value) };
         let items = value.unrolled();
         if items.is_empty() {

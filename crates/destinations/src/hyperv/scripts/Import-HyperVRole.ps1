@@ -18,6 +18,7 @@ param(
 )
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Checkpoints.ps1'))
 
 function Test-KitSystem {
     [CmdletBinding()]

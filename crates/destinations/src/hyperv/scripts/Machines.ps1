@@ -35,6 +35,10 @@ function Remove-KitMachine {
 function Remove-KitHalfMachine {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][string]$Folder)
+    $machine = Get-KitMachine -Folder $Folder
+    if (($null -ne $machine) -and (@(Get-VMSnapshot -VM $machine).Count -gt 0)) {
+        throw ("The virtual machine '{0}' has checkpoints already. Undo the import and run it again." -f $machine.Name)
+    }
     Remove-KitMachine -Folder $Folder
 }
 

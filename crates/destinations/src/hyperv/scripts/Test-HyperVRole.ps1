@@ -8,6 +8,7 @@ something differs. What was seen is written to state\observed.json, for: hvmigra
 param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Checkpoints.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Access.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Firewall.ps1'))
 Import-Module -Name 'Hyper-V'
@@ -116,11 +117,11 @@ function Read-KitManagementAdapterSettings {
 function Add-KitDriveSettings {
     [CmdletBinding()]
     param(
-        [Parameter(Mandatory = $true)]$Machine,
+        [object[]]$Drives = @(),
         [Parameter(Mandatory = $true)][hashtable]$Found,
         [Parameter(Mandatory = $true)]$Definition
     )
-    foreach ($drive in @(Get-VMHardDiskDrive -VM $Machine)) {
+    foreach ($drive in $Drives) {
         $slot = '{0}{1}-{2}' -f ([string]$drive.ControllerType).ToLowerInvariant(), $drive.ControllerNumber, $drive.ControllerLocation
         if ($null -eq $drive.DiskNumber) {
             $Found['drive.' + $slot] = 'disk ' + (ConvertTo-KitTarget -Path $drive.Path)
@@ -134,7 +135,16 @@ function Add-KitDriveSettings {
             $Found['drive.' + $slot] = 'physical disk {0} {1}' -f $wanted.disk.by, (Get-KitDiskIdentity -Disk $disk -By $wanted.disk.by)
         }
     }
-    foreach ($drive in @(Get-VMDvdDrive -VM $Machine)) {
+}
+
+function Add-KitImageSettings {
+    [CmdletBinding()]
+    param(
+        [object[]]$Dvds = @(),
+        [object[]]$Floppies = @(),
+        [Parameter(Mandatory = $true)][hashtable]$Found
+    )
+    foreach ($drive in $Dvds) {
         $slot = '{0}{1}-{2}' -f ([string]$drive.ControllerType).ToLowerInvariant(), $drive.ControllerNumber, $drive.ControllerLocation
         $value = 'empty dvd'
         if (([string]$drive.Path).Length -gt 0) {
@@ -142,7 +152,7 @@ function Add-KitDriveSettings {
         }
         $Found['drive.' + $slot] = $value
     }
-    foreach ($drive in @(Get-VMFloppyDiskDrive -VM $Machine)) {
+    foreach ($drive in $Floppies) {
         if (([string]$drive.Path).Length -gt 0) {
             $Found['drive.floppy0-0'] = 'image ' + (ConvertTo-KitTarget -Path $drive.Path)
         }
@@ -248,7 +258,11 @@ function Read-KitMachineSettings {
     $found['processors.compatibility-for-migration'] = ([string]$processor.CompatibilityForMigrationEnabled).ToLowerInvariant()
     $found['processors.compatibility-for-older-systems'] = ([string]$processor.CompatibilityForOlderOperatingSystemsEnabled).ToLowerInvariant()
     Add-KitFirmwareSettings -Machine $machine -Found $found
-    Add-KitDriveSettings -Machine $machine -Found $found -Definition $Definition
+    $disks = @(Get-VMHardDiskDrive -VM $machine)
+    Add-KitDriveSettings -Drives $disks -Found $found -Definition $Definition
+    $dvds = @(Get-VMDvdDrive -VM $machine)
+    $floppies = @(Get-VMFloppyDiskDrive -VM $machine)
+    Add-KitImageSettings -Dvds $dvds -Floppies $floppies -Found $found
     Add-KitAdapterSettings -Machine $machine -Found $found -Definition $Definition
     foreach ($number in @(1, 2)) {
         $port = Get-VMComPort -VM $machine -Number $number
@@ -260,6 +274,53 @@ function Read-KitMachineSettings {
     $found['action.start'] = [string]$machine.AutomaticStartAction
     $found['action.stop'] = [string]$machine.AutomaticStopAction
     $found['action.start-delay'] = [string]$machine.AutomaticStartDelay
+    $found['current-checkpoint'] = ConvertTo-KitCheckpointId -Folder $Definition.folder -Id ([string]$machine.ParentSnapshotId)
+    $found
+}
+
+# The checkpoint of the old host that one of this host stands for.
+function ConvertTo-KitCheckpointId {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Folder,
+        [Parameter(Mandatory = $true)][AllowEmptyString()][string]$Id
+    )
+    if ($Id.Length -eq 0) {
+        return 'none'
+    }
+    $role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
+    foreach ($machine in @($role.machines | Where-Object { $_.folder -ceq $Folder })) {
+        foreach ($checkpoint in @($machine.checkpoints)) {
+            $note = Get-KitCheckpointNote -Id $checkpoint
+            if ([System.IO.File]::Exists($note) -and ([System.IO.File]::ReadAllText($note) -eq $Id)) {
+                return $checkpoint
+            }
+        }
+    }
+    $Id
+}
+
+function Read-KitCheckpointSettings {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Definition)
+    $found = @{}
+    $checkpoint = $null
+    $machine = Get-KitMachine -Folder $Definition.folder
+    if ($null -ne $machine) {
+        $checkpoint = Get-KitCheckpoint -Machine $machine -Id $Definition.checkpoint.id
+    }
+    if ($null -eq $checkpoint) {
+        return $found
+    }
+    $found['name'] = [string]$checkpoint.Name
+    $found['parent'] = ConvertTo-KitCheckpointId -Folder $Definition.folder -Id ([string]$checkpoint.ParentSnapshotId)
+    $found['memory.startup-mib'] = [string]((Get-VMMemory -VMSnapshot $checkpoint).Startup / 1048576)
+    $found['processors.count'] = [string](Get-VMProcessor -VMSnapshot $checkpoint).Count
+    $disks = @(Get-VMHardDiskDrive -VMSnapshot $checkpoint)
+    Add-KitDriveSettings -Drives $disks -Found $found -Definition $Definition
+    $dvds = @(Get-VMDvdDrive -VMSnapshot $checkpoint)
+    $floppies = @(Get-VMFloppyDiskDrive -VMSnapshot $checkpoint)
+    Add-KitImageSettings -Dvds $dvds -Floppies $floppies -Found $found
     $found
 }
 
@@ -305,6 +366,9 @@ foreach ($step in @($role.steps)) {
         }
         'management-adapter' {
             $found = Read-KitManagementAdapterSettings -Definition $document.definition
+        }
+        'checkpoint' {
+            $found = Read-KitCheckpointSettings -Definition $document.definition
         }
         'machine' {
             $found = Read-KitMachineSettings -Definition $document.definition
