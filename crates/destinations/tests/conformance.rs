@@ -325,13 +325,21 @@ fn own_interface(state: &mut State) -> &mut Interface {
 }
 
 /// Changes by hand, with the item that the test names.
-const CHANGES: [(&str, Change); 32] = [
+const CHANGES: [(&str, Change); 40] = [
     ("adapter0.vlan", |state| web(state).adapters[0].vlan = Vlan::Access(3)),
     ("adapter2.vlan", |state| web(state).adapters[2].vlan = Vlan::Untagged),
     ("adapter0.mac", |state| web(state).adapters[0].mac = Some("00155D0107EE".to_owned())),
     ("adapter2.mac-is-static", |state| web(state).adapters[2].mac = None),
     ("adapter0.switch", |state| web(state).adapters[0].switch = None),
     ("adapter0.mac-spoofing", |state| web(state).adapters[0].spoofing = false),
+    ("adapter0.dhcp-guard", |state| web(state).adapters[0].dhcp_guard = false),
+    ("adapter1.router-guard", |state| web(state).adapters[1].router_guard = false),
+    ("adapter0.teaming", |state| web(state).adapters[0].teaming = false),
+    ("adapter0.vmq-weight", |state| web(state).adapters[0].vmq_weight = 100),
+    ("adapter0.iov-weight", |state| web(state).adapters[0].iov_weight = 0),
+    ("adapter0.minimum-bandwidth", |state| web(state).adapters[0].bandwidth.as_mut().unwrap().absolute = 1),
+    ("adapter2.minimum-bandwidth-weight", |state| web(state).adapters[2].bandwidth = None),
+    ("adapter0.maximum-bandwidth", |state| web(state).adapters[0].bandwidth.as_mut().unwrap().maximum = 8),
     ("adapter3.name", |state| web(state).adapters[3].name = "OFF".to_owned()),
     ("name is", |state| web(state).name.push('x')),
     ("notes", |state| web(state).notes = web(state).notes.to_uppercase()),
@@ -390,6 +398,11 @@ fn a_change_by_hand_is_named() {
             let outcome = test(&mut host);
             assert_eq!(outcome.end, End::Code(4), "{os}, {item}: {outcome:#?}");
             assert!(outcome.warnings.iter().any(|line| line.contains(item)), "{item}: {:?}", outcome.warnings);
+        }
+        if !["2012", "2012R2"].contains(os) {
+            let mut host = lab.host.clone();
+            modern(&mut host.state).tpm = false;
+            assert!(test(&mut host).warnings.iter().any(|line| line.contains("firmware.tpm")));
         }
     }
 }

@@ -7,9 +7,10 @@ mod on_host;
 
 use common::{plan, role};
 use hvm_model::found::Place;
-use hvm_model::host::{AccessEntry, DcomRestriction};
+use hvm_model::host::{AccessEntry, DcomRestriction, GroupMember};
 use hvm_model::plan::Plan;
 use hvm_model::report::Observed;
+use hvm_model::role::RoleMember;
 use hvm_model::setting::{Setting, dcom_settings};
 use hvm_testkit::hyperv_host::{Data, Host};
 use hvm_testkit::powershell::{End, Outcome, Value};
@@ -405,5 +406,69 @@ fn odd_masks_and_effects_are_kept_apart() {
         assert!(warned(&outcome).is_empty(), "{:?}", outcome.warnings);
         assert_eq!(observed(&host), dcom_settings(&plan.role));
         assert_eq!(observed(&host).len(), 3);
+    }
+}
+
+/// Two accounts that the host knows, one of a domain that it does not know, and two of the old host itself, one of which the new
+/// one has too.
+fn with_members() -> Plan {
+    let member = |domain: &str, name: &str, sid: Option<&str>| RoleMember {
+        account: GroupMember { domain: domain.to_owned(), name: name.to_owned(), sid: sid.map(str::to_owned) },
+        local: domain == "HV-OLD-01",
+    };
+    let mut plan = planned(Vec::new());
+    plan.role.dcom_users = vec![
+        member("CORP", "Müller, Jörg", Some(DOMAIN_ACCOUNT)),
+        member("CORP", "HV-Verwaltung", None),
+        member("ALT", "Meier", Some(UNKNOWN)),
+        member("HV-OLD-01", "berta", Some("S-1-5-21-4-4-4-1001")),
+        member("HV-OLD-01", "otto", None),
+    ];
+    plan
+}
+
+fn members(host: &Host) -> Vec<String> {
+    let mut members = host.state.groups.get("S-1-5-32-562").cloned().unwrap_or_default();
+    members.sort();
+    members
+}
+
+#[test]
+fn members_of_the_group_are_made_members_by_identifier_or_name() {
+    let there = [DOMAIN_ACCOUNT, "S-1-5-21-7-7-7-1001", hvm_testkit::sample::ids::DCOM_GROUP_SID];
+    let mut wanted = there.map(str::to_owned).to_vec();
+    wanted.sort();
+    for os in RELEASES {
+        let plan = with_members();
+        let (_kit, mut host) = host_with_kit(os, &plan);
+        host.state.groups.insert("S-1-5-32-562".to_owned(), vec![DOMAIN_ACCOUNT.to_owned()]);
+        let start = host.clone();
+        let outcome = merge(&mut host);
+        good(&outcome);
+        assert_eq!(members(&host), wanted);
+        for name in ["ALT\\Meier", "HV-OLD-01\\otto"] {
+            assert!(outcome.warnings.iter().any(|line| line.contains(name)), "{:?}", outcome.warnings);
+        }
+        assert_eq!(outcome.warnings.len(), 2);
+        // Once more changes nothing, and what the host has afterwards is told item by item.
+        let before = host.state.clone();
+        good(&merge(&mut host));
+        assert_eq!(host.state, before);
+        let outcome = test(&mut host);
+        let missing = outcome.warnings.iter().filter(|line| line.contains("Distributed COM Users: ")).count();
+        assert_eq!((missing, dcom_settings(&plan.role).len()), (2, 5));
+        // Who was a member before stays one.
+        good(&undo(&mut host));
+        assert_eq!(members(&host), [DOMAIN_ACCOUNT]);
+        for at in 0..9 {
+            let mut cut = start.clone();
+            cut.cut_at(at);
+            let end = merge(&mut cut).end;
+            let mut cut = cut.clone();
+            good(&merge(&mut cut));
+            assert_eq!(members(&cut), wanted, "change {at}, {end:?}");
+            good(&undo(&mut cut));
+            assert_eq!(members(&cut), [DOMAIN_ACCOUNT], "change {at}");
+        }
     }
 }

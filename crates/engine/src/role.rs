@@ -8,13 +8,13 @@ use hvm_formats::disk::{Layer, LayerFormat, SharedDisk};
 use hvm_model::capabilities::{Capabilities, DestinationKind, DiskFormat};
 use hvm_model::finding::{Finding, Subject};
 use hvm_model::found::Found;
-use hvm_model::host::{DcomRestriction, FirewallChange, NamespaceRights};
+use hvm_model::host::{DcomRestriction, FirewallChange, GroupMember, NamespaceRights};
 use hvm_model::inventory::Inventory;
 use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
 use hvm_model::network::{SwitchKind, VirtualSwitch, Vlan};
 use hvm_model::role::{
     PhysicalDisk, PlacedDisk, PlacedFile, PlacedParent, Role, RoleCheckpoint, RoleMachine, RoleManagementAdapter,
-    RoleSettings, RoleSwitch,
+    RoleMember, RoleSettings, RoleSwitch,
 };
 use hvm_model::vm::{Checkpoint, Connection, Drive, Machine, MachineConfiguration, Media, StartAction};
 use hvm_rules::Decision;
@@ -76,10 +76,22 @@ pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Buil
         (!entry.added.is_empty() || !entry.removed.is_empty()) && !left(Subject::Setting { name: entry.name.clone() })
     };
     built.role.dcom = restrictions.filter(wanted).cloned().collect();
+    built.role.dcom_users = members(input.inventory);
     if !left(Subject::Setting { name: "WMI namespace rights".to_owned() }) {
         built.role.wmi_namespaces = role_namespaces(host.remote_administration.wmi_namespaces.written());
     }
     Ok(built)
+}
+
+/// Members of Distributed COM Users.
+fn members(inventory: &Inventory) -> Vec<RoleMember> {
+    let host = inventory.host.computer_name.value().map_or("", String::as_str);
+    let found = inventory.host.remote_administration.dcom_users.written().into_iter().flatten();
+    let member = |account: &GroupMember| RoleMember {
+        local: !account.name.is_empty() && account.domain.eq_ignore_ascii_case(host),
+        account: account.clone(),
+    };
+    found.map(member).collect()
 }
 
 /// Hyper-V's classes are in the second namespace from Windows Server 2012 on, and what one was allowed in the first one belongs there.

@@ -222,10 +222,36 @@ pub struct RoleAssignment {
 pub struct RemoteAdministration {
     /// `Microsoft\Ole\MachineLaunchRestriction` and `MachineAccessRestriction` compared with the default.
     pub dcom: Vec<DcomRestriction>,
-    /// Members of the local group Distributed COM Users, as `DOMAIN\name (SID)`.
-    pub dcom_users: Found<Vec<String>>,
+    /// Members of the local group Distributed COM Users.
+    pub dcom_users: Found<Vec<GroupMember>>,
     /// Rights on WMI namespaces that Windows does not give by itself; a namespace without any is not listed.
     pub wmi_namespaces: Found<Vec<NamespaceRights>>,
+}
+
+/// A member of a local group.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct GroupMember {
+    /// Domain, or the name of the computer for its own accounts; empty when it is not told.
+    pub domain: String,
+    /// Name of the account; empty when it is not told.
+    pub name: String,
+    /// Security identifier, where it is told.
+    pub sid: Option<String>,
+}
+
+impl std::fmt::Display for GroupMember {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (domain, name) = (&self.domain, &self.name);
+        match (&self.sid, name.is_empty()) {
+            (Some(sid), true) => f.write_str(sid),
+            (sid, _) => {
+                f.write_str(domain)?;
+                f.write_str(if domain.is_empty() { "" } else { "\\" })?;
+                f.write_str(name)?;
+                sid.as_ref().map_or(Ok(()), |sid| write!(f, " ({sid})"))
+            }
+        }
+    }
 }
 
 /// What somebody was given or denied on one WMI namespace.

@@ -156,3 +156,53 @@ impl IpSettings {
         !self.dhcp && !self.addresses.is_empty()
     }
 }
+
+/// What the port of a machine's adapter has beside VLAN and MAC address spoofing; `None` where the release has no such setting
+/// or it was never set.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct PortSettings {
+    /// Answers of DHCP servers in the guest are dropped (2012 and later).
+    pub dhcp_guard: Option<bool>,
+    /// Router advertisements and redirections of the guest are dropped (2012 and later).
+    pub router_guard: Option<bool>,
+    /// The guest may team the adapter with others (2012 and later).
+    pub teaming: Option<bool>,
+    /// Priority tags of the guest are let through (2012 and later).
+    pub priority_tag: Option<bool>,
+    /// Weight for a queue of the physical adapter: 0 (none) to 100 (2008 R2 and later).
+    pub vmq_weight: Option<u32>,
+    /// Weight for a virtual function of the physical adapter: 0 (none) to 100 (2012 and later).
+    pub iov_weight: Option<u32>,
+    /// Most security associations of IPsec that the physical adapter takes over: 0 (none) to 4096 (2012 and later).
+    pub ipsec_offload_limit: Option<u32>,
+    /// Bandwidth that is kept for it, bits per second (2012 and later).
+    pub minimum_bandwidth: Option<u64>,
+    /// Weight of it among the others on its network: 1 to 100 (2012 and later).
+    pub minimum_bandwidth_weight: Option<u32>,
+    /// Most bandwidth, bits per second (2012 and later).
+    pub maximum_bandwidth: Option<u64>,
+    /// Other properties that are not as they are by default, by their names in WMI; they are not carried.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other: BTreeMap<String, String>,
+}
+
+impl PortSettings {
+    /// The settings that are carried, by the names of their items.
+    pub fn items(&self) -> Vec<(&'static str, String)> {
+        let flag = |value: Option<bool>| value.map(|on| on.to_string());
+        let number = |value: Option<u64>| value.map(|number| number.to_string());
+        let all = [
+            ("dhcp-guard", flag(self.dhcp_guard)),
+            ("router-guard", flag(self.router_guard)),
+            ("teaming", flag(self.teaming)),
+            ("priority-tag", flag(self.priority_tag)),
+            ("vmq-weight", number(self.vmq_weight.map(u64::from))),
+            ("iov-weight", number(self.iov_weight.map(u64::from))),
+            ("ipsec-offload-limit", number(self.ipsec_offload_limit.map(u64::from))),
+            ("minimum-bandwidth", number(self.minimum_bandwidth)),
+            ("minimum-bandwidth-weight", number(self.minimum_bandwidth_weight.map(u64::from))),
+            ("maximum-bandwidth", number(self.maximum_bandwidth)),
+        ];
+        all.into_iter().filter_map(|(item, value)| Some((item, value?))).collect()
+    }
+}

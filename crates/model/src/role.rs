@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capabilities::DiskFormat;
 use crate::disk::DiskIdentity;
-use crate::host::{DcomRestriction, FirewallChange, MacRange, NamespaceRights, RoleAssignment};
+use crate::host::{DcomRestriction, FirewallChange, GroupMember, MacRange, NamespaceRights, RoleAssignment};
 use crate::names::{ByteSize, CheckpointId, MacAddress, SwitchId, VmId, WindowsPath};
 use crate::network::{IpSettings, SwitchKind, Vlan};
 use crate::vm::{Controller, MachineConfiguration};
@@ -27,9 +27,31 @@ pub struct Role {
     pub firewall: Vec<FirewallChange>,
     /// DCOM restrictions to merge.
     pub dcom: Vec<DcomRestriction>,
+    /// Accounts to make members of Distributed COM Users.
+    #[serde(default)]
+    pub dcom_users: Vec<RoleMember>,
     /// Rights on WMI namespaces to merge; those of Hyper-V's first namespace go to its second one, which managing uses from 2012 on.
     #[serde(default)]
     pub wmi_namespaces: Vec<NamespaceRights>,
+}
+
+/// An account that shall be a member of a local group of the destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RoleMember {
+    /// The account on the source.
+    pub account: GroupMember,
+    /// It belonged to the source itself: the destination's own account of that name takes its place.
+    pub local: bool,
+}
+
+impl RoleMember {
+    /// What it is told by: its identifier, or its name where that is not known or means nothing on another host.
+    pub fn item(&self) -> String {
+        match &self.account.sid {
+            Some(sid) if !self.local => sid.clone(),
+            _ => GroupMember { sid: None, ..self.account.clone() }.to_string(),
+        }
+    }
 }
 
 /// Settings of the host.

@@ -13,7 +13,7 @@ use crate::vm::{BootDevice, Connection, Media};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
     /// What it belongs to: `host`, `switch <name>`, `management adapter <name>`, `machine <id>`, `checkpoint <id>`,
-    /// `DCOM restriction <name>`, `WMI namespace <name>`, `firewall rule <id>`.
+    /// `DCOM restriction <name>`, `DCOM users`, `WMI namespace <name>`, `firewall rule <id>`.
     pub subject: String,
     /// Stable name of the item, dotted.
     pub item: String,
@@ -89,7 +89,8 @@ fn checkpoint_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     }
 }
 
-/// The entries of DCOM restrictions, sorted: `DCOM restriction <name>` / `<SID>.<effect>` = `<mask>`. They are merged on the
+/// The entries of DCOM restrictions, sorted: `DCOM restriction <name>` / `<SID>.<effect>` = `<mask>`, and the members of Distributed
+/// COM Users: `DCOM users` / `<SID or name>` = `member`. They are merged on the
 /// destination host itself, so only what was seen there tells whether they are in force.
 pub fn dcom_settings(role: &Role) -> Vec<Setting> {
     let mut all = Vec::new();
@@ -101,6 +102,7 @@ pub fn dcom_settings(role: &Role) -> Vec<Setting> {
             Setting::new(&subject, format!("{}.{}", entry.sid, entry.effect), format!("{:#x}", entry.mask))
         }));
     }
+    all.extend(role.dcom_users.iter().map(|member| Setting::new("DCOM users", member.item(), "member")));
     all.sort();
     all
 }
@@ -245,6 +247,9 @@ fn firmware_settings(machine: &RoleMachine, add: &mut dyn FnMut(&str, String)) {
     if let Some(on) = firmware.secure_boot.filter(|_| machine.generation == 2) {
         add("firmware.secure-boot", on.to_string());
     }
+    if let Some(on) = firmware.tpm.filter(|_| machine.generation == 2) {
+        add("firmware.tpm", on.to_string());
+    }
     let order: Vec<&str> = firmware.boot_order.iter().map(boot_word).collect();
     if !order.is_empty() {
         add("firmware.boot-order", order.join(" "));
@@ -287,6 +292,9 @@ fn adapter_settings(machine: &RoleMachine, add: &mut dyn FnMut(&str, String)) {
         }
         if let Some(spoofing) = adapter.mac_spoofing.value() {
             add(&format!("adapter{index}.mac-spoofing"), spoofing.to_string());
+        }
+        for (item, value) in adapter.settable_port().map(|port| port.items()).unwrap_or_default() {
+            add(&format!("adapter{index}.{item}"), value);
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::found::{Found, Place};
 use crate::names::{CheckpointId, MacAddress, VmId, WindowsPath};
-use crate::network::Vlan;
+use crate::network::{PortSettings, Vlan};
 
 /// A virtual machine of the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -210,6 +210,9 @@ pub struct Firmware {
     /// Secure Boot (generation 2).
     #[serde(default)]
     pub secure_boot: Option<bool>,
+    /// A virtual TPM (generation 2, 2016 and later); what it holds is not carried.
+    #[serde(default)]
+    pub tpm: Option<bool>,
 }
 
 /// A kind of device to boot from.
@@ -326,8 +329,34 @@ pub struct VmAdapter {
     pub vlan: Found<Vlan>,
     /// MAC address spoofing allowed on its port.
     pub mac_spoofing: Found<bool>,
+    /// What else its port has.
+    #[serde(default = "no_port_settings")]
+    pub port_settings: Found<PortSettings>,
     /// Where it was read.
     pub place: Place,
+}
+
+impl VmAdapter {
+    /// What its port has and an adapter of its kind can have: a physical adapter takes nothing over from an emulated one.
+    pub fn settable_port(&self) -> Option<PortSettings> {
+        let port = self.port_settings.value()?;
+        Some(match self.kind {
+            AdapterKind::Synthetic => port.clone(),
+            AdapterKind::Legacy => PortSettings {
+                vmq_weight: None,
+                iov_weight: None,
+                ipsec_offload_limit: None,
+                minimum_bandwidth: None,
+                minimum_bandwidth_weight: None,
+                maximum_bandwidth: None,
+                ..port.clone()
+            },
+        })
+    }
+}
+
+fn no_port_settings() -> Found<PortSettings> {
+    Found::unknown("The document was written before these settings were read.")
 }
 
 /// Kind of a network adapter.

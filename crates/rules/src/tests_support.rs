@@ -383,6 +383,7 @@ fn configuration(name: &str, number: u8, switch: &VirtualSwitch) -> MachineConfi
             },
             vlan: Found::unknown("The switch port holds it."),
             mac_spoofing: Found::unknown("The switch port holds it."),
+            port_settings: Found::unknown("The switch port holds it."),
             place,
         }],
         com_ports: [None, None],

@@ -40,6 +40,11 @@ fn ports_have_their_vlan_and_switches_their_kind() {
     assert_eq!(of(ids::FILES.0, 0), (Vlan::Access { id: answers::VLAN_FILES }, true));
     assert_eq!(of(ids::FILES.0, 1), (Vlan::Untagged, false));
     assert_eq!(of(ids::BOOT.0, 0), (Vlan::Untagged, false));
+    let weight = |machine: &str| {
+        let machine = inventory.machine(&machine.parse().unwrap()).unwrap();
+        told(&machine.configuration.adapters[0].port_settings).vmq_weight
+    };
+    assert_eq!((weight(ids::FILES.0), weight(ids::BOOT.0)), (Some(0), Some(100)));
     for network in sample::write(tempfile::tempdir().unwrap().path(), Variant::Default).unwrap().networks {
         let switch = inventory.switch(&network.id.parse().unwrap()).unwrap();
         let kind = match network.kind {
@@ -76,7 +81,8 @@ fn addresses_members_and_rights_are_known() {
     assert!(!told(&inventory.host.settings.numa_spanning));
     let remote = &inventory.host.remote_administration;
     let (domain, name) = answers::DCOM_MEMBER;
-    assert_eq!(*told(&remote.dcom_users), [format!("{domain}\\{name} ({})", ids::DCOM_GROUP_SID)]);
+    let members: Vec<String> = told(&remote.dcom_users).iter().map(ToString::to_string).collect();
+    assert_eq!(members, [format!("{domain}\\{name} ({})", ids::DCOM_GROUP_SID)]);
     let [rights] = &told(&remote.wmi_namespaces)[..] else { panic!("one namespace: {:?}", remote.wmi_namespaces) };
     let [added] = &rights.added[..] else { panic!("one entry: {:?}", rights.added) };
     assert_eq!(rights.namespace, r"root\virtualization");
@@ -122,4 +128,93 @@ fn what_the_host_could_not_answer_stays_unknown_and_says_why() {
     let Found::Unknown { reason } = &inventory.host.remote_administration.wmi_namespaces else { panic!("unknown") };
     assert!(reason.contains(r"root\virtualization cannot be read"), "{reason}");
     assert!(!matches!(inventory.switches[0].kind, Found::Read { .. }), "the registry is all that tells");
+}
+
+#[test]
+fn later_releases_tell_the_features_of_each_port() {
+    let (folder, _, before) = collection(Variant::Default);
+    let machine = |inventory: &Inventory, id: &str| inventory.machine(&id.parse().unwrap()).unwrap().clone();
+    let adapter = machine(&before, ids::FILES.0).configuration.adapters[0].id.clone();
+    let class = |name: &'static str, properties: &[(&'static str, &'static str, &str)]| {
+        (name, properties.iter().map(|(name, kind, value)| (*name, *kind, (*value).to_owned())).collect())
+    };
+    let full = answers::PortFeatures {
+        settings: ids::FILES.0.to_owned(),
+        adapter: adapter.to_lowercase(),
+        objects: vec![
+            class(
+                "Msvm_EthernetSwitchPortVlanSettingData",
+                &[
+                    ("OperationMode", "uint32", "2"),
+                    ("NativeVlanId", "uint16", "5"),
+                    ("TrunkVlanIdArray", "uint16[]", "7,9"),
+                ],
+            ),
+            class(
+                "Msvm_EthernetSwitchPortSecuritySettingData",
+                &[
+                    ("AllowMacSpoofing", "boolean", "FALSE"),
+                    ("EnableDhcpGuard", "boolean", "TRUE"),
+                    ("EnableRouterGuard", "boolean", "FALSE"),
+                    ("MonitorMode", "uint8", "2"),
+                ],
+            ),
+            class(
+                "Msvm_EthernetSwitchPortOffloadSettingData",
+                &[
+                    ("VMQOffloadWeight", "uint32", "30"),
+                    ("IOVOffloadWeight", "uint32", "40"),
+                    ("IPSecOffloadLimit", "uint32", "512"),
+                ],
+            ),
+            class(
+                "Msvm_EthernetSwitchPortBandwidthSettingData",
+                &[("Limit", "uint64", "1000000000"), ("Reservation", "uint64", "0"), ("Weight", "uint64", "20")],
+            ),
+        ],
+    };
+    // The same adapter as it was at a checkpoint is another one.
+    let other = answers::PortFeatures {
+        settings: "7A000001-1111-4222-8333-4444555500FF".to_owned(),
+        objects: vec![class(
+            "Msvm_EthernetSwitchPortVlanSettingData",
+            &[("OperationMode", "uint32", "1"), ("AccessVlanId", "uint16", "3")],
+        )],
+        ..full.clone()
+    };
+    answers::write_features(folder.path(), &[full.clone(), other]).unwrap();
+    let inventory = read(folder.path());
+    let files = machine(&inventory, ids::FILES.0);
+    let first = &files.configuration.adapters[0];
+    assert_eq!(*told(&first.vlan), Vlan::Trunk { native: 5, allowed: vec![7, 9] });
+    assert!(!told(&first.mac_spoofing), "the second version of the classes counts where it was asked");
+    let port = told(&first.port_settings);
+    assert_eq!((port.dhcp_guard, port.router_guard, port.teaming), (Some(true), Some(false), None));
+    assert_eq!((port.vmq_weight, port.iov_weight, port.ipsec_offload_limit), (Some(30), Some(40), Some(512)));
+    let bandwidth = (port.minimum_bandwidth, port.minimum_bandwidth_weight, port.maximum_bandwidth);
+    assert_eq!(bandwidth, (None, Some(20), Some(1_000_000_000)));
+    assert_eq!(port.other.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(), ["MonitorMode=2"]);
+    // Nothing was set for the second one, so that it is as by default.
+    let second = &files.configuration.adapters[1];
+    assert!(matches!(&second.vlan, Found::Default { value: Vlan::Untagged, .. }), "{:?}", second.vlan);
+    assert!(matches!(&second.port_settings, Found::Default { .. }), "{:?}", second.port_settings);
+    // What cannot be told is not guessed: modes that nobody knows, two objects of one adapter, a class that failed.
+    let vlan = |mode: &str| answers::PortFeatures {
+        objects: vec![class("Msvm_EthernetSwitchPortVlanSettingData", &[("OperationMode", "uint32", mode)])],
+        ..full.clone()
+    };
+    for (ports, part) in
+        [(vec![vlan("3")], "private VLAN"), (vec![vlan("9")], "neither"), (vec![vlan("1"), vlan("1")], "several")]
+    {
+        answers::write_features(folder.path(), &ports).unwrap();
+        let files = machine(&read(folder.path()), ids::FILES.0);
+        let Found::Unknown { reason } = &files.configuration.adapters[0].vlan else { panic!("{part}") };
+        assert!(reason.contains(part), "{reason}");
+    }
+    let class = folder.path().join("wmi/root.virtualization.v2/Msvm_EthernetSwitchPortVlanSettingData.xml");
+    fs::remove_file(&class).unwrap();
+    fs::write(class.with_extension("error.txt"), "0x80041010: no such class").unwrap();
+    let files = machine(&read(folder.path()), ids::FILES.0);
+    let Found::Unknown { reason } = &files.configuration.adapters[1].vlan else { panic!("it failed") };
+    assert!(reason.contains("0x80041010"), "{reason}");
 }

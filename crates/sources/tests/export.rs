@@ -435,7 +435,7 @@ fn told(configuration: &MachineConfiguration) -> serde_json::Value {
     fn strip(value: &mut serde_json::Value) {
         match value {
             serde_json::Value::Object(map) => {
-                for name in ["place", "vlan", "mac_spoofing"] {
+                for name in ["place", "vlan", "mac_spoofing", "port_settings"] {
                     map.remove(name);
                 }
                 // Where a file lies now is another place; its name stays.

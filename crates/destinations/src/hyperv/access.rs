@@ -2,7 +2,7 @@
 //! that are merged on the destination.
 
 use hvm_model::host::{AccessEntry, NamespaceEntry};
-use hvm_model::role::Role;
+use hvm_model::role::{Role, RoleMember};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -26,6 +26,25 @@ struct Added {
     subnamespaces: bool,
 }
 
+/// A member of Distributed COM Users.
+#[derive(Debug, Serialize)]
+struct Member<'a> {
+    item: String,
+    shown: String,
+    sid: &'a str,
+    /// Name of the destination's own account; empty for accounts of a domain.
+    local_name: &'a str,
+}
+
+fn member(member: &RoleMember) -> Member<'_> {
+    Member {
+        item: member.item(),
+        shown: member.account.to_string(),
+        sid: member.account.sid.as_deref().filter(|_| !member.local).unwrap_or_default(),
+        local_name: if member.local { &member.account.name } else { "" },
+    }
+}
+
 /// The document `dcom.json`.
 pub(crate) fn restrictions(role: &Role) -> Vec<u8> {
     let added = |entry| Added { entry, subnamespaces: false };
@@ -38,8 +57,9 @@ pub(crate) fn restrictions(role: &Role) -> Vec<u8> {
             removed: &found.removed,
         })
         .collect();
+    let members: Vec<Member<'_>> = role.dcom_users.iter().map(member).collect();
     // An object, since PowerShell 3 reads a list at the top as one single value.
-    super::json(&serde_json::json!({ "schema": 1, "restrictions": all }))
+    super::json(&serde_json::json!({ "schema": 1, "restrictions": all, "members": members }))
 }
 
 /// The document `wmi.json`.

@@ -22,6 +22,9 @@ pub(crate) fn carries(release: &Release, setting: &Setting) -> Carry {
         "generation" if setting.value != "1" && !release.has_generation_2() => {
             format!("{} knows only generation 1", release.windows)
         }
+        "firmware.tpm" if setting.value == "true" && !release.has_virtual_tpm() => {
+            format!("{} has no virtual TPM", release.windows)
+        }
         "integration-service.GuestServices" if !release.has_guest_services() => {
             format!("{} has no guest services", release.windows)
         }

@@ -4,6 +4,7 @@
 //! called the machine, and it is found again by that folder: names need not be unique. It gets its name afterwards.
 
 use hvm_model::names::{ByteSize, CheckpointId};
+use hvm_model::network::PortSettings;
 use hvm_model::role::{Role, RoleCheckpoint, RoleMachine};
 use hvm_model::vm::{
     AdapterKind, BootDevice, Connection, Controller, IntegrationService, Media, StartAction, StopAction, VmAdapter,
@@ -23,6 +24,7 @@ pub(crate) fn script(release: &Release, role: &Role, machine: &RoleMachine) -> R
         _ => (vec![Call::new("Remove-KitHalfMachine").text("Folder", folder), made(machine)], None),
     };
     configure(release, role, machine, &mut perform);
+    tpm(release, machine, &mut perform);
     ports(machine, &mut perform);
     let Some(last) = last else {
         return Ok(StepScript {
@@ -65,6 +67,7 @@ pub(crate) fn checkpoint_script(
         }
     };
     configure(release, role, &state, &mut perform);
+    tpm(release, &state, &mut perform);
     let save = Call::new("Save-KitCheckpoint").variable("Machine", "machine").text("Folder", folder);
     perform.push(save.text("Id", id).text("Name", name));
     Ok(StepScript {
@@ -243,6 +246,22 @@ fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
     }
 }
 
+/// A virtual TPM, which is empty, and a key of this host that protects it. A state that derives from one with a TPM has it already;
+/// a key that is made once more would not open it.
+fn tpm(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let wanted = machine.configuration.firmware.tpm.filter(|_| machine.generation == 2 && release.has_virtual_tpm());
+    let is_new = calls.iter().any(|call| call.name == "New-VM");
+    match wanted {
+        Some(true) if is_new => {
+            calls.push(on_machine("Set-VMKeyProtector").switch("NewLocalKeyProtector"));
+            calls.push(on_machine("Enable-VMTPM"));
+        }
+        Some(true) => calls.push(on_machine("Enable-VMTPM")),
+        Some(false) => calls.push(on_machine("Disable-VMTPM")),
+        None => {}
+    }
+}
+
 /// The firmware of generation 2 starts what it was told; a new machine was told of the network only.
 fn boot_disk(machine: &RoleMachine, calls: &mut Vec<Call>) {
     let Some(first) = machine.disks_of(None).min_by_key(|disk| (disk.number, disk.slot)) else { return };
@@ -293,7 +312,7 @@ fn empty_drive(number: u8, slot: u8, was: &str) -> Call {
 }
 
 /// The id of the switch of the role that a connection means.
-fn switch_id(role: &Role, switch: &str, name: Option<&str>) -> Option<String> {
+pub(crate) fn switch_id(role: &Role, switch: &str, name: Option<&str>) -> Option<String> {
     let by_id = role
         .switches
         .iter()
@@ -323,10 +342,55 @@ fn network_adapter(role: &Role, adapter: &VmAdapter, calls: &mut Vec<Call>) {
     if let Some(vlan) = adapter.vlan.value() {
         calls.push(with_vlan(on_adapter("Set-VMNetworkAdapterVlan"), vlan));
     }
+    let mut set = on_adapter("Set-VMNetworkAdapter");
     if let Some(spoofing) = adapter.mac_spoofing.value() {
-        let word = if *spoofing { "On" } else { "Off" };
-        calls.push(on_adapter("Set-VMNetworkAdapter").word("MacAddressSpoofing", word));
+        set = set.word("MacAddressSpoofing", on_off(*spoofing));
     }
+    if let Some(port) = adapter.settable_port() {
+        set = port_settings(set, &port);
+    }
+    if set.parameters.len() > 1 {
+        calls.push(set);
+    }
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "On" } else { "Off" }
+}
+
+/// What else the port of an adapter has.
+fn port_settings(mut set: Call, port: &PortSettings) -> Call {
+    for (parameter, value) in port_flags(port) {
+        if let Some(on) = value {
+            set = set.word(parameter, on_off(on));
+        }
+    }
+    for (parameter, value) in port_numbers(port) {
+        if let Some(number) = value {
+            set = set.number(parameter, number);
+        }
+    }
+    set
+}
+
+fn port_flags(port: &PortSettings) -> [(&'static str, Option<bool>); 4] {
+    [
+        ("DhcpGuard", port.dhcp_guard),
+        ("RouterGuard", port.router_guard),
+        ("AllowTeaming", port.teaming),
+        ("IeeePriorityTag", port.priority_tag),
+    ]
+}
+
+fn port_numbers(port: &PortSettings) -> [(&'static str, Option<u64>); 6] {
+    [
+        ("VmqWeight", port.vmq_weight.map(u64::from)),
+        ("IovWeight", port.iov_weight.map(u64::from)),
+        ("IPsecOffloadMaximumSecurityAssociation", port.ipsec_offload_limit.map(u64::from)),
+        ("MinimumBandwidthAbsolute", port.minimum_bandwidth),
+        ("MinimumBandwidthWeight", port.minimum_bandwidth_weight.map(u64::from)),
+        ("MaximumBandwidth", port.maximum_bandwidth),
+    ]
 }
 
 /// Class GUIDs of the integration services: their names are translated with Windows, these are not.
@@ -394,6 +458,13 @@ pub(crate) fn remaining(machine: &RoleMachine) -> Vec<String> {
                 machine.name, checkpoint.name
             ));
         }
+    }
+    if machine.configuration.firmware.tpm == Some(true) {
+        all.push(format!(
+            "'{}': its virtual TPM was not carried, and it gets an empty one where this release has that. A guest with BitLocker asks \
+             for its recovery key; have it at hand, or suspend BitLocker in the guest before.",
+            machine.name
+        ));
     }
     for disk in machine.disks.iter().filter(|_| machine.checkpoints.is_empty()) {
         if let Some(name) = &disk.checkpoint_name {

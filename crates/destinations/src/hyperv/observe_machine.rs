@@ -62,6 +62,8 @@ pub(super) fn settings(calls: &[Call]) -> Found {
             "Set-VMFirmware" if call.arg("EnableSecureBoot").is_some() => {
                 items.add("firmware.secure-boot", words(call, "EnableSecureBoot")? == ["On"]);
             }
+            "Enable-VMTPM" => items.add("firmware.tpm", true),
+            "Disable-VMTPM" => items.add("firmware.tpm", false),
             "Set-KitFirmware" => firmware(call, &mut items)?,
             "Add-VMHardDiskDrive" | "Add-KitPhysicalDisk" | "Add-VMDvdDrive" | "Set-VMFloppyDiskDrive" => {
                 drive(call, &mut items)?
@@ -203,11 +205,37 @@ fn adapter(call: &Call, items: &mut Items) -> Result<(), String> {
             items.of_adapter("switch", text(call, "SwitchName")?);
         }
         "Set-VMNetworkAdapterVlan" => items.of_adapter("vlan", vlan(call)?),
-        "Set-VMNetworkAdapter" => {
-            let on = words(call, "MacAddressSpoofing")? == ["On"];
-            items.of_adapter("mac-spoofing", on);
-        }
+        "Set-VMNetworkAdapter" => port_settings(call, items)?,
         _ => {}
+    }
+    Ok(())
+}
+
+fn port_settings(call: &Call, items: &mut Items) -> Result<(), String> {
+    let flags = [
+        ("MacAddressSpoofing", "mac-spoofing"),
+        ("DhcpGuard", "dhcp-guard"),
+        ("RouterGuard", "router-guard"),
+        ("AllowTeaming", "teaming"),
+        ("IeeePriorityTag", "priority-tag"),
+    ];
+    for (parameter, item) in flags {
+        if call.arg(parameter).is_some() {
+            items.of_adapter(item, words(call, parameter)? == ["On"]);
+        }
+    }
+    let numbers = [
+        ("VmqWeight", "vmq-weight"),
+        ("IovWeight", "iov-weight"),
+        ("IPsecOffloadMaximumSecurityAssociation", "ipsec-offload-limit"),
+        ("MinimumBandwidthAbsolute", "minimum-bandwidth"),
+        ("MinimumBandwidthWeight", "minimum-bandwidth-weight"),
+        ("MaximumBandwidth", "maximum-bandwidth"),
+    ];
+    for (parameter, item) in numbers {
+        if call.arg(parameter).is_some() {
+            items.of_adapter(item, number(call, parameter)?);
+        }
     }
     Ok(())
 }

@@ -104,7 +104,7 @@ fn manual(plan: &Plan) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if !role.dcom.is_empty() {
+    if !role.dcom.is_empty() || !role.dcom_users.is_empty() {
         all.push(
             "Customised DCOM access: read dcom.json, then .\\Merge-DcomRestriction.ps1. Until then .\\Test-HyperVRole.ps1 \
              names each entry that is missing."

@@ -43,6 +43,11 @@ impl Release {
         self.windows >= WindowsRelease::Server2012R2
     }
 
+    /// Machines of generation 2 can have a virtual TPM: `Enable-VMTPM` is there from 2016 on.
+    pub fn has_virtual_tpm(&self) -> bool {
+        self.windows >= WindowsRelease::Server2016
+    }
+
     /// Guest services, an integration service that is off until somebody wants it (2012 R2 and later).
     pub fn has_guest_services(&self) -> bool {
         self.windows >= WindowsRelease::Server2012R2

@@ -67,6 +67,10 @@ fn machine(setting: &Setting) -> Option<&'static str> {
             Some("choose a processor model in the element cpu of the domain instead")
         }
         "firmware.bios-guid" if value.parse::<hvm_model::names::VmId>().is_err() => Some("it is not a GUID"),
+        "firmware.tpm" if value == "true" => Some(
+            "what it holds is not carried; with swtpm on the host add <tpm><backend type='emulator' version='2.0'/></tpm>",
+        ),
+        "firmware.tpm" => Some("the domain has none unless somebody adds it"),
         "firmware.boot-order" if !value.split(' ').all(is_boot_word) => {
             Some("it names a device that libvirt does not know")
         }
@@ -97,6 +101,16 @@ fn adapter(item: &str, value: &str) -> Option<&'static str> {
         }
         "vlan" if value != "untagged" => {
             Some("libvirt tags frames on Open vSwitch only; connect the adapter to a bridge of that VLAN")
+        }
+        "dhcp-guard" | "router-guard" if value == "true" => {
+            Some("it needs a filter of libvirt's nwfilter for that traffic, which the interface names in a filterref")
+        }
+        "dhcp-guard" | "router-guard" => Some("without a filter of libvirt an adapter is not guarded"),
+        "teaming" | "priority-tag" | "vmq-weight" | "iov-weight" | "ipsec-offload-limit" => {
+            Some("it belongs to the virtual switch of Hyper-V")
+        }
+        "minimum-bandwidth" | "minimum-bandwidth-weight" | "maximum-bandwidth" => {
+            Some("set it in the element bandwidth of the interface, which counts in kilobytes per second")
         }
         "mac-spoofing" if value == "false" => Some(
             "it needs libvirt's filter no-mac-spoofing: add <filterref filter='no-mac-spoofing'/> to the interface",

@@ -38,7 +38,7 @@ pub const CORE: [(&str, &str); 25] = [
 ];
 
 /// Words of the enumerations that the scripts use, by type.
-const WORDS: [(&str, &[&str]); 17] = [
+const WORDS: [(&str, &[&str]); 18] = [
     ("LogonTypeEnum", &["ServiceAccount"]),
     ("RunLevelEnum", &["Highest"]),
     ("StartAction", &["Nothing", "StartIfRunning", "Start"]),
@@ -46,6 +46,7 @@ const WORDS: [(&str, &[&str]); 17] = [
     ("BootDevice", &["Floppy", "CD", "IDE", "LegacyNetworkAdapter"]),
     ("ControllerType", &["IDE", "SCSI"]),
     ("VMSwitchType", &["Internal", "Private", "External"]),
+    ("VMSwitchBandwidthMode", &["Default", "Weight", "Absolute", "None"]),
     ("OnOffState", &["On", "Off"]),
     ("AddressFamily", &["IPv4", "IPv6"]),
     ("Dhcp", &["Enabled", "Disabled"]),

@@ -12,7 +12,7 @@ use hvm_model::finding::Subject;
 use hvm_model::found::{Found, Place};
 use hvm_model::host::{AccessEntry, DcomRestriction, FirewallChange, MacRange, RoleAssignment};
 use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
-use hvm_model::network::{IpSettings, SwitchKind, Vlan};
+use hvm_model::network::{IpSettings, PortSettings, SwitchKind, Vlan};
 use hvm_model::plan::{Action, Estimate, Phase, Plan, Step};
 use hvm_model::role::*;
 use hvm_model::setting::{Carry, Setting, settings_of};
@@ -88,6 +88,7 @@ fn adapter(name: &str, kind: AdapterKind, address: Option<&str>, on: Option<(usi
         connection,
         vlan: Found::unknown("not in this test"),
         mac_spoofing: Found::unknown("not in this test"),
+        port_settings: Found::unknown("not in this test"),
         place: Place::default(),
     }
 }
@@ -120,6 +121,7 @@ fn configuration() -> MachineConfiguration {
             boot_order: vec![BootDevice::Optical, BootDevice::HardDrive, BootDevice::Network, BootDevice::Floppy],
             num_lock: Some(true),
             secure_boot: None,
+            tpm: None,
         },
         drives: Vec::new(),
         scsi_controllers: 0,
@@ -187,6 +189,7 @@ pub fn tree_machine(generation: u8) -> RoleMachine {
         configuration.firmware.boot_order.clear();
         configuration.firmware.num_lock = None;
         configuration.firmware.secure_boot = Some(false);
+        configuration.firmware.tpm = Some(true);
     }
     for (number, (id, parent, name)) in CHECKPOINTS.iter().enumerate() {
         let mut configuration = configuration.clone();
@@ -262,11 +265,29 @@ fn web() -> RoleMachine {
         adapter("Netzwerk ‘1’", AdapterKind::Synthetic, Some("00-15-5D-01-07-DC"), Some((0, "Außen & 'LAN'")));
     first.vlan = Found::read(Vlan::Trunk { native: 1, allowed: vec![2, 3] }, "f", "a");
     first.mac_spoofing = Found::read(true, "f", "a");
+    let port = PortSettings {
+        dhcp_guard: Some(true),
+        router_guard: Some(true),
+        teaming: Some(true),
+        priority_tag: Some(true),
+        vmq_weight: Some(0),
+        iov_weight: Some(50),
+        ipsec_offload_limit: Some(128),
+        minimum_bandwidth: Some(100_000_000),
+        minimum_bandwidth_weight: None,
+        maximum_bandwidth: Some(1_000_000_000),
+        other: BTreeMap::from([("MonitorMode".to_owned(), "2".to_owned())]),
+    };
+    first.port_settings = Found::read(port.clone(), "f", "a");
     let mut second = adapter("Legacy", AdapterKind::Legacy, None, Some((2, "private 日本")));
     second.vlan = Found::read(Vlan::Untagged, "f", "a");
     second.mac_spoofing = Found::read(false, "f", "a");
     let mut third = adapter("x", AdapterKind::Synthetic, Some("00-15-5D-01-07-DD"), Some((1, "internal")));
     third.vlan = Found::read(Vlan::Access { id: 12 }, "f", "a");
+    let weighed =
+        PortSettings { minimum_bandwidth_weight: Some(40), dhcp_guard: Some(false), ..PortSettings::default() };
+    third.port_settings = Found::read(weighed, "f", "a");
+    second.port_settings = Found::read(port, "f", "a");
     configuration.adapters = vec![first, second, third, adapter("off", AdapterKind::Synthetic, None, None)];
     configuration.com_ports = [None, Some(r"\\.\pipe\it's".to_owned())];
     configuration.disabled_integration_services =
@@ -363,6 +384,7 @@ pub fn with_generation_2(mut role: Role) -> Role {
     modern.configuration.firmware.boot_order.clear();
     modern.configuration.firmware.num_lock = None;
     modern.configuration.firmware.secure_boot = Some(false);
+    modern.configuration.firmware.tpm = Some(true);
     modern.configuration.numa =
         Numa { processors_per_node: Some(4), nodes_per_socket: Some(1), mib_per_node: Some(8192) };
     modern.configuration.scsi_controllers = 1;
@@ -425,6 +447,7 @@ pub fn role() -> Role {
             place: Place::default(),
         }],
         wmi_namespaces: Vec::new(),
+        dcom_users: Vec::new(),
     }
 }
 

@@ -156,6 +156,7 @@ pub fn machine_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(St
         all("firmware.boot-order", machine.boot_order.iter().map(word).collect::<Vec<_>>().join(" "));
     } else {
         all("firmware.secure-boot", machine.secure_boot.to_string());
+        all("firmware.tpm", machine.tpm.to_string());
     }
     all("action.start", machine.start_action.clone());
     all("action.stop", machine.stop_action.clone());
@@ -192,6 +193,18 @@ pub fn device_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(Str
         all("mac-is-static", adapter.mac.is_some().to_string());
         all("vlan", vlan(&adapter.vlan));
         all("mac-spoofing", adapter.spoofing.to_string());
+        all("dhcp-guard", adapter.dhcp_guard.to_string());
+        all("router-guard", adapter.router_guard.to_string());
+        all("teaming", adapter.teaming.to_string());
+        all("priority-tag", adapter.priority_tag.to_string());
+        all("vmq-weight", adapter.vmq_weight.to_string());
+        all("iov-weight", adapter.iov_weight.to_string());
+        all("ipsec-offload-limit", adapter.ipsec_limit.to_string());
+        if let Some(bandwidth) = &adapter.bandwidth {
+            all("minimum-bandwidth", bandwidth.absolute.to_string());
+            all("minimum-bandwidth-weight", bandwidth.weight.to_string());
+            all("maximum-bandwidth", bandwidth.maximum.to_string());
+        }
         if let Some(mac) = &adapter.mac {
             all("mac", hyphens(mac));
         }

@@ -76,8 +76,13 @@ fn users(case: &Case<'_>) -> Vec<Seen> {
     };
     let message = format!(
         "The local group Distributed COM Users of the source has members: {}. {}",
-        members.join(", "),
-        if case.is_kvm() { ON_KVM } else { "Add the same accounts on the destination." }
+        members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        if case.is_kvm() {
+            ON_KVM
+        } else {
+            "Merge-DcomRestriction.ps1 makes the same accounts members on the destination, its own accounts of the same name in \
+             the place of the source's own, and names those that it does not know."
+        }
     );
     vec![without_counterpart(case, Seen::new(of_setting("Distributed COM Users"), message).at_all(found.place()))]
 }
@@ -92,7 +97,10 @@ pub(super) const EXAMPLES: &[Example] = &[
     Example {
         rule: "remote.dcom-users",
         fires: |sample| {
-            sample.inventory.host.remote_administration.dcom_users = read(vec!["S-1-5-21-1-2-3-1107".to_owned()]);
+            sample.inventory.host.remote_administration.dcom_users = read(vec![hvm_model::host::GroupMember {
+                    sid: Some("S-1-5-21-1-2-3-1107".to_owned()),
+                    ..Default::default()
+                }]);
         },
         quiet: |sample| sample.inventory.host.remote_administration.dcom_users = read(Vec::new()),
     },

@@ -96,7 +96,26 @@ fn settings(case: &Case<'_>) -> Vec<Seen> {
         );
         Seen::new(of_adapter(machine, adapter), message).at(&port.place)
     });
-    seen.collect()
+    seen.chain(not_carried(case)).collect()
+}
+
+/// Settings that the host told of and that are not put back.
+fn not_carried<'a>(case: &Case<'a>) -> impl Iterator<Item = Seen> + use<'a> {
+    let adapters = case.inventory.machines.iter().flat_map(|machine| {
+        machine.configuration.adapters.iter().map(move |adapter| (machine, adapter))
+    });
+    adapters.filter_map(|(machine, adapter)| {
+        let other = &adapter.port_settings.value().filter(|port| !port.other.is_empty())?.other;
+        let message = format!(
+            "The network adapter '{}' ({}) of the virtual machine '{}' has settings that are not migrated: {}. Set them on the \
+             destination by hand (Set-VMNetworkAdapter) where they are still wanted.",
+            adapter.name,
+            adapter.mac,
+            machine.name,
+            values(other.iter())
+        );
+        Some(Seen::new(of_adapter(machine, adapter), message).at(&adapter.place))
+    })
 }
 
 fn port<'a>(case: &Case<'a>, adapter: &VmAdapter) -> Option<&'a SwitchPort> {
@@ -133,6 +152,17 @@ pub(super) const EXAMPLES: &[Example] = &[
 mod tests {
     use super::*;
     use crate::tests_support::Sample;
+
+    #[test]
+    fn what_the_host_told_and_is_not_carried_is_named() {
+        let mut sample = Sample::new();
+        let mut port = hvm_model::network::PortSettings { dhcp_guard: Some(true), ..Default::default() };
+        sample.inventory.machines[0].configuration.adapters[0].port_settings = read(port.clone());
+        assert!(sample.found("machine.port-settings").is_empty());
+        port.other.insert("MonitorMode".to_owned(), "2".to_owned());
+        sample.inventory.machines[0].configuration.adapters[0].port_settings = read(port);
+        assert!(sample.one("machine.port-settings").message.contains("MonitorMode=2"));
+    }
 
     #[test]
     fn values_that_set_no_vlan_ask_nothing_and_are_named_once() {

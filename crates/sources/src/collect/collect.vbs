@@ -373,7 +373,9 @@ Sub Answers()
   Set service = Connect(V2)
   If Not service Is Nothing Then
     For Each class_ In Array("Msvm_VirtualSystemManagementServiceSettingData", "Msvm_ExternalEthernetPort", _
-        "Msvm_InternalEthernetPort", "Msvm_ComputerSystem", "Msvm_VirtualSystemSettingData")
+        "Msvm_InternalEthernetPort", "Msvm_ComputerSystem", "Msvm_VirtualSystemSettingData", _
+        "Msvm_EthernetSwitchPortVlanSettingData", "Msvm_EthernetSwitchPortSecuritySettingData", _
+        "Msvm_EthernetSwitchPortOffloadSettingData", "Msvm_EthernetSwitchPortBandwidthSettingData")
       Ask service, V2, class_
     Next
     Security service, V2

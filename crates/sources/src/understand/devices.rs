@@ -224,7 +224,8 @@ fn adapter(file: &VmFile, guid: &str, kind: AdapterKind, networks: &Networks) ->
     };
     let connection = connection(file, guid, networks);
     let features = !file.children(&at("Connection/Features")).is_empty();
-    let Vlans { vlan, mac_spoofing } = port_settings(&connection, networks, features);
+    let told = networks.features.of(file.path.file_stem(), guid);
+    let Vlans { vlan, mac_spoofing, port } = told.unwrap_or_else(|| port_settings(&connection, networks, features));
     VmAdapter {
         id: guid.to_ascii_uppercase(),
         name: file.text(&at("FriendlyName")).unwrap_or_else(|| default_name.to_owned()),
@@ -234,6 +235,7 @@ fn adapter(file: &VmFile, guid: &str, kind: AdapterKind, networks: &Networks) ->
         connection,
         vlan,
         mac_spoofing,
+        port_settings: port,
         place: file.place(&section(guid)),
     }
 }
@@ -253,6 +255,7 @@ fn connection(file: &VmFile, guid: &str, networks: &Networks) -> Connection {
 /// VLAN and spoofing as the host tells them, or why they are not known, with what is written at the port.
 fn port_settings(connection: &Connection, networks: &Networks, features: bool) -> Vlans {
     let unknown = |vlan: String, mac_spoofing: String| Vlans {
+        port: Found::Unknown { reason: mac_spoofing.clone() },
         vlan: Found::Unknown { reason: vlan },
         mac_spoofing: Found::Unknown { reason: mac_spoofing },
     };

@@ -255,6 +255,7 @@ fn firmware(settings: &Object) -> Firmware {
         boot_order: settings.texts("BootOrder").into_iter().map(device).collect(),
         num_lock: settings.flag("BIOSNumLock"),
         secure_boot: None,
+        tpm: None,
     }
 }
 

@@ -13,7 +13,7 @@ use hvm_model::network::{ManagementAdapter, PhysicalAdapter, SwitchPort, Virtual
 use super::Reading;
 use super::adapters::{Nic, Nics, Role};
 use super::hyperv::SWITCH_DRIVER;
-use super::live::{Ports, ports};
+use super::live::{Features, Ports, features, ports};
 use super::registry::{RegKey, raw_text, searchable};
 
 /// All switches.
@@ -37,6 +37,8 @@ pub(super) struct Networks {
     pub(super) unknown: Option<String>,
     /// What the host itself tells of its ports.
     pub(super) ports: Ports,
+    /// What it tells of the features of its ports (2012 and later).
+    pub(super) features: Features,
     /// Whether it told the addresses of its adapters.
     pub(super) addresses_known: bool,
 }
@@ -114,6 +116,7 @@ pub(super) fn read(reading: &Reading<'_>, nics: &Nics) -> Networks {
         by_id,
         unknown,
         ports,
+        features: features(reading),
         addresses_known: nics.addresses_known,
     }
 }

@@ -1,7 +1,7 @@
 //! What files alone cannot tell, each once, with what would tell.
 
 use hvm_model::found::{Found, Unknown};
-use hvm_model::host::{Host, NamespaceRights, WindowsRelease};
+use hvm_model::host::{GroupMember, Host, NamespaceRights, WindowsRelease};
 
 use super::registry::Looked;
 use super::switches::Networks;
@@ -29,7 +29,7 @@ const ALWAYS: [Item; 7] = [
         "The registry values of switch ports are not documented; they are kept in the inventory as they are.",
         "On the host: the settings of each network adapter in Hyper-V Manager, or Msvm_VLANEndpointSettingData and \
          Msvm_SwitchPort.AllowMacSpoofing in root\\virtualization.",
-        |_, networks| networks.ports.answered,
+        |_, networks| networks.ports.answered || networks.features.answered(),
     ),
     (
         "MAC addresses of physical adapters",
@@ -57,7 +57,7 @@ const ALWAYS: [Item; 7] = [
     ),
 ];
 
-pub(super) fn dcom_users() -> Found<Vec<String>> {
+pub(super) fn dcom_users() -> Found<Vec<GroupMember>> {
     Found::unknown("The members of local groups are in the SAM hive, which is not read.")
 }
 

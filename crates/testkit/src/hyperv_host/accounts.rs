@@ -4,7 +4,7 @@ use super::Host;
 use crate::powershell::{Object, Run, Value, fault, thrown};
 
 /// Accounts that the host knows: security identifier, and name as this Windows, a German one, writes it.
-const ACCOUNTS: [(&str, &str); 13] = [
+const ACCOUNTS: [(&str, &str); 14] = [
     ("S-1-5-18", r"NT-AUTORITÄT\SYSTEM"),
     ("S-1-5-32-545", r"VORDEFINIERT\Benutzer"),
     ("S-1-5-32-578", r"VORDEFINIERT\Hyper-V-Administratoren"),
@@ -17,6 +17,7 @@ const ACCOUNTS: [(&str, &str); 13] = [
     ("S-1-5-11", r"NT-AUTORITÄT\Authentifizierte Benutzer"),
     ("S-1-15-2-1", r"ZERTIFIZIERUNGSSTELLE FÜR ANWENDUNGSPAKETE\ALLE ANWENDUNGSPAKETE"),
     ("S-1-5-21-1-2-3-1105", r"CORP\Müller, Jörg"),
+    ("S-1-5-21-7-7-7-1001", r"HV-NEW-01\berta"),
     (crate::sample::ids::DCOM_GROUP_SID, r"CORP\HV-Verwaltung"),
 ];
 

@@ -136,6 +136,7 @@ impl Host {
             mac,
             switch,
             vmq_weight: 100,
+            ipsec_limit: 512,
             ..Adapter::default()
         };
         let made = adapter.id.clone();
@@ -158,6 +159,7 @@ impl Host {
             mac,
             switch: Some(switch.to_owned()),
             vmq_weight: 100,
+            ipsec_limit: 512,
             interface,
             ..Adapter::default()
         };
@@ -202,8 +204,19 @@ impl Host {
         if call.number("VmqWeight").is_some_and(|weight| weight > 100) {
             return thrown("Set-VMNetworkAdapter -VmqWeight: a number from 0 to 100 is wanted.");
         }
+        for (parameter, most) in
+            [("IovWeight", 100), ("IPsecOffloadMaximumSecurityAssociation", 4096), ("MinimumBandwidthWeight", 100)]
+        {
+            if call.number(parameter).is_some_and(|number| !(0..=most).contains(&number)) {
+                return thrown(format!("Set-VMNetworkAdapter -{parameter}: a number from 0 to {most} is wanted."));
+            }
+        }
+        let bandwidth = self.check_bandwidth(call, id)?;
         self.change()?;
         let adapter = self.adapter(id)?;
+        adapter.bandwidth = bandwidth;
+        adapter.iov_weight = call.number("IovWeight").unwrap_or(adapter.iov_weight);
+        adapter.ipsec_limit = call.number("IPsecOffloadMaximumSecurityAssociation").unwrap_or(adapter.ipsec_limit);
         if mac.is_some() || call.has("DynamicMacAddress") {
             adapter.mac = mac;
         }
@@ -211,6 +224,8 @@ impl Host {
             ("MacAddressSpoofing", &mut adapter.spoofing),
             ("DhcpGuard", &mut adapter.dhcp_guard),
             ("RouterGuard", &mut adapter.router_guard),
+            ("AllowTeaming", &mut adapter.teaming),
+            ("IeeePriorityTag", &mut adapter.priority_tag),
         ] {
             if let Some(word) = call.text(parameter) {
                 *place = word == "On";
@@ -218,6 +233,28 @@ impl Host {
         }
         adapter.vmq_weight = call.number("VmqWeight").unwrap_or(adapter.vmq_weight);
         Ok(Vec::new())
+    }
+
+    /// Bandwidth as it is after a call. What is kept in bits per second wants a network that was made for it, and weights one
+    /// that was not; of an adapter that is not connected neither is said to be wrong.
+    fn check_bandwidth(&mut self, call: &Call, id: &str) -> Run<Option<Bandwidth>> {
+        let adapter = self.adapter(id)?.clone();
+        let mode = adapter.switch.as_ref().and_then(|id| self.switch(id)).map(|switch| switch.bandwidth_mode.clone());
+        let mut bandwidth = adapter.bandwidth.clone().unwrap_or_default();
+        for (parameter, place, wants) in [
+            ("MinimumBandwidthAbsolute", &mut bandwidth.absolute, "Absolute"),
+            ("MinimumBandwidthWeight", &mut bandwidth.weight, "Weight"),
+        ] {
+            let Some(number) = call.number(parameter) else { continue };
+            if mode.as_ref().is_some_and(|mode| mode != wants) {
+                return thrown(format!(
+                    "Set-VMNetworkAdapter -{parameter}: the virtual network keeps no such bandwidth."
+                ));
+            }
+            *place = number;
+        }
+        bandwidth.maximum = call.number("MaximumBandwidth").unwrap_or(bandwidth.maximum);
+        Ok(Some(bandwidth).filter(|bandwidth| *bandwidth != Bandwidth::default()).or(adapter.bandwidth))
     }
 
     pub(super) fn connect_adapter(&mut self, call: &Call) -> Run<Vec<Value>> {

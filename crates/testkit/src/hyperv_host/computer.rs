@@ -12,7 +12,7 @@ pub(super) const SYSTEM: &str = r"C:\Windows\system32";
 type Command = fn(&mut Host, &Call) -> Run<Vec<Value>>;
 
 /// The commands; each one that `signatures.txt` has stands here.
-const COMMANDS: [(&str, Command); 100] = [
+const COMMANDS: [(&str, Command); 103] = [
     ("Get-VM", Host::get_vm),
     ("New-VM", Host::new_vm),
     ("Set-VM", Host::set_vm),
@@ -57,6 +57,9 @@ const COMMANDS: [(&str, Command); 100] = [
     ("Set-VMProcessor", Host::set_processor),
     ("Get-VMBios", Host::get_bios),
     ("Set-VMBios", Host::set_bios),
+    ("Set-VMKeyProtector", Host::set_key_protector),
+    ("Enable-VMTPM", Host::enable_tpm),
+    ("Disable-VMTPM", Host::disable_tpm),
     ("Get-VMFirmware", Host::get_firmware),
     ("Set-VMFirmware", Host::set_firmware),
     ("Get-VMComPort", Host::get_com_port),

@@ -104,7 +104,7 @@ impl Host {
         };
         let mut machine = new_machine(self.release, (id, name, generation), startup);
         machine.location = format!("{}\\{}", path.trim_end_matches('\\'), machine.name);
-        machine.adapters = vec![Adapter { vmq_weight: 100, ..adapter }];
+        machine.adapters = vec![Adapter { vmq_weight: 100, ipsec_limit: 512, ..adapter }];
         self.files.create_folder(&machine.location);
         if let Some(path) = call.text("VHDPath") {
             if self.files.read(&path).is_none() {
@@ -274,6 +274,8 @@ fn new_machine(release: Release, (id, name, generation): (String, String, i64), 
         boot_order: ["CD", "IDE", "LegacyNetworkAdapter", "Floppy"].map(str::to_owned).to_vec(),
         num_lock: false,
         secure_boot: !first,
+        key_protector: false,
+        tpm: false,
         secure_boot_template: "MicrosoftWindows".to_owned(),
         firmware_order: Vec::new(),
         identity,

@@ -20,6 +20,14 @@ fn word(kind: &str, name: &str) -> Value {
     Value::word(kind, name, number)
 }
 
+fn bandwidth(bandwidth: &Bandwidth) -> Value {
+    Object::new("VMNetworkAdapterBandwidthSetting", "")
+        .with("MinimumBandwidthAbsolute", Value::Long(bandwidth.absolute))
+        .with("MinimumBandwidthWeight", bandwidth.weight)
+        .with("MaximumBandwidth", Value::Long(bandwidth.maximum))
+        .value()
+}
+
 impl Host {
     pub(super) fn machine_object(&self, machine: &Machine) -> Value {
         let mut object = Object::new("VirtualMachine", &machine.id)
@@ -80,6 +88,11 @@ impl Host {
             .with("MacAddressSpoofing", on_off(adapter.spoofing))
             .with("DhcpGuard", on_off(adapter.dhcp_guard))
             .with("RouterGuard", on_off(adapter.router_guard))
+            .with("AllowTeaming", on_off(adapter.teaming))
+            .with("IeeePriorityTag", on_off(adapter.priority_tag))
+            .with("IovWeight", adapter.iov_weight)
+            .with("IPsecOffloadMaximumSecurityAssociation", adapter.ipsec_limit)
+            .with("BandwidthSetting", adapter.bandwidth.as_ref().map_or(Value::Null, bandwidth))
             .with("VmqWeight", adapter.vmq_weight);
         object = match machine {
             Some(machine) => object.with("VMName", &machine.name).with("VMId", guid(&machine.id)),

@@ -44,6 +44,39 @@ impl Host {
         }
     }
 
+    /// What a key protected before cannot be opened with another one, so that a second one is refused here.
+    pub(super) fn set_key_protector(&mut self, call: &Call) -> Run<Vec<Value>> {
+        if !call.has("NewLocalKeyProtector") {
+            return crate::powershell::fault("Set-VMKeyProtector without -NewLocalKeyProtector");
+        }
+        let machine = self.machine_off(call)?;
+        if machine.generation != 2 || machine.key_protector {
+            return thrown("Set-VMKeyProtector: the machine is of generation 1, or a key protects it already.");
+        }
+        let id = machine.id.clone();
+        self.change()?;
+        self.machine(&id)?.key_protector = true;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn enable_tpm(&mut self, call: &Call) -> Run<Vec<Value>> {
+        let machine = self.machine_off(call)?;
+        if !machine.key_protector {
+            return thrown("Enable-VMTPM: no key protects the machine.");
+        }
+        let id = machine.id.clone();
+        self.change()?;
+        self.machine(&id)?.tpm = true;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn disable_tpm(&mut self, call: &Call) -> Run<Vec<Value>> {
+        let id = self.machine_off(call)?.id.clone();
+        self.change()?;
+        self.machine(&id)?.tpm = false;
+        Ok(Vec::new())
+    }
+
     pub(super) fn set_memory(&mut self, call: &Call) -> Run<Vec<Value>> {
         let mut memory = self.part(call, "VMMemory")?.memory.clone();
         memory.dynamic = call.boolean("DynamicMemoryEnabled").unwrap_or(memory.dynamic);

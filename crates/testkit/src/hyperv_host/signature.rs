@@ -11,7 +11,7 @@ const TEXT: &str = include_str!("signatures.txt");
 /// Words of an enumeration with their numbers. Numbers are those of the documentation where it tells them; the order else.
 type Words = &'static [(&'static str, i64)];
 
-const WORDS: [(&str, Words); 17] = [
+const WORDS: [(&str, Words); 18] = [
     ("StartAction", &[("Nothing", 2), ("StartIfRunning", 3), ("Start", 4)]),
     ("StopAction", &[("TurnOff", 2), ("Save", 3), ("ShutDown", 4)]),
     (
@@ -20,6 +20,7 @@ const WORDS: [(&str, Words); 17] = [
     ),
     ("ControllerType", &[("IDE", 0), ("SCSI", 1)]),
     ("VMSwitchType", &[("Private", 0), ("Internal", 1), ("External", 2)]),
+    ("VMSwitchBandwidthMode", &[("Default", 0), ("Weight", 1), ("Absolute", 2), ("None", 3)]),
     ("OnOffState", &[("On", 0), ("Off", 1)]),
     ("CheckpointType", &[("Disabled", 2), ("Production", 3), ("ProductionOnly", 4), ("Standard", 5)]),
     ("AddressFamily", &[("IPv4", 2), ("IPv6", 23)]),

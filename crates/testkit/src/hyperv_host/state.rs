@@ -104,6 +104,8 @@ pub struct Switch {
     pub uplink: Option<String>,
     /// Its notes.
     pub notes: String,
+    /// Whether bandwidth is kept in bits per second (`Absolute`) or by weights (`Weight`).
+    pub bandwidth_mode: String,
 }
 
 /// The VLAN of an adapter.
@@ -146,8 +148,29 @@ pub struct Adapter {
     pub router_guard: bool,
     /// Weight of its queue.
     pub vmq_weight: i64,
+    /// Whether the guest may team it.
+    pub teaming: bool,
+    /// Whether priority tags of the guest are let through.
+    pub priority_tag: bool,
+    /// Weight for a virtual function.
+    pub iov_weight: i64,
+    /// Most security associations that are offloaded.
+    pub ipsec_limit: i64,
+    /// Bandwidth, when any was set.
+    pub bandwidth: Option<Bandwidth>,
     /// Id of the network interface of an adapter of the management operating system.
     pub interface: String,
+}
+
+/// Bandwidth of an adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bandwidth {
+    /// Kept for it, bits per second.
+    pub absolute: i64,
+    /// Weight among others.
+    pub weight: i64,
+    /// Most, bits per second.
+    pub maximum: i64,
 }
 
 /// What is in a drive.
@@ -211,6 +234,10 @@ pub struct Machine {
     pub num_lock: bool,
     /// Secure Boot (generation 2).
     pub secure_boot: bool,
+    /// Whether a key of the host protects it (generation 2, from 2016 on).
+    pub key_protector: bool,
+    /// Whether it has a virtual TPM.
+    pub tpm: bool,
     /// Template of Secure Boot (generation 2, from 2016 on).
     pub secure_boot_template: String,
     /// Drives and adapters to boot from (generation 2).

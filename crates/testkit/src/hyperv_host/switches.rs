@@ -58,7 +58,12 @@ impl Host {
         let id = id.unwrap_or_else(|| self.new_id());
         let shared = kind == "Internal" || (kind == "External" && call.boolean("AllowManagementOS").unwrap_or(true));
         let notes = call.text("Notes").unwrap_or_default();
-        let switch = Switch { id: id.clone(), name: name.clone(), kind: kind.to_owned(), uplink, notes };
+        let bandwidth_mode = match call.text("MinimumBandwidthMode").as_deref() {
+            None | Some("Default") => "Weight".to_owned(),
+            Some(mode) => mode.to_owned(),
+        };
+        let (id_of, kind) = (id.clone(), kind.to_owned());
+        let switch = Switch { id: id_of, name: name.clone(), kind, uplink, notes, bandwidth_mode };
         self.state.switches.push(switch.clone());
         if shared {
             self.add_management_adapter(&name, &id, None);

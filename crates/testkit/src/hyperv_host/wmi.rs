@@ -72,6 +72,19 @@ impl Host {
         if call.text("Class").as_deref() == Some(SERVICE) {
             return Ok(vec![Object::new(SERVICE, "").value()]);
         }
+        if call.text("Class").as_deref() == Some("Msvm_SecuritySettingData") {
+            if self.release < Release::Server2016 {
+                return thrown("Get-WmiObject: Invalid class \"Msvm_SecuritySettingData\".");
+            }
+            let object = |machine: &super::Machine| {
+                let id = format!(r"Microsoft:{}\security", machine.id);
+                Object::new("Msvm_SecuritySettingData", &id)
+                    .with("InstanceID", &id)
+                    .with("TpmEnabled", machine.tpm)
+                    .value()
+            };
+            return Ok(self.state.machines.iter().map(object).collect());
+        }
         let query = call.text("Query").unwrap_or_default();
         let id = query
             .strip_prefix(&format!("SELECT * FROM {SETTINGS} WHERE VirtualSystemIdentifier = '"))

@@ -66,6 +66,37 @@ pub fn write_disks(collection: &Path, disks: &[DiskInfo]) -> io::Result<()> {
     answers.save(collection)
 }
 
+/// Features of the port of an adapter: those of a machine or checkpoint with that id, of the adapter with this one.
+#[derive(Debug, Clone)]
+pub struct PortFeatures {
+    /// Id of the machine or checkpoint.
+    pub settings: String,
+    /// Id of the adapter.
+    pub adapter: String,
+    /// Class and properties: name, type and value.
+    pub objects: Vec<(&'static str, Vec<(&'static str, &'static str, String)>)>,
+}
+
+/// Writes what a host of Windows Server 2012 or later says of its ports into a collection.
+pub fn write_features(collection: &Path, ports: &[PortFeatures]) -> io::Result<()> {
+    let mut answers = Answers::default();
+    for class in ["Vlan", "Security", "Offload", "Bandwidth"] {
+        answers.0.entry((V2, format!("Msvm_EthernetSwitchPort{class}SettingData"))).or_default();
+    }
+    for port in ports {
+        for (class, properties) in &port.objects {
+            let id = format!(r"Microsoft:{}\{}\C\{class}", port.settings, port.adapter);
+            let mut all = vec![property("InstanceID", "string", id)];
+            all.extend(properties.iter().map(|(name, kind, value)| match kind.strip_suffix("[]") {
+                Some(kind) => array(name, kind, value.split(',')),
+                None => property(name, kind, value),
+            }));
+            answers.object(V2, class, &all);
+        }
+    }
+    answers.save(collection)
+}
+
 /// Text as Windows' scripts write it: UTF-16 with its mark.
 #[must_use]
 pub fn utf16(text: &str) -> Vec<u8> {
@@ -73,6 +104,7 @@ pub fn utf16(text: &str) -> Vec<u8> {
 }
 
 const V1: &str = r"root\virtualization";
+const V2: &str = r"root\virtualization\v2";
 const CIMV2: &str = r"root\cimv2";
 
 /// Namespace and class to the text of the objects.
@@ -189,6 +221,7 @@ fn port_objects(answers: &mut Answers, switch: &str, port: &str, (mode, spoofing
     let own = |class: &'static str| keys(class).map(|(name, value)| property(name, "string", value)).to_vec();
     let mut object = own("Msvm_SwitchPort");
     object.push(property("AllowMacSpoofing", "boolean", if spoofing { "TRUE" } else { "FALSE" }));
+    object.push(property("VMQOffloadWeight", "uint32", if spoofing { 0 } else { 100 }));
     answers.object(V1, "Msvm_SwitchPort", &object);
     let mut endpoint = own("Msvm_VLANEndpoint");
     endpoint.push(property("DesiredEndpointMode", "uint16", if matches!(mode, Mode::Trunk) { 5 } else { 2 }));

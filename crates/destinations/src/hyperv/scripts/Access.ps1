@@ -383,3 +383,84 @@ function Restore-KitNamespace {
     Remove-KitKept -Name $name
     $what -eq 'restore'
 }
+
+# ---- Members of the local group Distributed COM Users.
+$KitDcomUsers = [System.IO.Path]::Combine($KitState, 'dcom-users-added.txt')
+
+# `WinNT://DOMAIN/name` of a member; nothing for an account of a domain that this host does not know.
+function Get-KitMemberPath {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Member)
+    if (([string]$Member.local_name).Length -gt 0) {
+        return 'WinNT://' + $env:COMPUTERNAME + '/' + $Member.local_name
+    }
+    if (([string]$Member.sid).Length -gt 0) {
+        return Get-KitAccountPath -Sid $Member.sid
+    }
+    'WinNT://' + ([string]$Member.item).Replace('\', '/')
+}
+
+function Test-KitDcomUser {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Path)
+    $group = Get-KitGroup -Sid 'S-1-5-32-562'
+    # An account that is not there is no member.
+    try {
+        return $group.IsMember($Path)
+    }
+    catch {
+        return $false
+    }
+}
+
+function Get-KitMemberState {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Member)
+    $path = Get-KitMemberPath -Member $Member
+    if (($null -ne $path) -and (Test-KitDcomUser -Path $path)) {
+        return 'member'
+    }
+    'nothing'
+}
+
+function Add-KitDcomUser {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)]$Member)
+    $unknown = "'{0}' was a member of Distributed COM Users, but this host has no such account. Create it, or join its domain, and run the script again." -f $Member.shown
+    $path = Get-KitMemberPath -Member $Member
+    if ($null -eq $path) {
+        Write-Warning -Message $unknown
+        return
+    }
+    if (-not [System.IO.Directory]::Exists($KitState)) {
+        [void][System.IO.Directory]::CreateDirectory($KitState)
+    }
+    # Noted before it is done: what was noted and is no member is passed over by Undo. A line before may have been cut off.
+    [System.IO.File]::AppendAllText($KitDcomUsers, ("`r`n" + $path + "`r`n"))
+    $group = Get-KitGroup -Sid 'S-1-5-32-562'
+    try {
+        [void]$group.Add($path)
+    }
+    catch {
+        Write-Warning -Message $unknown
+        return
+    }
+    Write-Output -InputObject ("'{0}' is a member of Distributed COM Users now." -f $Member.shown)
+}
+
+# Takes out of the group whom the kit put into it.
+function Remove-KitDcomUsers {
+    [CmdletBinding()]
+    param()
+    if (-not [System.IO.File]::Exists($KitDcomUsers)) {
+        return
+    }
+    $group = Get-KitGroup -Sid 'S-1-5-32-562'
+    foreach ($path in [System.IO.File]::ReadAllLines($KitDcomUsers)) {
+        if (($path.Length -gt 0) -and (Test-KitDcomUser -Path $path)) {
+            [void]$group.Remove($path)
+            Write-Output -InputObject ("Taken back: '{0}' is no member of Distributed COM Users any more." -f $path)
+        }
+    }
+    [System.IO.File]::Delete($KitDcomUsers)
+}

@@ -421,7 +421,13 @@ function Set-KitAuthorizationStore {
 function Get-KitAdministratorGroup {
     [CmdletBinding()]
     param()
-    $group = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList 'S-1-5-32-578'
+    Get-KitGroup -Sid 'S-1-5-32-578'
+}
+
+function Get-KitGroup {
+    [CmdletBinding()]
+    param([Parameter(Mandatory = $true)][string]$Sid)
+    $group = New-Object -TypeName System.Security.Principal.SecurityIdentifier -ArgumentList $Sid
     $name = $group.Translate([System.Security.Principal.NTAccount]).Value
     [ADSI]('WinNT://./' + ($name -replace '^.*\\', '') + ',group')
 }

@@ -1,7 +1,8 @@
 #requires -Version 3.0
 <#
 .SYNOPSIS
-Adds what the old host's DCOM restrictions allowed or denied beyond the default to those of this host. Nothing is removed.
+Adds what the old host's DCOM restrictions allowed or denied beyond the default to those of this host, and makes the members of its
+group Distributed COM Users members here. Nothing is removed.
 .DESCRIPTION
 The entries are in dcom.json. Accounts that this host does not know are left out with a warning. The script can be run again:
 what is there already stays as it is. The old values are kept in the folder state, and Undo-HyperVRole.ps1 puts them back.
@@ -36,5 +37,14 @@ foreach ($restriction in @($document.restrictions)) {
         Save-KitRestriction -Name $name -Present $bytes -Merged $merge.bytes
         [void](New-ItemProperty -LiteralPath $KitOleKey -Name $name -PropertyType 'Binary' -Value $merge.bytes -Force)
         Write-Output -InputObject ("'{0}' is merged." -f $name)
+    }
+}
+foreach ($member in @($document.members)) {
+    if ((Get-KitMemberState -Member $member) -eq 'member') {
+        Write-Output -InputObject ("'{0}' is a member of Distributed COM Users already." -f $member.shown)
+        continue
+    }
+    if ($PSCmdlet.ShouldProcess([string]$member.shown, 'Make a member of Distributed COM Users')) {
+        Add-KitDcomUser -Member $member
     }
 }

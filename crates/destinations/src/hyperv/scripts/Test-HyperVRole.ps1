@@ -203,7 +203,46 @@ function Add-KitAdapterSettings {
         $Found[$key + 'mac'] = ConvertTo-KitMac -Mac $adapter.MacAddress
         $Found[$key + 'switch'] = [string]$adapter.SwitchName
         $Found[$key + 'vlan'] = ConvertTo-KitVlan -Vlan (Get-VMNetworkAdapterVlan -VMNetworkAdapter $adapter)
-        $Found[$key + 'mac-spoofing'] = ([string]([string]$adapter.MacAddressSpoofing -eq 'On')).ToLowerInvariant()
+        $flags = @{
+            'mac-spoofing' = $adapter.MacAddressSpoofing
+            'dhcp-guard' = $adapter.DhcpGuard
+            'router-guard' = $adapter.RouterGuard
+            'teaming' = $adapter.AllowTeaming
+            'priority-tag' = $adapter.IeeePriorityTag
+        }
+        foreach ($item in @($flags.Keys)) {
+            $Found[$key + $item] = ([string]([string]$flags[$item] -eq 'On')).ToLowerInvariant()
+        }
+        $Found[$key + 'vmq-weight'] = [string]$adapter.VmqWeight
+        $Found[$key + 'iov-weight'] = [string]$adapter.IovWeight
+        $Found[$key + 'ipsec-offload-limit'] = [string]$adapter.IPsecOffloadMaximumSecurityAssociation
+        # Nothing when no bandwidth was ever set.
+        $bandwidth = $adapter.BandwidthSetting
+        if ($null -ne $bandwidth) {
+            $Found[$key + 'minimum-bandwidth'] = [string]$bandwidth.MinimumBandwidthAbsolute
+            $Found[$key + 'minimum-bandwidth-weight'] = [string]$bandwidth.MinimumBandwidthWeight
+            $Found[$key + 'maximum-bandwidth'] = [string]$bandwidth.MaximumBandwidth
+        }
+    }
+}
+
+function Add-KitTpmSettings {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Machine,
+        [Parameter(Mandatory = $true)][hashtable]$Found
+    )
+    $id = ([string]$Machine.Id).ToUpperInvariant()
+    try {
+        $all = @(Get-WmiObject -Namespace 'root\virtualization\v2' -Class 'Msvm_SecuritySettingData')
+    }
+    catch {
+        return
+    }
+    foreach ($settings in $all) {
+        if (([string]$settings.InstanceID).ToUpperInvariant().Contains($id)) {
+            $Found['firmware.tpm'] = ([string]$settings.TpmEnabled).ToLowerInvariant()
+        }
     }
 }
 
@@ -211,7 +250,8 @@ function Add-KitFirmwareSettings {
     [CmdletBinding()]
     param(
         [Parameter(Mandatory = $true)]$Machine,
-        [Parameter(Mandatory = $true)][hashtable]$Found
+        [Parameter(Mandatory = $true)][hashtable]$Found,
+        [Parameter(Mandatory = $true)]$Definition
     )
     $settings = Get-KitSystemSettings -Machine $Machine
     $Found['firmware.bios-guid'] = ([string]$settings.BIOSGUID).Trim('{', '}').ToUpperInvariant()
@@ -222,6 +262,10 @@ function Add-KitFirmwareSettings {
     $words = @{ 'Floppy' = 'floppy'; 'CD' = 'optical'; 'IDE' = 'hard-drive'; 'LegacyNetworkAdapter' = 'network' }
     if ((Get-KitGeneration -Machine $Machine) -eq 2) {
         $Found['firmware.secure-boot'] = ([string]$settings.SecureBootEnabled).ToLowerInvariant()
+        # Only of a machine that shall have one: releases without it have no such class.
+        if ($null -ne $Definition.configuration.firmware.tpm) {
+            Add-KitTpmSettings -Machine $Machine -Found $Found
+        }
         return
     }
     $bios = Get-VMBios -VM $Machine
@@ -257,7 +301,7 @@ function Read-KitMachineSettings {
     $found['numa.mib-per-node'] = [string]$memory.MaximumPerNumaNode
     $found['processors.compatibility-for-migration'] = ([string]$processor.CompatibilityForMigrationEnabled).ToLowerInvariant()
     $found['processors.compatibility-for-older-systems'] = ([string]$processor.CompatibilityForOlderOperatingSystemsEnabled).ToLowerInvariant()
-    Add-KitFirmwareSettings -Machine $machine -Found $found
+    Add-KitFirmwareSettings -Machine $machine -Found $found -Definition $Definition
     $disks = @(Get-VMHardDiskDrive -VM $machine)
     Add-KitDriveSettings -Drives $disks -Found $found -Definition $Definition
     $dvds = @(Get-VMDvdDrive -VM $machine)
@@ -418,6 +462,18 @@ foreach ($restriction in @($dcom.restrictions)) {
             $different++
             Write-Warning -Message ("DCOM restriction '{0}': {1} is '{2}' instead of '{3}'." -f $name, $item, $value, $wanted)
         }
+    }
+}
+# The members that it makes.
+foreach ($member in @($dcom.members)) {
+    $checked++
+    $value = Get-KitMemberState -Member $member
+    if ($value -ceq 'member') {
+        [void]$observed.Add(@{ subject = 'DCOM users'; item = [string]$member.item; value = $value })
+    }
+    else {
+        $different++
+        Write-Warning -Message ("Distributed COM Users: '{0}' is no member." -f $member.shown)
     }
 }
 # The entries that Merge-WmiNamespace.ps1 adds.

@@ -54,6 +54,12 @@ foreach ($rights in @($wmi.namespaces)) {
         $ConfirmPreference = $asked
     }
 }
+if (([System.IO.File]::Exists($KitDcomUsers)) -and ($PSCmdlet.ShouldProcess($env:COMPUTERNAME, 'Take back the members of Distributed COM Users'))) {
+    $asked = $ConfirmPreference
+    $ConfirmPreference = 'None'
+    Remove-KitDcomUsers
+    $ConfirmPreference = $asked
+}
 $dcom = Read-KitJson -Path (Get-KitPath -Relative 'dcom.json')
 foreach ($restriction in @($dcom.restrictions)) {
     $name = [string]$restriction.name

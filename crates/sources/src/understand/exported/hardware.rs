@@ -177,6 +177,7 @@ fn adapter(object: &Object, kind: AdapterKind, path: &WindowsPath, networks: &Ne
         connection,
         vlan: Found::unknown(unknown("The VLAN")),
         mac_spoofing: Found::unknown(unknown("MAC address spoofing")),
+        port_settings: Found::unknown(unknown("What else is set there")),
         place: Place::new(path.as_str(), format!("{}.InstanceID=\"{id}\"", object.class)),
     }
 }

@@ -3,11 +3,13 @@
 
 mod addresses;
 mod disks;
+mod features;
 mod ports;
 mod rights;
 
 pub(super) use addresses::{Addresses, addresses};
 pub(super) use disks::disks;
+pub(super) use features::{Features, features};
 pub(super) use ports::{Ports, Vlans, ports};
 pub(super) use rights::{dcom_users, namespaces};
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use hvm_formats::cim::Object;
 use hvm_model::found::Found;
 use hvm_model::names::{AdapterId, SwitchId};
-use hvm_model::network::{SwitchKind, Vlan};
+use hvm_model::network::{PortSettings, SwitchKind, Vlan};
 
 use super::super::Reading;
 use super::{adapter_id, of_object, of_reference, place};
@@ -32,11 +32,12 @@ pub(in super::super) struct Ports {
     pub(in super::super) answered: bool,
 }
 
-/// The two settings of a port that a machine's adapter has.
+/// The settings of a port that a machine's adapter has.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Vlans {
     pub(in super::super) vlan: Found<Vlan>,
     pub(in super::super) mac_spoofing: Found<bool>,
+    pub(in super::super) port: Found<PortSettings>,
 }
 
 #[derive(Debug)]
@@ -116,7 +117,8 @@ pub(in super::super) fn ports(reading: &Reading<'_>) -> Ports {
         let (Some(name), Some(id)) = (port.text("Name"), of_object(port)) else { continue };
         let adapter = lan_of.get(&id).and_then(|lan| adapter_of.get(lan)).cloned();
         let switch = port.text("SystemName").and_then(|name| name.parse().ok());
-        let settings = Vlans { vlan: vlans.of(&id, name), mac_spoofing: spoofing(port, name) };
+        let settings =
+            Vlans { vlan: vlans.of(&id, name), mac_spoofing: spoofing(port, name), port: weight(port, name) };
         known.insert(plain(name), Port { switch, settings, adapter });
     }
     Ports { known, connections_known, answered: true }
@@ -131,6 +133,13 @@ fn spoofing(port: &Object, name: &str) -> Found<bool> {
             "The port '{name}' has no property AllowMacSpoofing: Windows Server 2008 R2 brought it."
         )),
     }
+}
+
+/// These releases know nothing else of a port that later ones have too.
+fn weight(port: &Object, name: &str) -> Found<PortSettings> {
+    let vmq_weight = port.number("VMQOffloadWeight").and_then(|weight| u32::try_from(weight).ok());
+    let place = place(V1, format!("Msvm_SwitchPort.Name=\"{name}\": VMQOffloadWeight"));
+    Found::Read { value: PortSettings { vmq_weight, ..PortSettings::default() }, place }
 }
 
 /// An association as a map from the one end to the other.

@@ -4,7 +4,7 @@
 use hvm_formats::cim::Object;
 use hvm_formats::security::{Ace, AceKind, SecurityDescriptor};
 use hvm_model::found::Found;
-use hvm_model::host::{AccessEntry, NamespaceEntry, NamespaceRights};
+use hvm_model::host::{AccessEntry, GroupMember, NamespaceEntry, NamespaceRights};
 
 use super::super::{Reading, dcom, unknowns};
 use super::place;
@@ -21,7 +21,7 @@ const USUAL: u32 = 0x1f;
 /// The entry holds for namespaces below too.
 const CONTAINERS: u8 = 0x2;
 
-pub(in super::super) fn dcom_users(reading: &Reading<'_>) -> Found<Vec<String>> {
+pub(in super::super) fn dcom_users(reading: &Reading<'_>) -> Found<Vec<GroupMember>> {
     match reading.ask(Question::Members(DCOM_USERS)) {
         Answer::Objects(accounts) => Found::Read {
             value: accounts.iter().filter_map(account).collect(),
@@ -32,19 +32,11 @@ pub(in super::super) fn dcom_users(reading: &Reading<'_>) -> Found<Vec<String>> 
     }
 }
 
-/// `DOMAIN\name (S-1-5-…)`.
-fn account(object: &Object) -> Option<String> {
-    let name = match (object.text("Domain"), object.text("Name")) {
-        (Some(domain), Some(name)) => format!("{domain}\\{name}"),
-        (None, Some(name)) => name.to_owned(),
-        _ => String::new(),
-    };
-    match (object.text("SID"), name.is_empty()) {
-        (Some(sid), false) => Some(format!("{name} ({sid})")),
-        (Some(sid), true) => Some(sid.to_owned()),
-        (None, false) => Some(name),
-        (None, true) => None,
-    }
+fn account(object: &Object) -> Option<GroupMember> {
+    let text = |name: &str| object.text(name).unwrap_or_default().to_owned();
+    let sid = object.text("SID").filter(|sid| !sid.is_empty()).map(str::to_owned);
+    let member = GroupMember { domain: text("Domain"), name: text("Name"), sid };
+    (member.sid.is_some() || !member.name.is_empty()).then_some(member)
 }
 
 pub(in super::super) fn namespaces(reading: &Reading<'_>) -> Found<Vec<NamespaceRights>> {
