@@ -10,14 +10,16 @@ use hvm_formats::disk::write::{DiskWriteError, TargetFormat, create};
 use hvm_formats::io::SharedFile;
 use hvm_formats::qcow2::{NewSnapshot, Packing, TreeWriter};
 use hvm_fuzz::oracles::subjects::{self, Patches, Subject};
-use hvm_fuzz::{PIECES, QCOW2_UNIT, SEALED, VHDX_UNIT, patch, seal};
+use hvm_fuzz::{FILE, PIECES, QCOW2_UNIT, SEALED, VHDX_UNIT, patch, seal};
 use hvm_testkit::corpus::{self, Case};
 use hvm_testkit::hive::{HiveKey, HiveStamp, HiveValue, dirty_pair, hive_bytes};
+use hvm_testkit::hvs::{HvsSpec, Key};
 use hvm_testkit::ntfs::Volume;
 use hvm_testkit::qcow2::{ClusterKind, Qcow2Spec};
 use hvm_testkit::sample::{self, Variant};
 use hvm_testkit::vhd::{BitmapFill, BlockOrder, Blocks, ContentModel, Stride, VhdKind, VhdSpec};
 use hvm_testkit::vhdx::{Dice, SparseImage};
+use hvm_testkit::vmxml::MachineXml;
 
 /// Longer seeds make the fuzzer slow and teach it nothing more.
 const LONGEST: usize = 128 << 10;
@@ -49,11 +51,12 @@ impl Seeds {
 fn main() -> Result<(), Failure> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("Usage: seeds FOLDER")?;
     type Write = fn(&mut Seeds) -> Result<(), Failure>;
-    let targets: [(&str, Write); 7] = [
+    let targets: [(&str, Write); 8] = [
         ("vhd", vhd),
         ("vhdx", vhdx),
         ("ntfs", ntfs),
         ("hive", hive),
+        ("hvs", hvs),
         ("xml", xml),
         ("cim", cim),
         ("qcow2", qcow2),
@@ -229,6 +232,19 @@ fn put_hive(seeds: &mut Seeds, name: &str, primary: &[u8], log: &[u8]) -> io::Re
             Ok(())
         }
     }
+}
+
+/// A machine as a configuration of later releases, laid out in several ways, and changes to a small one.
+fn hvs(seeds: &mut Seeds) -> Result<(), Failure> {
+    let key = Key::of_xml(&MachineXml::new("0F0E0D0C-0B0A-0908-0706-050403020100", "Größe").to_node());
+    for (number, (objects, stale, slack)) in [(227, false, 12), (4, true, 0), (30, false, 3)].into_iter().enumerate() {
+        let spec = HvsSpec { objects, stale, slack, log: 0x1000, ..HvsSpec::default() };
+        seeds.put(&format!("machine-{number}"), FILE | SEALED, &spec.write(std::slice::from_ref(&key)))?;
+    }
+    for subject in subjects::hvs() {
+        seeds.put(subject.name, FILE | SEALED, &bytes(&subject.base)?)?;
+    }
+    mutated(seeds, &subjects::hvs().remove(1))
 }
 
 /// Every configuration and the authorization store of the sample hosts, as they are and as UTF-8.

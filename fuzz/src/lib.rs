@@ -28,6 +28,8 @@ pub const WHOLE_FILE: usize = 1 << 20;
 pub const SEALED: u8 = 1;
 /// Bit of the first byte: the rest are pieces of any length at any place, see [`patch`].
 pub const PIECES: u8 = 2;
+/// Bit of the first byte (`hvs`): the rest is a whole file.
+pub const FILE: u8 = 4;
 /// Files that are given in pieces have a multiple of this length.
 pub const VHDX_UNIT: u64 = 1 << 20;
 /// The same.
@@ -171,6 +173,24 @@ pub fn hive(data: &[u8]) {
     }
     let logs: &[(&str, &[u8])] = if log.is_empty() { &[] } else { &[("HIVE.LOG1", &log)] };
     oracles::hive(primary, logs);
+}
+
+/// A HyperVStorage file: whole behind its first byte, or changes to one whose log was not applied.
+pub fn hvs(data: &[u8]) {
+    thread_local!(static DIRTY: Subject = subjects::hvs().remove(1));
+    let Some((first, rest)) = data.split_first() else { return };
+    if first & FILE == 0 {
+        DIRTY.with(|dirty| {
+            let file: SharedFile = Watched::new(dirty.name, dirty.base.clone(), changes(dirty, data), BOUND);
+            oracles::hvs(&file);
+        });
+        return;
+    }
+    let mut bytes = rest.to_vec();
+    if first & SEALED != 0 {
+        seal::hvs(&mut bytes);
+    }
+    oracles::hvs(&watched("input.vmcx", &bytes));
 }
 
 /// Changes to a good file: pieces, or 10 bytes each, the number of a field and eight new bytes for it.

@@ -48,3 +48,41 @@ pub fn hive_log(log: &mut [u8]) {
         at += size;
     }
 }
+
+/// Both headers of a HyperVStorage file, its log, its first object table, and the key tables that this names.
+pub fn hvs(bytes: &mut [u8]) {
+    let word = |bytes: &[u8], at: usize| bytes.get(at..at + 4).map_or(0, |word| u32::from_le_bytes(word.try_into().expect("four"))) as usize;
+    let log = word(bytes, 26);
+    [(0, 46, 4), (4096, 46, 4), (log, 34, 4)].into_iter().for_each(|(at, len, field)| zip(bytes, at, len, field));
+    for number in 0..word(bytes, 0x2004).min(300) {
+        let entry = 0x2008 + number * 18;
+        zip(bytes, entry, 18, 1);
+        let (table, len) = (word(bytes, entry + 5), word(bytes, entry + 13));
+        if bytes.get(entry) != Some(&2) || table.saturating_add(len) > bytes.len() {
+            continue;
+        }
+        zip(bytes, table, 10, 6);
+        let mut at = table + 10;
+        while at + 25 < table + len {
+            let head = at + 21 + usize::from(bytes[at + 20]);
+            let value = match (bytes[at], bytes[at + 1] & 1) {
+                (9, _) | (_, 1) => 12,
+                (3..=5, _) => 8,
+                (8, _) => 4,
+                _ => 4 + word(bytes, head),
+            };
+            if bytes[at] != 1 {
+                zip(bytes, at, (head - at).saturating_add(value), 12);
+            }
+            at += word(bytes, at + 2).max(21);
+        }
+    }
+}
+
+/// CRC-32 of zlib over `bytes[range]`, little-endian at `field` of it.
+fn zip(bytes: &mut [u8], start: usize, len: usize, field: usize) {
+    let Some(part) = start.checked_add(len).and_then(|end| bytes.get_mut(start..end)) else { return };
+    part[field..field + 4].fill(0);
+    let sum = hvm_testkit::hvs::crc32(part);
+    part[field..field + 4].copy_from_slice(&sum.to_le_bytes());
+}

@@ -9,11 +9,12 @@ use std::time::Instant;
 use crate::run::{Task, cargo, is_there, output};
 
 /// The targets with what each reads.
-const TARGETS: [(&str, &str); 7] = [
+const TARGETS: [(&str, &str); 8] = [
     ("vhd", "fixed, dynamic and differencing VHD"),
     ("vhdx", "VHDX with its log, also against the reference reader"),
     ("ntfs", "an NTFS volume"),
     ("hive", "a registry hive with its log"),
+    ("hvs", "a configuration of Windows Server 2016 or later, with its replay log"),
     ("xml", "a virtual machine configuration, written and read again"),
     ("cim", "objects of WMI in XML, and paths of objects"),
     ("qcow2", "qcow2 with its internal snapshots"),

@@ -8,6 +8,7 @@ pub mod cim;
 pub mod disk;
 pub mod firewall;
 pub mod guestfs;
+pub mod hvs;
 pub mod io;
 pub mod qcow2;
 pub mod raw;

@@ -173,6 +173,30 @@ fn changed_hives_never_panic_and_never_read_wrong() {
     score.report("hive", rounds());
 }
 
+#[test]
+fn changed_configurations_in_tables_never_panic_and_never_read_wrong() {
+    let subjects = subjects::hvs();
+    let whole = |subject: &Subject| {
+        let file: SharedFile = Watched::new(subject.name, subject.base.clone(), Patches::new(), subject.bound);
+        oracles::hvs(&file).unwrap()
+    };
+    let expected = whole(&subjects[0]);
+    assert!(expected.0 > 100 && whole(&subjects[1]) == expected);
+    let score = Score::default();
+    run("HVS", rounds(), |number| {
+        let subject = &subjects[(number % 2) as usize];
+        let (patches, idle) = subject.mutate(&mut Dice::new(number ^ 0x4856));
+        let file: SharedFile = Watched::new(subject.name, subject.base.clone(), patches.clone(), subject.bound);
+        let found = oracles::hvs(&file);
+        assert!(!idle || found == Some(expected), "{}: {}", subject.name, shown(&patches));
+        if idle {
+            score.add(|score| &score.idle);
+        }
+        score.add(|score| if found.is_some() { &score.read } else { &score.refused });
+    });
+    score.report("HVS", rounds());
+}
+
 const XML: &str = "<?xml version=\"1.0\" encoding=\"UTF-16\" standalone=\"yes\"?>\r\n<configuration>\r\n  <properties>\r\n    \
     <creation_time type=\"bytes\">j3iz2977zwE=\r\n</creation_time>\r\n    <name type=\"string\">A &amp; B &#x41;</name>\r\n    \
     <subtype type=\"integer\">-1</subtype>\r\n    <highly_available type=\"bool\">False</highly_available>\r\n  </properties>\r\n  \

@@ -11,6 +11,7 @@ pub mod corpus;
 pub mod guest;
 pub mod guid;
 pub mod hive;
+pub mod hvs;
 #[cfg(feature = "hyper-v")]
 pub mod hyperv_host;
 pub mod mount;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::path::{SiblingPaths, find, find_mut};
-use super::{Content, MAX_FILE, Node, TextForm, Value, VmXmlError, WrongValue, encoding, parse, write};
+use super::{Content, MAX_FILE, Node, Position, TextForm, Value, VmXmlError, WrongValue, encoding, parse, write};
 
 /// The first line of every file that Hyper-V wrote.
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-16\" standalone=\"yes\"?>";
@@ -50,6 +50,11 @@ impl Document {
             epilog: Arc::from(""),
             remarks: Vec::new(),
         }
+    }
+
+    /// A tree that was read from a file that is no XML.
+    pub(crate) fn of_tree(file: &str, root: Node, remarks: Vec<String>) -> Document {
+        Document { remarks, ..Document::new(file, root) }
     }
 
     /// The bytes of the file: unchanged elements as they were read, changed and new ones as Hyper-V spells them.
@@ -102,8 +107,8 @@ impl Document {
     /// The place of `path` for messages: `/configuration/properties/name (line 12)`.
     pub fn place(&self, path: &str) -> String {
         match self.get(path) {
-            Some(node) if node.line() > 0 => format!("{path} (line {})", node.line()),
-            Some(_) => path.to_owned(),
+            Some(node) if node.position() == Position::New => path.to_owned(),
+            Some(node) => format!("{path} ({})", node.position()),
             None => format!("{path} (absent)"),
         }
     }

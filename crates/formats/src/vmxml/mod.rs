@@ -14,7 +14,7 @@ mod write;
 pub use document::{Document, Leaves};
 pub use encoding::{Encoding, LineEnd, TextForm};
 pub use error::VmXmlError;
-pub use node::{Attribute, Content, Node, Value, ValueKind, WrongValue};
+pub use node::{Attribute, Content, Node, Position, Value, ValueKind, WrongValue};
 
 /// Largest file that is read, in bytes. Real files have 40 to 200 KiB; the bound keeps a wrong file from taking all memory.
 pub const MAX_FILE: usize = 16 << 20;

@@ -1,6 +1,7 @@
 //! The tree: containers without a type, leaves with a typed text. What was read also remembers its own spelling, so that
 //! only what is changed is spelt anew.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -129,13 +130,35 @@ pub enum Content {
     Children(Vec<Node>),
 }
 
+/// Where an element stood in the file that it was read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Position {
+    /// Nowhere: it was built.
+    #[default]
+    New,
+    /// In XML: line of the start tag, from 1.
+    Line(u32),
+    /// In a binary file: byte offset of its entry.
+    Offset(u64),
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Position::New => f.write_str("new"),
+            Position::Line(line) => write!(f, "line {line}"),
+            Position::Offset(offset) => write!(f, "byte offset {offset}"),
+        }
+    }
+}
+
 /// An element.
 #[derive(Debug, Clone)]
 pub struct Node {
     pub(super) name: String,
     pub(super) attributes: Vec<Attribute>,
     pub(super) content: Content,
-    pub(super) line: u32,
+    pub(super) position: Position,
     pub(super) spelling: Spelling,
 }
 
@@ -155,7 +178,7 @@ pub(super) struct Spelling {
     pub(super) close: Option<Range<usize>>,
 }
 
-/// Names, attributes and content; line and spelling do not count.
+/// Names, attributes and content; position and spelling do not count.
 impl PartialEq for Node {
     fn eq(&self, other: &Node) -> bool {
         self.name == other.name && self.attributes == other.attributes && self.content == other.content
@@ -201,7 +224,18 @@ impl Node {
     }
 
     fn new(name: &str, content: Content) -> Node {
-        Node { name: name.to_owned(), attributes: Vec::new(), content, line: 0, spelling: Spelling::default() }
+        Node {
+            name: name.to_owned(),
+            attributes: Vec::new(),
+            content,
+            position: Position::New,
+            spelling: Spelling::default(),
+        }
+    }
+
+    /// An element of a file that is no XML, whose names and texts may be what XML cannot say.
+    pub(crate) fn placed(name: String, content: Content, position: Position) -> Node {
+        Node { name, attributes: Vec::new(), content, position, spelling: Spelling::default() }
     }
 
     /// The container with `child` added where the ordinal order of names wants it. On a leaf nothing changes.
@@ -221,9 +255,14 @@ impl Node {
         &self.attributes
     }
 
-    /// Line of the start tag in the file that it was read from; 0 when it was built.
+    /// Line of the start tag in the file that it was read from; 0 when it was built, or read from a file that is no XML.
     pub fn line(&self) -> u32 {
-        self.line
+        if let Position::Line(line) = self.position { line } else { 0 }
+    }
+
+    /// Where it stood in the file that it was read from.
+    pub fn position(&self) -> Position {
+        self.position
     }
 
     /// Text or children.

@@ -7,7 +7,7 @@ use roxmltree::{ParsingOptions, TextPos};
 
 use super::node::Spelling;
 use super::scan::{Lines, check_bounds, qualified_name, tag_len};
-use super::{Attribute, Content, MAX_NODES, Node, Value, ValueKind, VmXmlError};
+use super::{Attribute, Content, MAX_NODES, Node, Position, Value, ValueKind, VmXmlError};
 
 /// Most remarks kept for one file; a file that is odd everywhere is told once.
 const MAX_REMARKS: usize = 50;
@@ -83,7 +83,7 @@ impl Reader<'_> {
             spelling.before_close = Some(last..close_start);
             Content::Children(children)
         };
-        Node { name, attributes, content, line, spelling }
+        Node { name, attributes, content, position: Position::Line(line), spelling }
     }
 
     fn children(&mut self, element: roxmltree::Node<'_, '_>, start: usize) -> (Vec<Node>, usize) {

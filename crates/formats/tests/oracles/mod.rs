@@ -18,6 +18,7 @@ use hvm_formats::disk::{
 };
 use hvm_formats::guestfs::Ntfs;
 use hvm_formats::guestfs::ntfs::FileReference;
+use hvm_formats::hvs::{HvsFile, Wanted};
 use hvm_formats::io::{MemoryFile, ReadAt, SharedFile};
 use hvm_formats::regf::{Hive, Key};
 use hvm_formats::vmxml::{Document, Node, ValueKind};
@@ -360,6 +361,36 @@ fn walk(key: &Key<'_>, depth: usize, (seen, sum): (&mut usize, &mut u64)) {
             }
         }
     }
+}
+
+/// Reads every key of a HyperVStorage file; how many, and a sum over their names and values.
+pub fn hvs(file: &SharedFile) -> Option<(usize, u64)> {
+    let top = HvsFile::open(&**file, Wanted::Top);
+    let read = match HvsFile::open(&**file, Wanted::Everything) {
+        Ok(read) => read,
+        Err(error) => {
+            assert!(error.to_string().ends_with('.') && error.to_string().contains(file.name()), "{error}");
+            return None;
+        }
+    };
+    let top = top.unwrap_or_else(|error| panic!("all is read, but not the top: {error}"));
+    assert!(top.roots().iter().map(Node::name).eq(read.roots().iter().map(Node::name)));
+    let (mut seen, mut sum) = (0, 0);
+    read.roots().iter().for_each(|root| add_node(root, (&mut seen, &mut sum)));
+    if let Some(document) = read.into_document("configuration") {
+        for (path, ..) in document.leaves().take(200) {
+            let _ = (document.str(&path), document.i64(&path), document.bytes(&path), document.place(&path));
+        }
+    }
+    Some((seen, sum))
+}
+
+fn add_node(node: &Node, (seen, sum): (&mut usize, &mut u64)) {
+    *seen += 1;
+    let value = node.value().map_or("", |value| value.as_str());
+    let bytes = node.name().bytes().chain(value.bytes()).chain([0]);
+    *sum = bytes.fold(*sum, |sum, byte| sum.wrapping_mul(131).wrapping_add(u64::from(byte)));
+    node.children().iter().for_each(|child| add_node(child, (seen, sum)));
 }
 
 /// Parses a configuration; what was read is written and read again.

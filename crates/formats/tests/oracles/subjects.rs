@@ -5,6 +5,7 @@ use hvm_formats::disk::Format;
 use hvm_formats::disk::write::{TargetFormat, create};
 use hvm_formats::io::SharedFile;
 use hvm_testkit::hive::{HiveKey, HiveStamp, HiveValue, dirty_pair};
+use hvm_testkit::hvs::{self, HvsSpec, Key, Value as HvsValue};
 use hvm_testkit::ntfs::{CLUSTER, RECORD, Volume, file};
 use hvm_testkit::vhd::{BitmapFill, BlockOrder, Blocks, ContentModel, Locator, Parent, Stride, VhdKind, VhdSpec};
 use hvm_testkit::vhdx::edit::{HEADERS, REGIONS, item};
@@ -19,6 +20,8 @@ pub enum Seal {
     Sum { start: u64, len: usize, field: usize },
     /// CRC-32C, little-endian at 4.
     Crc { start: u64, len: usize },
+    /// CRC-32 of zlib, little-endian at `field`.
+    Zip { start: u64, len: usize, field: usize },
     /// XOR of the first 127 words at 508.
     Xor { start: u64 },
     /// The last two bytes of each sector are the update sequence number.
@@ -28,9 +31,10 @@ pub enum Seal {
 impl Seal {
     pub fn range(self) -> (u64, u64) {
         match self {
-            Seal::Sum { start, len, .. } | Seal::Crc { start, len } | Seal::Fixup { start, len } => {
-                (start, start + len as u64)
-            }
+            Seal::Sum { start, len, .. }
+            | Seal::Zip { start, len, .. }
+            | Seal::Crc { start, len }
+            | Seal::Fixup { start, len } => (start, start + len as u64),
             Seal::Xor { start } => (start, start + 512),
         }
     }
@@ -147,6 +151,10 @@ impl Subject {
                     bytes[field..field + 4].fill(0);
                     let sum = !bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
                     patches.push((start + field as u64, sum.to_be_bytes().to_vec()));
+                }
+                Seal::Zip { field, .. } => {
+                    bytes[field..field + 4].fill(0);
+                    patches.push((start + field as u64, hvm_testkit::hvs::crc32(&bytes).to_le_bytes().to_vec()));
                 }
                 Seal::Crc { .. } => {
                     bytes[4..8].fill(0);
@@ -452,4 +460,47 @@ pub fn hive() -> (Subject, Vec<u8>) {
         bound: 1,
     };
     (subject, pair.log)
+}
+
+/// A configuration that was closed well, and one whose log was not applied.
+pub fn hvs() -> Vec<Subject> {
+    let device = |number: u64| {
+        Key::node(&format!("_{number:08x}-8dca-4152-9eda-2ca8b33039b4_"))
+            .with(Key::new("VDEVVersion", HvsValue::Int(1792)))
+            .with(Key::text("pathname", r"C:\Disks\a.vhdx"))
+            .with(Key::new("on", HvsValue::Flag(true)))
+            .with(Key::new("weight", HvsValue::Uint(number)))
+            .with(Key::new("share", HvsValue::Double(0.5)))
+    };
+    let root = (0..24).fold(Key::node("configuration"), |root, number| root.with(device(number)));
+    let root = root.with(Key::new("blob", HvsValue::Bytes(vec![9; 3000])));
+    let spec = HvsSpec { log: 0x3000, objects: 12, stale: true, ..HvsSpec::default() };
+    let (clean, places) = spec.write_with_places(&[root, Key::text("end", "")]);
+    let mut dirty = clean.clone();
+    let entries = hvs::leave_dirty(&mut dirty, &places, &[(places.tables[1], 4096), (places.objects[0] + 8, 54)]);
+    let wide = |(start, end): &(usize, usize)| (*start as u64, *end as u64);
+    let seals =
+        places.sums.iter().map(|(start, len, field)| Seal::Zip { start: *start as u64, len: *len, field: *field });
+    let seals: Vec<Seal> = seals.collect();
+    let subject = |name: &'static str, bytes: &[u8], fields: &[(usize, usize)], idle: &[(usize, usize)]| Subject {
+        name,
+        base: memory(name, bytes),
+        gate: Files::default(),
+        format: Format::Raw,
+        fields: fields.iter().map(|(at, len)| (*at as u64, *len)).collect(),
+        idle: idle.iter().map(wide).collect(),
+        seals: seals.clone(),
+        structures: vec![(0, 64), (8192, 8500)],
+        expected: Vec::new(),
+        bound: 400,
+    };
+    let (log, parts) = (places.log, [(0, 8), (8, 4), (12, 8), (20, 4), (24, 4)]);
+    let mut logged: Vec<(usize, usize)> = vec![(log, 4), (log + 4, 4), (log + 8, 4), (log + 13, 4)];
+    logged.extend(entries.iter().flat_map(|(entry, _)| parts.map(|(at, len)| (entry + at, len))));
+    logged.extend(
+        places.fields.iter().filter(|(at, _)| *at < 0x2200 || (places.tables[0]..places.tables[0] + 999).contains(at)),
+    );
+    logged.extend((log + 4096..log + 4096 + 200).step_by(4).map(|at| (at, 4)));
+    let headers = [(14, 26), (46, 4096), (4096 + 46, 8192)];
+    vec![subject("a.vmcx", &clean, &places.fields, &places.idle), subject("b.vmcx", &dirty, &logged, &headers)]
 }

@@ -146,6 +146,38 @@ pub fn dissect(kind: &str, path: &Path, snapshot: Option<&str>) -> Answer {
     converted(&mut command, &out)
 }
 
+const KEYS: &str = r"
+import sys, base64
+from dissect.hypervisor.descriptor.hyperv import HyperVFile
+def walk(node, path):
+    if isinstance(node, dict):
+        for name, child in node.items():
+            walk(child, path + '/' + name)
+    elif isinstance(node, list):
+        for child in node:
+            walk(child, path)
+    elif isinstance(node, bytes):
+        print(path + '\tbytes ' + base64.b64encode(node).decode())
+    elif isinstance(node, str):
+        print(path + '\ttext ' + base64.b64encode(node.encode()).decode())
+    elif isinstance(node, bool):
+        print(path + '\tbool ' + str(node))
+    else:
+        print(path + '\tnumber ' + str(node))
+walk(HyperVFile(open(sys.argv[1], 'rb')).as_dict(), '')
+";
+
+/// The leaves of a HyperVStorage file as dissect.hypervisor reads it, one a line; `None` after saying that it is missing.
+pub fn dissect_keys(path: &Path) -> Option<String> {
+    let Some(python) = python() else {
+        missing("dissect.hypervisor");
+        return None;
+    };
+    let output = Command::new(python).args(["-c", KEYS]).arg(path).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}: {}", path.display(), said(&output));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
 /// One mount at a time.
 static MOUNTS: Mutex<()> = Mutex::new(());
 

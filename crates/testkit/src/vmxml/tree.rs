@@ -79,6 +79,30 @@ impl Node {
         node
     }
 
+    /// Name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is in a container.
+    #[must_use]
+    pub fn children(&self) -> Option<&[Node]> {
+        if let Content::Container(children) = &self.content { Some(children) } else { None }
+    }
+
+    /// Type and text of a leaf that is no bytes.
+    #[must_use]
+    pub fn leaf_text(&self) -> Option<(&'static str, &str)> {
+        if let Content::Leaf { kind, text } = &self.content { Some((kind, text)) } else { None }
+    }
+
+    /// The bytes of a bytes leaf.
+    #[must_use]
+    pub fn leaf_bytes(&self) -> Option<&[u8]> {
+        if let Content::Bytes(bytes) = &self.content { Some(bytes) } else { None }
+    }
+
     /// The file: byte order mark, UTF-16LE, CRLF, no line break at the end.
     #[must_use]
     pub fn to_utf16(&self) -> Vec<u8> {
