@@ -141,7 +141,7 @@ fn one_machine_alone_and_what_is_missing_or_of_another_release() {
     let inventory = hvm_sources::open(&uri).unwrap().inventory().unwrap();
     assert_eq!(inventory.machines.len(), 1);
     let kinds: Vec<&str> = inventory.problems.iter().map(|problem| problem.kind.as_str()).collect();
-    assert_eq!(kinds, ["machine.unreadable", "machine.export-unread"]);
+    assert_eq!(kinds, ["machine.unreadable", "machine.unreadable"]);
     assert!(inventory.problems[0].message.contains("holds 0 objects"), "{}", inventory.problems[0].message);
     fs::remove_dir_all(alone.join("Virtual Hard Disks")).unwrap();
     let inventory = hvm_sources::open(&uri).unwrap().inventory().unwrap();

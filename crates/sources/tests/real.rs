@@ -8,7 +8,7 @@ use std::process::Command;
 use hvm_model::found::Found;
 use hvm_model::host::WindowsRelease;
 use hvm_model::inventory::Inventory;
-use hvm_model::vm::{AdapterKind, Connection, Controller, IntegrationService, Media};
+use hvm_model::vm::{AdapterKind, Connection, Controller, IntegrationService, MachineState, Media};
 
 fn sample(name: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
@@ -78,6 +78,41 @@ fn a_machine_of_2012_r2_is_read() {
     let machine = inventory.machine(&id.parse().unwrap()).unwrap();
     assert!(machine.configuration.guest_services);
     assert_eq!(machine.configuration.disabled_integration_services, []);
+}
+
+/// A configuration of version 9.0 and the list of machines of its host, whose other three machines are not at hand.
+#[test]
+fn a_machine_of_2019_is_read() {
+    let id = "EC04F346-DB96-4700-AF5B-77B3C56C38BD";
+    let (Some(path), Some(list)) = (sample(&format!("vm-config/{id}.vmcx")), sample("vm-config/data.vmcx")) else {
+        return;
+    };
+    let host = Host::new();
+    fs::copy(list, host.machines().parent().unwrap().join("data.vmcx")).unwrap();
+    let place = host.folder.path().join("C/Hyper-V/EasyToFind/Virtual Machines");
+    fs::create_dir_all(&place).unwrap();
+    fs::copy(path, place.join(format!("{id}.vmcx"))).unwrap();
+    let inventory = host.read();
+    let [machine] = inventory.machines.as_slice() else { panic!("one machine") };
+    assert_eq!((machine.id.as_str(), machine.name.as_str()), (id, "Default Generation 1"));
+    assert_eq!((machine.generation, machine.version), (1, Some((9, 0))));
+    assert_eq!(machine.unknown_nodes, Vec::<String>::new());
+    assert_eq!(machine.state, MachineState::Off);
+    let configuration = &machine.configuration;
+    assert_eq!((configuration.memory.startup_mib, configuration.memory.minimum_mib), (1024, 512));
+    assert_eq!((configuration.processors.count, configuration.scsi_controllers), (1, 1));
+    let [disk, dvd] = configuration.drives.as_slice() else { panic!("{:?}", configuration.drives) };
+    assert!(
+        matches!(&disk.media, Media::VirtualDisk { path } if path.as_str() == r"C:\Disks\Default Generation 1.vhdx")
+    );
+    assert_eq!((&dvd.media, dvd.number, dvd.slot), (&Media::EmptyDvd, 1, 0));
+    let [adapter] = configuration.adapters.as_slice() else { panic!("one adapter") };
+    assert_eq!((adapter.kind, &adapter.connection), (AdapterKind::Synthetic, &Connection::None));
+    assert_eq!(configuration.disabled_integration_services, [IntegrationService::GuestServices]);
+    assert_eq!(machine.owner.as_deref(), Some("S-1-5-21-192049584-1592831608-3625694886-500"));
+    let mut kinds: Vec<&str> = inventory.problems.iter().map(|problem| problem.kind.as_str()).collect();
+    kinds.retain(|kind| kind.starts_with("machine.") || kind.starts_with("disk."));
+    assert_eq!(kinds, ["machine.unreadable", "machine.unreadable", "machine.unreadable", "disk.missing"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub mod powershell;
 pub mod qcow2;
 pub mod realm;
 pub mod sample;
+pub mod sample_2016;
 pub mod security;
 pub mod tree;
 pub mod vhd;

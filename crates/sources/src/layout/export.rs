@@ -1,5 +1,6 @@
 //! Folders that Hyper-V exported machines into: `Virtual Machines`, `Snapshots` and `Virtual Hard Disks` for each machine, the
-//! configuration as plain XML (2012, 2012 R2) or as objects of WMI (`.exp`, 2008, 2008 R2). Nothing of the host is in them.
+//! configuration as plain XML (2012, 2012 R2), in tables (`.vmcx`, 2016 and later) or as objects of WMI (`.exp`, 2008, 2008 R2).
+//! Nothing of the host is in them.
 
 use hvm_model::names::WindowsPath;
 

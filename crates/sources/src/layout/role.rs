@@ -64,7 +64,7 @@ impl Layout for Role {
         let files = names.flat_map(|name| ends().map(move |end| format!("{name}{end}")));
         let hyper_v = WindowsPath::new(&format!("{}:\\{HYPER_V}", self.system_drive));
         fingerprint::Own {
-            files: files.map(|name| self.hive_path(&name)).collect(),
+            files: files.map(|name| self.hive_path(&name)).chain([hyper_v.join("data.vmcx")]).collect(),
             folders: ["Virtual Machines", "Snapshots"].map(|name| hyper_v.join(name)).to_vec(),
         }
     }

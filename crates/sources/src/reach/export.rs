@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use hvm_formats::cim;
+use hvm_formats::hvs::{HvsFile, Wanted};
 use hvm_formats::io::{SharedFile, read_whole};
 use hvm_formats::vmxml::{Document, MAX_FILE};
 use hvm_model::finding::Subject;
@@ -19,8 +20,8 @@ const CHECKPOINTS: &str = "Snapshots";
 const DISKS: &str = "Virtual Hard Disks";
 /// Most machines of one folder.
 const MAX_MACHINES: usize = 50_000;
-/// Configurations of other releases, and who writes them.
-const OTHERS: [(&str, &str); 1] = [(".vmcx", "Windows Server 2016 or later")];
+/// Configurations of machines: XML, objects of WMI, tables.
+const CONFIGURATIONS: [&str; 3] = [".xml", ".exp", ".vmcx"];
 
 /// The exported machines of a folder.
 #[derive(Debug)]
@@ -53,8 +54,7 @@ impl ExportTree {
             return Err(SourceError::NoExport { path: folder.to_owned() });
         }
         let (moved, doubts) = certain(scan.moved);
-        let problems = scan.problems.into_iter().chain(doubts).collect();
-        Ok(ExportTree { files, letter, roots: scan.roots, moved, problems })
+        Ok(ExportTree { files, letter, roots: scan.roots, moved, problems: doubts })
     }
 
     /// The drive that the folder is.
@@ -77,7 +77,6 @@ impl ExportTree {
 struct Scan {
     roots: Vec<WindowsPath>,
     moved: Vec<(WindowsPath, WindowsPath)>,
-    problems: Vec<Problem>,
 }
 
 impl Scan {
@@ -109,13 +108,11 @@ impl Scan {
             for name in names(tree, &folder, EntryKind::File) {
                 let path = folder.join(&name);
                 let lower = name.to_ascii_lowercase();
-                if lower.ends_with(".xml") || lower.ends_with(".exp") {
+                if CONFIGURATIONS.iter().any(|end| lower.ends_with(end)) {
                     self.moved.extend(named(tree, &path).into_iter().filter_map(|named| {
                         let here = there.get(&named.file_name().to_uppercase())?.clone();
                         Some((named, here))
                     }));
-                } else if let Some((_, release)) = OTHERS.iter().find(|(end, _)| lower.ends_with(end)) {
-                    self.problems.push(unread(&path, release));
                 }
             }
         }
@@ -160,16 +157,6 @@ fn list(paths: &BTreeSet<WindowsPath>) -> String {
     paths.iter().map(|path| format!("'{path}'")).collect::<Vec<_>>().join(" and ")
 }
 
-fn unread(path: &WindowsPath, release: &str) -> Problem {
-    Problem {
-        kind: "machine.export-unread".to_owned(),
-        subject: Subject::File { path: path.to_string() },
-        message: format!("'{path}' is a configuration as {release} exports it, which is not read."),
-        place: Place::new(path.as_str(), ""),
-        hint: "Read the machine from the files of its host, as 'folder:' or 'image:'.".to_owned(),
-    }
-}
-
 fn names(tree: &FolderTree, folder: &WindowsPath, kind: EntryKind) -> Vec<String> {
     let entries = tree.read_dir(folder).unwrap_or_default().into_iter();
     entries.filter(|entry| entry.kind == kind).map(|entry| entry.name).collect()
@@ -178,20 +165,25 @@ fn names(tree: &FolderTree, folder: &WindowsPath, kind: EntryKind) -> Vec<String
 /// Texts of a configuration that are paths with a drive; of one that cannot be read none, which is told when it is read as a
 /// machine.
 fn named(tree: &FolderTree, path: &WindowsPath) -> Vec<WindowsPath> {
-    let read = || {
-        let file = tree.open(path).ok()?;
-        read_whole(&*file, MAX_FILE as u64).ok()
-    };
-    let Some(bytes) = read() else { return Vec::new() };
-    let texts: Vec<String> = if path.file_name().to_ascii_lowercase().ends_with(".exp") {
-        let objects = cim::read(&bytes, path.as_str()).map(|found| found.objects).unwrap_or_default();
-        objects.iter().flat_map(|object| object.texts("Connection")).map(str::to_owned).collect()
-    } else {
-        let Ok(document) = Document::parse(&bytes, path.as_str()) else { return Vec::new() };
-        document.leaves().map(|(_, _, value)| value.as_str().to_owned()).collect()
-    };
+    let texts = texts(tree, path).unwrap_or_default();
     let paths = texts.iter().map(|text| WindowsPath::new(text));
     paths.filter(|path| path.drive().is_some()).collect()
+}
+
+fn texts(tree: &FolderTree, path: &WindowsPath) -> Option<Vec<String>> {
+    let file = tree.open(path).ok()?;
+    let name = path.file_name().to_ascii_lowercase();
+    if name.ends_with(".exp") {
+        let bytes = read_whole(&*file, MAX_FILE as u64).ok()?;
+        let objects = cim::read(&bytes, path.as_str()).ok()?.objects;
+        return Some(objects.iter().flat_map(|object| object.texts("Connection")).map(str::to_owned).collect());
+    }
+    let document = if name.ends_with(".vmcx") {
+        HvsFile::open(&*file, Wanted::Everything).ok()?.into_document("configuration")?
+    } else {
+        Document::parse(&read_whole(&*file, MAX_FILE as u64).ok()?, path.as_str()).ok()?
+    };
+    Some(document.leaves().map(|(_, _, value)| value.as_str().to_owned()).collect())
 }
 
 /// A drive of the host is none that somebody could map: the file was not exported.

@@ -11,7 +11,7 @@ use hvm_model::vm::{AdapterKind, Connection, Controller, Drive, IntegrationServi
 
 use super::live::Vlans;
 use super::switches::Networks;
-use super::vmfile::VmFile;
+use super::vmfile::{Known, VmFile};
 use crate::reach::variables::Variables;
 
 pub(super) const IDE: &str = "83f8638b-8dca-4152-9eda-2ca8b33039b4";
@@ -19,6 +19,15 @@ pub(super) const SCSI: &str = "d422512d-2bf2-4752-809d-7b82b5fcb1b4";
 pub(super) const SYNTHETIC_NIC: &str = "2fc216b0-d2e2-4967-9b6d-b8a5c9ca2778";
 pub(super) const FLOPPY: &str = "8f0d2762-0b00-4e04-af4f-19010527cb93";
 pub(super) const SERIAL: &str = "8e3a359f-559a-4b6a-98a9-1690a6100ed7";
+
+const SHARED: Known = Known {
+    kind: "machine.shared-disk",
+    hint: "Move the other machines that use the disk, too, and share it again on the destination.",
+};
+/// What keeps variables of the firmware and the content of a virtual TPM (2016 and later).
+pub(super) const GUEST_STATE: &str = "917bd8cb-3bb6-4124-9383-b7d21ac07f79";
+/// Virtual TPM (2016 and later).
+const TPM: &str = "736e6aa9-a3f8-49c0-9550-a963214d259a";
 
 /// Class and service of the integration components.
 const SERVICES: [(&str, IntegrationService); 6] = [
@@ -131,10 +140,24 @@ impl DriveReader<'_> {
                 let Some(slot) = numbered(drive.name(), "drive") else { continue };
                 let path = format!("{section}/{}/{}", controller.name(), drive.name());
                 if let Some(media) = self.media(&path) {
+                    self.shared(&path, &media);
                     let place = self.file.place(&path);
                     into.push(Drive { controller: kind, number: number.unwrap_or(own), slot, media, place });
                 }
             }
+        }
+    }
+
+    /// A disk that several machines use at once is no disk of one of them.
+    fn shared(&self, path: &str, media: &Media) {
+        let Media::VirtualDisk { path: disk } = media else { return };
+        let place = self.file.place(path);
+        if self.file.flag(&format!("{path}/persistent_reservations_supported")) == Some(true) {
+            let message = format!(
+                "{place}: '{disk}' is shared with other machines (persistent reservations are on); it is carried as a disk of \
+                 this one alone."
+            );
+            self.file.note_as(SHARED, message, place);
         }
     }
 
@@ -161,7 +184,7 @@ impl DriveReader<'_> {
 fn by_extension(name: &str, target: &dyn Fn() -> hvm_model::names::WindowsPath) -> Media {
     let lower = name.to_ascii_lowercase();
     match lower.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("vhd" | "avhd" | "vhdx" | "avhdx") => Media::VirtualDisk { path: target() },
+        Some("vhd" | "avhd" | "vhdx" | "avhdx" | "vhds") => Media::VirtualDisk { path: target() },
         Some("iso") => Media::Iso { path: target() },
         _ => Media::PassThrough { kind: String::new(), identity: name.to_owned() },
     }
@@ -178,6 +201,16 @@ fn is_host_drive(name: &str) -> bool {
 
 fn numbered(name: &str, prefix: &str) -> Option<u8> {
     name.strip_prefix(prefix)?.parse().ok()
+}
+
+/// True when the machine has a virtual TPM.
+pub(super) fn has_tpm(file: &VmFile) -> bool {
+    file.has(&section(TPM)) || manifest(file).iter().any(|device| device.class == TPM)
+}
+
+/// The file that keeps the state of the firmware and of a virtual TPM, where the configuration names one.
+pub(super) fn guest_state(file: &VmFile) -> Option<String> {
+    file.text(&format!("{}/StateFilePath", section(GUEST_STATE))).filter(|path| !path.is_empty())
 }
 
 fn adapters(file: &VmFile, manifest: &[Device], networks: &Networks) -> Vec<VmAdapter> {

@@ -98,6 +98,7 @@ impl Disks<'_> {
     fn drive(&mut self, drive: &mut Drive, user: Option<&User>) {
         let Media::VirtualDisk { path } = &mut drive.media else { return };
         match self.reading.tree.metadata(path) {
+            _ if is_set(path) => drop(self.bad.entry(path.key()).or_insert_with(|| set(path, &drive.place))),
             Ok(metadata) => {
                 if metadata.real_path != *path {
                     *path = metadata.real_path;
@@ -250,6 +251,17 @@ fn format_name(format: LayerFormat) -> String {
         name.push(letter.to_ascii_lowercase());
     }
     name
+}
+
+/// Its disk lies in other files, and how it names them is not documented.
+fn is_set(path: &WindowsPath) -> bool {
+    path.file_name().to_ascii_lowercase().ends_with(".vhds")
+}
+
+fn set(path: &WindowsPath, place: &Place) -> (String, String, Place, String) {
+    let message = format!("'{path}' is a VHD set, a disk that several machines can use at once; it is not read.");
+    let hint = "Make a disk of it on the source host (Convert-VHD), or go on without it by accepting the problem.";
+    ("disk.vhd-set".to_owned(), message, place.clone(), hint.to_owned())
 }
 
 fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, String) {

@@ -15,7 +15,7 @@ use hvm_model::vm::{
 };
 
 use super::machine::{CheckpointFile, MachineFile, Named};
-use super::vmfile::Trouble;
+use super::vmfile::{Trouble, UNREADABLE};
 use super::{Reading, state, switches::Networks};
 
 const SETTINGS: &str = "Msvm_VirtualSystemSettingData";
@@ -117,8 +117,11 @@ fn open(reading: &Reading<'_>, entry: &WindowsPath) -> Result<Exported, (String,
     let id = guid_of(&settings).or(of_file).ok_or_else(|| {
         failed(format!("'{path}': neither the name of the file nor the InstanceID of its {SETTINGS} has a GUID."))
     })?;
-    let trouble =
-        |message: &String| Trouble { message: format!("'{path}': {message}"), place: Place::new(path.as_str(), "") };
+    let trouble = |message: &String| Trouble {
+        known: UNREADABLE,
+        message: format!("'{path}': {message}"),
+        place: Place::new(path.as_str(), ""),
+    };
     Ok(Exported {
         trouble: found.unknown.iter().map(trouble).collect(),
         global: found.objects.iter().find(|object| object.is(GLOBAL)).cloned(),
@@ -147,7 +150,7 @@ impl Exported {
 
     fn note(&mut self, class: &str, property: &str, what: &str) {
         let place = self.place(class, property);
-        self.trouble.push(Trouble { message: format!("{place}: {what}"), place });
+        self.trouble.push(Trouble { known: UNREADABLE, message: format!("{place}: {what}"), place });
     }
 
     fn name(&mut self) -> String {

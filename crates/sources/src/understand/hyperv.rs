@@ -13,7 +13,8 @@ pub(super) const VIRTUALIZATION: &str = r"Microsoft\Windows NT\CurrentVersion\Vi
 pub(super) const SWITCH_DRIVER: &str = r"Services\VMSMP\Parameters";
 
 const DISK_PATH: &str = "DefaultVirtualHardDiskPath";
-const MACHINE_PATH: &str = "DefaultExternalDataRoot";
+/// Where new machines are put.
+pub(super) const MACHINE_PATH: &str = "DefaultExternalDataRoot";
 const MINIMUM_MAC: &str = "MinimumMacAddress";
 const MAXIMUM_MAC: &str = "MaximumMacAddress";
 const UNTOUCHED: &str = "it is written only when somebody changed it.";

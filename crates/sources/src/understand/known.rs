@@ -1,7 +1,7 @@
 //! Which leaves of a configuration are known. Others are no fault: they are listed, kept in the copy of the file, and the
 //! operator is told. Repeated and numbered names are one pattern: `controller#/drive#`.
 
-use super::devices::{self, Device, FLOPPY, IDE, SCSI, SERIAL, SYNTHETIC_NIC};
+use super::devices::{self, Device, FLOPPY, GUEST_STATE, IDE, SCSI, SERIAL, SYNTHETIC_NIC};
 use super::vmfile::VmFile;
 
 /// Most unknown leaves that are listed of one file.
@@ -12,7 +12,7 @@ const CLOCK: &str = "e51b7ef6-4a7f-4780-aaae-d4b291aacd2e";
 const VIDEO: &str = "7d80d3db-61ee-4879-8879-5609f1100ad0";
 
 /// Classes whose sections hold no more than `VDEVVersion` and `Enabled`.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 28] = [
     "655bc5c5-a784-46b7-81bc-e26328f7eb0e",
     "de6cdc86-e1fb-4940-801b-c3c1a26c4da4",
     "f3cf6965-e8d3-44a9-9b7d-a04245ea7525",
@@ -27,6 +27,68 @@ const PLAIN: [&str; 14] = [
     "bc12c717-8898-4688-8ee4-2cd14894f8ea",
     "6c5addb9-a11a-4e8e-84cb-e6208201db63",
     "e3c82929-edb4-475e-85a4-29aaa2a30c2d",
+    // What every manifest of 2016 and later lists: bus, chipset, encoder, monitor.
+    "35b0b12f-a0d7-482f-80a0-f52f1ab3da2e",
+    "4d42d9f7-6531-4f6c-9e46-1f0477876104",
+    "4d46d139-7821-4dc4-98a3-01e98a586a44",
+    "72682fc4-040a-430a-be0b-224574b953fe",
+    "84535fad-4d98-4a6a-bdcd-21d5720dc430",
+    "87045ce9-5323-438f-93bb-1e83dcbce18e",
+    "9cb98db1-4d09-4538-a192-2d3d8c0b6cdb",
+    "9ed5fd4b-40c3-4de3-8597-98ecd17035da",
+    "9edd1639-9bca-40dc-b3a2-07c828da60b5",
+    "a28e4d02-3323-4148-9569-565930a5cb39",
+    "ba8735ef-e3a9-4f1b-badd-dbf3a5909915",
+    "d41a1872-3740-41ce-a1ee-4522ab82f991",
+    "db8b9818-b4bb-4725-b99d-b4612716b6b4",
+    "deaeeed3-4119-4b44-95cf-a73604b76971",
+];
+
+/// No GUID.
+const NONE: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Leaves that 2016 and later write into every configuration, as a new machine of version 9.0 has them. They are not carried, so that
+/// another value is told.
+const LATER: [(&str, &str); 20] = [
+    ("global_settings/critical_error/action", "1"),
+    ("global_settings/critical_error/timeout", "1800"),
+    ("global_settings/devices/cpu_architecture", "1"),
+    ("global_settings/devices/host_resource_protection_enabled", "False"),
+    ("global_settings/devices/lock_on_disconnect", "False"),
+    ("global_settings/snapshots/enable_automatic", "False"),
+    ("global_settings/snapshots/user_type", "3"),
+    ("settings/guest_controlled_cache_types", "False"),
+    ("settings/memory/bank/backing_type", "0"),
+    ("settings/memory/sgx/enabled", "False"),
+    ("settings/memory/sgx/size", "0"),
+    ("settings/processors/cpu_group_guid", NONE),
+    ("settings/processors/cpu_group_id", "0"),
+    ("settings/processors/enable_perfmon_lbr", "False"),
+    ("settings/processors/enable_perfmon_pebs", "False"),
+    ("settings/processors/enable_perfmon_pmu", "False"),
+    ("settings/processors/hide_hypervisor_present", "False"),
+    ("settings/processors/hwthreads", "0"),
+    ("settings/processors/nested_virtualization/enabled", "False"),
+    ("settings/topology/high_mmio_gap_mb", "512"),
+];
+
+/// The same of the sections of devices.
+const LATER_OF_DEVICES: [(&str, &str); 15] = [
+    ("AllowPacketDirect", "False"),
+    ("DeviceNamingEnabled", "False"),
+    ("FileIsPlatformManaged", "True"),
+    ("HorizontalResolution", "1920"),
+    ("InterruptModerationDisabled", "False"),
+    ("MediaType", "0"),
+    ("NumaAwarePlacement", "False"),
+    ("ResolutionType", "4"),
+    ("UseTransient", "False"),
+    ("VerticalResolution", "1200"),
+    ("controller#/drive#/caching_mode", "0"),
+    ("controller#/drive#/ignore_flushes", "False"),
+    ("controller#/drive#/qos_policy_id", NONE),
+    ("controller#/drive#/write_hardening_method", "0"),
+    ("secure_boot_template_id", NONE),
 ];
 
 /// Leaves outside of device sections; `*` at the end stands for anything.
@@ -129,12 +191,12 @@ const FIRMWARE: [&str; 11] = [
 pub(super) fn unknown(file: &VmFile) -> Vec<String> {
     let manifest = devices::manifest(file);
     let mut listed = Vec::new();
-    for (path, _, _) in file.document().leaves() {
+    for (path, _, value) in file.document().leaves() {
         let Some(path) = path.strip_prefix("/configuration/") else { continue };
         if listed.len() >= MAX_LISTED {
             break;
         }
-        if !is_known(file, &manifest, path) {
+        if !is_known(file, &manifest, path) && !is_usual(path, value.as_str()) {
             listed.push(path.to_owned());
         }
     }
@@ -151,6 +213,7 @@ fn is_known(file: &VmFile, manifest: &[Device], path: &str) -> bool {
         SERIAL => &["port#/connection"],
         BIOS => &FIRMWARE,
         CLOCK => &["RtcDevice/CmosUtcSkew"],
+        GUEST_STATE => &["StateFilePath"],
         VIDEO => &["address"],
         plain if PLAIN.contains(&plain) => &["Enabled"],
         _ if devices::kind_of_keys(file, &guid).is_some() => &ADAPTER,
@@ -158,6 +221,16 @@ fn is_known(file: &VmFile, manifest: &[Device], path: &str) -> bool {
         _ => return false,
     };
     rest == "VDEVVersion" || fits(known, &pattern(rest))
+}
+
+/// What a new machine of a later release has.
+fn is_usual(path: &str, text: &str) -> bool {
+    let (head, rest) = path.split_once('/').unwrap_or((path, ""));
+    let (list, path): (&[_], _) = match devices::section_guid(head) {
+        Some(_) => (&LATER_OF_DEVICES, pattern(rest)),
+        None => (&LATER, pattern(path)),
+    };
+    list.iter().any(|(known, usual)| *known == path && *usual == text)
 }
 
 fn fits(known: &[&str], path: &str) -> bool {
@@ -187,6 +260,9 @@ mod tests {
         assert_eq!(pattern("metrics/devicetype[2]/guid"), "metrics/devicetype/guid");
         assert!(fits(&OUTSIDE, &pattern("manifest/vdev013/name")));
         assert!(fits(&OUTSIDE, "global_settings/metrics/devicetype/guid"));
+        assert!(is_usual("settings/processors/nested_virtualization/enabled", "False"));
+        assert!(!is_usual("settings/processors/nested_virtualization/enabled", "True"));
+        assert!(is_usual("_83f8638b-8dca-4152-9eda-2ca8b33039b4_/controller1/drive0/caching_mode", "0"));
         assert!(!fits(&OUTSIDE, "settings/memory/crystalline") && !fits(&OUTSIDE, "properties/parent_id"));
     }
 }

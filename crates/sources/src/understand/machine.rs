@@ -5,7 +5,7 @@ use hvm_model::found::{Found, Place};
 use hvm_model::names::{VmId, WindowsPath};
 use hvm_model::vm::{Machine, MachineConfiguration, MachineState};
 
-use super::vmfile::{Trouble, VmFile};
+use super::vmfile::{Known, Trouble, VmFile};
 use super::{Reading, configuration, devices, known, state, switches::Networks};
 
 /// Most GUID-valued leaves of one file that are looked at.
@@ -61,6 +61,7 @@ pub(super) fn machine(
         (format!("{place}: the id of the machine, a GUID, was expected, found {found}."), place)
     })?;
     let folder = file.path.parent().unwrap_or_else(|| file.path.clone());
+    virtual_tpm(&file);
     let machine = Machine {
         name: name(&file, id.as_str()),
         notes: file.text("properties/notes").unwrap_or_default(),
@@ -118,6 +119,28 @@ fn open(reading: &Reading<'_>, entry: &WindowsPath) -> Result<VmFile, (String, P
     VmFile::open(reading.tree, entry).map_err(|(message, at)| (message, Place::new(entry.as_str(), at)))
 }
 
+const TPM: Known = Known {
+    kind: "machine.virtual-tpm",
+    hint: "Have the recovery keys of the guest at hand, or suspend BitLocker in it before it is moved.",
+};
+
+/// What a virtual TPM holds cannot be read: it is told, because a guest may have keys in it that its disks need.
+fn virtual_tpm(file: &VmFile) {
+    if !devices::has_tpm(file) {
+        return;
+    }
+    let state = devices::guest_state(file).unwrap_or_else(|| state::beside(&file.path, "vmgs").to_string());
+    let place = file.place("manifest");
+    file.note_as(
+        TPM,
+        format!(
+            "{place}: the machine has a virtual TPM. What it holds lies encrypted in '{state}', which is not carried; a guest whose \
+             disks are encrypted (BitLocker) asks for its recovery key on the destination."
+        ),
+        place,
+    );
+}
+
 fn name(file: &VmFile, id: &str) -> String {
     match file.text("properties/name") {
         Some(name) if !name.is_empty() => name,
@@ -168,7 +191,7 @@ fn named(file: &VmFile) -> Vec<Named> {
 }
 
 fn place(file: &VmFile, path: &str, node: &Node) -> Place {
-    Place::new(file.path.as_str(), format!("/configuration/{path} (line {})", node.line()))
+    Place::new(file.path.as_str(), format!("/configuration/{path} ({})", node.position()))
 }
 
 /// A FILETIME (100 ns since 1601-01-01 UTC, little endian) as RFC 3339; zero is no time.

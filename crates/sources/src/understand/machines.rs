@@ -11,12 +11,13 @@ use hvm_model::vm::Machine;
 use super::Reading;
 use super::exported;
 use super::machine::{self, CheckpointFile, MachineFile, Named};
+use super::registered;
 use super::switches::Networks;
 use super::vmfile::Trouble;
 use crate::reach::EntryKind;
 
 /// Most configuration files of one folder that are read.
-const MAX_FILES: usize = 50_000;
+pub(super) const MAX_FILES: usize = 50_000;
 
 /// Machines by name, and checkpoints that wait for their machine.
 pub(super) struct Machines {
@@ -28,8 +29,7 @@ pub(super) struct Machines {
 
 pub(super) fn read(reading: &Reading<'_>, networks: &Networks) -> Machines {
     let mut files = Vec::new();
-    let folders = reading.roots.iter().map(|root| root.join("Virtual Machines"));
-    for entry in folders.flat_map(|folder| configurations(reading, &folder, Missing::IsAProblem)) {
+    for entry in registered::entries(reading) {
         let read = if exported::is_exported(&entry) { exported::machine } else { machine::machine };
         match read(reading, networks, &entry) {
             Ok(file) => files.push((entry, file)),
@@ -52,13 +52,13 @@ pub(super) fn read(reading: &Reading<'_>, networks: &Networks) -> Machines {
 
 /// Whether a folder that is not there is worth telling.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Missing {
+pub(super) enum Missing {
     IsAProblem,
     IsNormal,
 }
 
-/// The `*.xml` and `*.exp` entries of a folder.
-fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missing: Missing) -> Vec<WindowsPath> {
+/// The `*.xml`, `*.exp` and `*.vmcx` entries of a folder.
+pub(super) fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missing: Missing) -> Vec<WindowsPath> {
     let entries = match reading.tree.read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
@@ -69,7 +69,7 @@ fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missing: Missing)
             return Vec::new();
         }
     };
-    let is_one = |name: &str| [".xml", ".exp"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+    let is_one = |name: &str| [".xml", ".exp", ".vmcx"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
     let files = entries.iter().filter(|entry| entry.kind != EntryKind::Folder && is_one(&entry.name));
     let files: Vec<WindowsPath> = files.map(|entry| folder.join(&entry.name)).collect();
     if files.len() > MAX_FILES {
@@ -82,16 +82,21 @@ fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missing: Missing)
 
 fn unreadable(reading: &Reading<'_>, kind: &str, path: &WindowsPath, (message, place): (String, Place)) {
     let hint = if message.contains("is not mapped") {
-        "Map the drive, then read the source again."
+        "Map the drive, then read the source again.".to_owned()
+    } else if let Some(copy) = registered::copy_of(reading, path) {
+        format!(
+            "Copy the file again from the source host, or go on without what it describes. Hyper-V kept a copy of the \
+             configuration, which may be older: '{copy}'."
+        )
     } else {
-        "Copy the file again from the source host, or go on without what it describes."
+        "Copy the file again from the source host, or go on without what it describes.".to_owned()
     };
     reading.problem(Problem {
         kind: kind.to_owned(),
         subject: Subject::File { path: path.to_string() },
         message,
         place,
-        hint: hint.to_owned(),
+        hint,
     });
 }
 
@@ -152,11 +157,11 @@ fn report(reading: &Reading<'_>, file: &MachineFile) {
 fn tell(reading: &Reading<'_>, subject: &Subject, trouble: &[Trouble]) {
     for trouble in trouble {
         reading.problem(Problem {
-            kind: "machine.setting-unreadable".to_owned(),
+            kind: trouble.known.kind.to_owned(),
             subject: subject.clone(),
             message: trouble.message.clone(),
             place: trouble.place.clone(),
-            hint: "Look the setting up on the source host; the inventory has its default.".to_owned(),
+            hint: trouble.known.hint.to_owned(),
         });
     }
 }

@@ -18,6 +18,7 @@ mod live;
 mod machine;
 mod machines;
 mod os;
+mod registered;
 pub(crate) mod registry;
 mod roles;
 mod state;
@@ -46,6 +47,8 @@ pub(crate) struct Reading<'a> {
     variables: Variables,
     /// Folders that hold `Virtual Machines` and `Snapshots`.
     roots: Vec<WindowsPath>,
+    /// Where a host of 2016 or later lists its machines; none for exported ones.
+    list: Option<WindowsPath>,
     system: Registry,
     software: Registry,
     /// What the host itself tells, when it was asked.
@@ -64,11 +67,15 @@ impl<'a> Reading<'a> {
         let program_data = software.text(PROFILES, "ProgramData").into_value();
         let public = software.text(PROFILES, "Public").into_value();
         variables.set_profiles(program_data.as_deref(), public.as_deref());
-        let roots = match roots.is_empty() {
-            true => vec![variables.program_data().join(r"Microsoft\Windows\Hyper-V")],
-            false => roots,
+        let (roots, list) = match roots.is_empty() {
+            true => {
+                let root = variables.program_data().join(r"Microsoft\Windows\Hyper-V");
+                let list = root.join("data.vmcx");
+                (vec![root], Some(list))
+            }
+            false => (roots, None),
         };
-        Reading { tree, variables, roots, system, software, answers: None, problems: RefCell::new(Vec::new()) }
+        Reading { tree, variables, roots, list, system, software, answers: None, problems: RefCell::new(Vec::new()) }
     }
 
     /// With the answers of the host.

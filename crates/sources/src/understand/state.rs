@@ -1,11 +1,21 @@
-//! Saved state of a machine or a checkpoint: a node of the configuration, or files beside it.
+//! Saved state of a machine or a checkpoint: a node of the configuration, or files beside it. From 2016 on there is one file, which
+//! machines that are off have, too: it holds a saved state when it has a key for one.
 
+use hvm_formats::hvs::{HvsFile, Wanted};
 use hvm_model::found::Place;
 use hvm_model::names::WindowsPath;
 use hvm_model::vm::MachineState;
 
 use super::Reading;
-use super::vmfile::VmFile;
+use super::registered::is_binary;
+use super::vmfile::{Known, VmFile};
+
+const UNREAD_STATE: Known = Known {
+    kind: "machine.state-unreadable",
+    hint: "Look in Hyper-V Manager on the source host whether the machine is saved; start it and shut it down if it is.",
+};
+/// The key of a saved state in a `.vmrs` file.
+const SAVED: &str = "savedstate";
 
 /// Off or saved. `folder` is where the files of the machine lie: `Virtual Machines\<GUID>`.
 pub(super) fn read(reading: &Reading<'_>, file: &VmFile, folder: &WindowsPath) -> MachineState {
@@ -21,12 +31,46 @@ pub(super) fn read(reading: &Reading<'_>, file: &VmFile, folder: &WindowsPath) -
             place: file.place("savedstate"),
         };
     }
+    if is_binary(&file.path)
+        && let Some(place) = runtime(reading, file)
+    {
+        return MachineState::Saved { memory_file: None, state_file: Some(WindowsPath::new(&place.file)), place };
+    }
     match memory.clone().or_else(|| state.clone()) {
         Some(found) => {
             MachineState::Saved { memory_file: memory, state_file: state, place: Place::new(found.as_str(), "") }
         }
         None => MachineState::Off,
     }
+}
+
+/// Where the `.vmrs` file beside a configuration holds a saved state. What of it cannot be read is noted.
+fn runtime(reading: &Reading<'_>, file: &VmFile) -> Option<Place> {
+    let path = beside(&file.path, "vmrs");
+    if !reading.tree.exists(&path) {
+        return None;
+    }
+    let read = || {
+        let file = reading.tree.open(&path).map_err(|error| error.to_string())?;
+        HvsFile::open(&*file, Wanted::Top).map_err(|error| error.to_string())
+    };
+    match read() {
+        Ok(read) => {
+            let node = read.root(SAVED)?;
+            Some(Place::new(path.as_str(), format!("/{SAVED} ({})", node.position())))
+        }
+        Err(message) => {
+            let message = format!("{message} Whether the machine is in the saved state is not known; off is taken.");
+            file.note_as(UNREAD_STATE, message, Place::new(path.as_str(), ""));
+            None
+        }
+    }
+}
+
+/// The file of the same name with another extension.
+pub(super) fn beside(path: &WindowsPath, extension: &str) -> WindowsPath {
+    let folder = path.parent().unwrap_or_else(|| path.clone());
+    folder.join(&format!("{}.{extension}", path.file_stem()))
 }
 
 /// The `.bin` and `.vsv` file of a folder.

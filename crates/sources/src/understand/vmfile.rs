@@ -3,11 +3,13 @@
 
 use std::cell::RefCell;
 
-use hvm_formats::io::read_whole;
+use hvm_formats::hvs::{HvsFile, Wanted};
+use hvm_formats::io::{ReadAt, read_whole};
 use hvm_formats::vmxml::{Document, MAX_FILE, Node, VmXmlError};
 use hvm_model::found::Place;
 use hvm_model::names::WindowsPath;
 
+use super::registered::is_binary;
 use crate::reach::ReadOnlyTree;
 
 /// The root of every path.
@@ -21,9 +23,23 @@ pub(super) struct VmFile {
     trouble: RefCell<Vec<Trouble>>,
 }
 
+/// What a problem is called, and what to do about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) kind: &'static str,
+    pub(super) hint: &'static str,
+}
+
 /// A leaf that could not be read.
+pub(super) const UNREADABLE: Known = Known {
+    kind: "machine.setting-unreadable",
+    hint: "Look the setting up on the source host; the inventory has its default.",
+};
+
+/// A leaf that could not be read, or that stands for something that cannot.
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
+    pub(super) known: Known,
     /// A whole sentence.
     pub(super) message: String,
     pub(super) place: Place,
@@ -35,9 +51,7 @@ impl VmFile {
         let plain = |message: String| (message, String::new());
         let file = tree.open(path).map_err(|error| plain(error.to_string()))?;
         let real = WindowsPath::new(file.name());
-        let bytes = read_whole(&*file, MAX_FILE as u64)
-            .map_err(|error| plain(format!("'{real}' could not be read: {error}.")))?;
-        let document = Document::parse(&bytes, real.as_str()).map_err(|error| (error.to_string(), place_of(&error)))?;
+        let document = if is_binary(path) { binary(&*file, &real)? } else { xml(&*file, &real)? };
         if document.root().name() != "configuration" {
             let found = document.root().name();
             return Err(plain(format!(
@@ -93,7 +107,11 @@ impl VmFile {
     }
 
     pub(super) fn note(&self, message: String, place: Place) {
-        self.trouble.borrow_mut().push(Trouble { message, place });
+        self.note_as(UNREADABLE, message, place);
+    }
+
+    pub(super) fn note_as(&self, known: Known, message: String, place: Place) {
+        self.trouble.borrow_mut().push(Trouble { known, message, place });
     }
 
     /// What could not be read so far.
@@ -110,6 +128,21 @@ impl VmFile {
             }
         }
     }
+}
+
+fn xml(file: &dyn ReadAt, real: &WindowsPath) -> Result<Document, (String, String)> {
+    let bytes = read_whole(file, MAX_FILE as u64)
+        .map_err(|error| (format!("'{real}' could not be read: {error}."), String::new()))?;
+    Document::parse(&bytes, real.as_str()).map_err(|error| (error.to_string(), place_of(&error)))
+}
+
+fn binary(file: &dyn ReadAt, real: &WindowsPath) -> Result<Document, (String, String)> {
+    let read = HvsFile::open(file, Wanted::Everything)
+        .map_err(|error| (error.to_string(), format!("byte offset {}", error.offset())))?;
+    let name = ROOT.trim_start_matches('/');
+    read.into_document(name).ok_or_else(|| {
+        (format!("'{real}' is no configuration of a virtual machine: it has no key '{name}'."), String::new())
+    })
 }
 
 fn full(path: &str) -> String {
