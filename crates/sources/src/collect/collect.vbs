@@ -18,6 +18,8 @@ Const V2 = "root\virtualization\v2"
 Const CIMV2 = "root\cimv2"
 ' Objects in one file of answers.
 Const PART = 2000
+' Bytes of the state of a machine that is off; the one that was seen has 45 KiB.
+Const SMALL_STATE = 4194304
 Const DCOM_USERS = "S-1-5-32-562"
 
 Dim fso, shell, outFolder, journal, listed, seen, disks, failures, tempFile
@@ -211,6 +213,41 @@ Sub Configurations()
       ConfigurationFolder folder & "\Snapshots"
     End If
   Next
+  ' The list of machines of 2016 and later, and Hyper-V's own copies of their configurations.
+  CopyFile Expand("%ProgramData%\Microsoft\Windows\Hyper-V\data.vmcx")
+  ConfigurationFolder Expand("%ProgramData%\Microsoft\Windows\Hyper-V\Virtual Machines Cache")
+  Elsewhere
+End Sub
+
+' Configurations of 2016 and later are in files that a script cannot read: what Hyper-V says of them names their folders and disks.
+Sub Elsewhere()
+  Dim service, object, path
+  If Not fso.FileExists(Expand("%ProgramData%\Microsoft\Windows\Hyper-V\data.vmcx")) Then Exit Sub
+  Set service = Connect(V2)
+  If service Is Nothing Then
+    Failed V2, "the namespace cannot be opened, so machines outside of the usual folders are not found"
+    Exit Sub
+  End If
+  On Error Resume Next
+  For Each object In service.ExecQuery("SELECT * FROM Msvm_VirtualSystemSettingData")
+    If Err.Number <> 0 Then Exit For
+    If Not IsNull(object.ConfigurationDataRoot) Then
+      ConfigurationFolder object.ConfigurationDataRoot & "\Virtual Machines"
+      ConfigurationFolder object.ConfigurationDataRoot & "\Snapshots"
+    End If
+    If Not IsNull(object.SnapshotDataRoot) Then ConfigurationFolder object.SnapshotDataRoot & "\Snapshots"
+  Next
+  If Err.Number <> 0 Then Failed "folders of machines", Reason(Err.Number, Err.Description)
+  Err.Clear
+  For Each object In service.ExecQuery("SELECT * FROM Msvm_StorageAllocationSettingData")
+    If Err.Number <> 0 Then Exit For
+    If IsArray(object.HostResource) Then
+      For Each path In object.HostResource
+        Named path
+      Next
+    End If
+  Next
+  If Err.Number <> 0 Then Failed "disks of machines", Reason(Err.Number, Err.Description)
 End Sub
 
 Sub ConfigurationFolder(path)
@@ -242,6 +279,9 @@ Sub Configuration(path)
       FilesOf path
     Case "vmcx"
       CopyFile path
+    Case "vmrs"
+      ' That of a machine that is off is small; that of a saved one has all its memory.
+      If SizeOf(path) < SMALL_STATE Then CopyFile path Else ListFile path
     Case Else
       ListFile path
   End Select
@@ -289,7 +329,7 @@ End Sub
 
 ' Disks and images that a configuration names.
 Sub FilesOf(path)
-  Dim document, node, name
+  Dim document, node
   On Error Resume Next
   Set document = CreateObject("MSXML2.DOMDocument")
   document.async = False
@@ -302,15 +342,27 @@ Sub FilesOf(path)
     Exit Sub
   End If
   For Each node In document.getElementsByTagName("pathname")
-    name = Expand(node.text)
-    Select Case LCase(fso.GetExtensionName(name))
-      Case "vhd", "avhd", "vhdx", "avhdx"
-        ListDisk name
-      Case Else
-        ListFile name
-    End Select
+    Named node.text
   Next
 End Sub
+
+' A disk or an image that a machine names.
+Sub Named(text)
+  Dim name
+  name = Expand(text)
+  Select Case LCase(fso.GetExtensionName(name))
+    Case "vhd", "avhd", "vhdx", "avhdx"
+      ListDisk name
+    Case Else
+      ListFile name
+  End Select
+End Sub
+
+Function SizeOf(path)
+  SizeOf = 0
+  On Error Resume Next
+  SizeOf = fso.GetFile(path).Size
+End Function
 
 Sub ListDisk(path)
   If Not disks.Exists(LCase(path)) Then disks.Add LCase(path), path
