@@ -4,11 +4,11 @@ use hvm_formats::azman::{Assignment, Store};
 use hvm_formats::io::read_whole;
 use hvm_model::finding::Subject;
 use hvm_model::found::{Place, Problem};
-use hvm_model::host::{AuthorizationStore, RoleAssignment};
+use hvm_model::host::{AuthorizationStore, RoleAssignment, WindowsRelease};
 use hvm_model::names::WindowsPath;
 
-use super::Reading;
 use super::hyperv::VIRTUALIZATION;
+use super::{Reading, os};
 
 /// Largest store that is read, bytes; the one that Hyper-V installs has some 10 KiB.
 const MAX_STORE: u64 = 64 << 20;
@@ -37,10 +37,20 @@ pub(super) fn read(reading: &Reading<'_>) -> AuthorizationStore {
         scopes: Vec::new(),
         operations: 0,
     };
+    if store.location.written().is_none() && is_without_stores(reading) {
+        store.file = store.file.take().filter(|path| reading.tree.exists(path));
+    }
     if let Some(path) = store.file.clone() {
         fill(reading, &mut store, &path);
     }
     store
+}
+
+/// From 2012 R2 on Hyper-V asks the group Hyper-V Administrators alone. Whether 2016 and later still install a store that nobody
+/// asks is not known: one that is missing is no loss.
+fn is_without_stores(reading: &Reading<'_>) -> bool {
+    let release = os::read(reading).release;
+    release.value().is_some_and(|release| *release >= WindowsRelease::Server2016 && *release != WindowsRelease::Other)
 }
 
 fn file_of(reading: &Reading<'_>, location: &str) -> Option<WindowsPath> {

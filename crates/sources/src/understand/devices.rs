@@ -11,7 +11,7 @@ use hvm_model::vm::{AdapterKind, Connection, Controller, Drive, IntegrationServi
 
 use super::live::Vlans;
 use super::switches::Networks;
-use super::vmfile::{Known, VmFile};
+use super::vmfile::VmFile;
 use crate::reach::variables::Variables;
 
 pub(super) const IDE: &str = "83f8638b-8dca-4152-9eda-2ca8b33039b4";
@@ -20,10 +20,7 @@ pub(super) const SYNTHETIC_NIC: &str = "2fc216b0-d2e2-4967-9b6d-b8a5c9ca2778";
 pub(super) const FLOPPY: &str = "8f0d2762-0b00-4e04-af4f-19010527cb93";
 pub(super) const SERIAL: &str = "8e3a359f-559a-4b6a-98a9-1690a6100ed7";
 
-const SHARED: Known = Known {
-    kind: "machine.shared-disk",
-    hint: "Move the other machines that use the disk, too, and share it again on the destination.",
-};
+const SHARED: &str = "Move the other machines that use the disk, too, and share it again on the destination.";
 /// What keeps variables of the firmware and the content of a virtual TPM (2016 and later).
 pub(super) const GUEST_STATE: &str = "917bd8cb-3bb6-4124-9383-b7d21ac07f79";
 /// Virtual TPM (2016 and later).
@@ -157,7 +154,7 @@ impl DriveReader<'_> {
                 "{place}: '{disk}' is shared with other machines (persistent reservations are on); it is carried as a disk of \
                  this one alone."
             );
-            self.file.note_as(SHARED, message, place);
+            self.file.note_with(SHARED, message, place);
         }
     }
 

@@ -118,7 +118,7 @@ fn open(reading: &Reading<'_>, entry: &WindowsPath) -> Result<Exported, (String,
         failed(format!("'{path}': neither the name of the file nor the InstanceID of its {SETTINGS} has a GUID."))
     })?;
     let trouble = |message: &String| Trouble {
-        known: UNREADABLE,
+        hint: UNREADABLE,
         message: format!("'{path}': {message}"),
         place: Place::new(path.as_str(), ""),
     };
@@ -150,7 +150,7 @@ impl Exported {
 
     fn note(&mut self, class: &str, property: &str, what: &str) {
         let place = self.place(class, property);
-        self.trouble.push(Trouble { known: UNREADABLE, message: format!("{place}: {what}"), place });
+        self.trouble.push(Trouble { hint: UNREADABLE, message: format!("{place}: {what}"), place });
     }
 
     fn name(&mut self) -> String {

@@ -5,7 +5,7 @@ use hvm_model::found::{Found, Place};
 use hvm_model::names::{VmId, WindowsPath};
 use hvm_model::vm::{Machine, MachineConfiguration, MachineState};
 
-use super::vmfile::{Known, Trouble, VmFile};
+use super::vmfile::{Trouble, VmFile};
 use super::{Reading, configuration, devices, known, state, switches::Networks};
 
 /// Most GUID-valued leaves of one file that are looked at.
@@ -119,10 +119,7 @@ fn open(reading: &Reading<'_>, entry: &WindowsPath) -> Result<VmFile, (String, P
     VmFile::open(reading.tree, entry).map_err(|(message, at)| (message, Place::new(entry.as_str(), at)))
 }
 
-const TPM: Known = Known {
-    kind: "machine.virtual-tpm",
-    hint: "Have the recovery keys of the guest at hand, or suspend BitLocker in it before it is moved.",
-};
+const TPM: &str = "Have the recovery keys of the guest at hand, or suspend BitLocker in it before it is moved.";
 
 /// What a virtual TPM holds cannot be read: it is told, because a guest may have keys in it that its disks need.
 fn virtual_tpm(file: &VmFile) {
@@ -131,7 +128,7 @@ fn virtual_tpm(file: &VmFile) {
     }
     let state = devices::guest_state(file).unwrap_or_else(|| state::beside(&file.path, "vmgs").to_string());
     let place = file.place("manifest");
-    file.note_as(
+    file.note_with(
         TPM,
         format!(
             "{place}: the machine has a virtual TPM. What it holds lies encrypted in '{state}', which is not carried; a guest whose \

@@ -157,11 +157,11 @@ fn report(reading: &Reading<'_>, file: &MachineFile) {
 fn tell(reading: &Reading<'_>, subject: &Subject, trouble: &[Trouble]) {
     for trouble in trouble {
         reading.problem(Problem {
-            kind: trouble.known.kind.to_owned(),
+            kind: "machine.setting-unreadable".to_owned(),
             subject: subject.clone(),
             message: trouble.message.clone(),
             place: trouble.place.clone(),
-            hint: trouble.known.hint.to_owned(),
+            hint: trouble.hint.to_owned(),
         });
     }
 }

@@ -8,12 +8,10 @@ use hvm_model::vm::MachineState;
 
 use super::Reading;
 use super::registered::is_binary;
-use super::vmfile::{Known, VmFile};
+use super::vmfile::VmFile;
 
-const UNREAD_STATE: Known = Known {
-    kind: "machine.state-unreadable",
-    hint: "Look in Hyper-V Manager on the source host whether the machine is saved; start it and shut it down if it is.",
-};
+const UNREAD_STATE: &str =
+    "Look in Hyper-V Manager on the source host whether the machine is saved; start it and shut it down if it is.";
 /// The key of a saved state in a `.vmrs` file.
 const SAVED: &str = "savedstate";
 
@@ -61,7 +59,7 @@ fn runtime(reading: &Reading<'_>, file: &VmFile) -> Option<Place> {
         }
         Err(message) => {
             let message = format!("{message} Whether the machine is in the saved state is not known; off is taken.");
-            file.note_as(UNREAD_STATE, message, Place::new(path.as_str(), ""));
+            file.note_with(UNREAD_STATE, message, Place::new(path.as_str(), ""));
             None
         }
     }

@@ -23,23 +23,14 @@ pub(super) struct VmFile {
     trouble: RefCell<Vec<Trouble>>,
 }
 
-/// What a problem is called, and what to do about it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
-    pub(super) kind: &'static str,
-    pub(super) hint: &'static str,
-}
-
-/// A leaf that could not be read.
-pub(super) const UNREADABLE: Known = Known {
-    kind: "machine.setting-unreadable",
-    hint: "Look the setting up on the source host; the inventory has its default.",
-};
+/// What to do about a leaf that could not be read.
+pub(super) const UNREADABLE: &str = "Look the setting up on the source host; the inventory has its default.";
 
 /// A leaf that could not be read, or that stands for something that cannot.
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
-    pub(super) known: Known,
+    /// What to do about it.
+    pub(super) hint: &'static str,
     /// A whole sentence.
     pub(super) message: String,
     pub(super) place: Place,
@@ -107,11 +98,12 @@ impl VmFile {
     }
 
     pub(super) fn note(&self, message: String, place: Place) {
-        self.note_as(UNREADABLE, message, place);
+        self.note_with(UNREADABLE, message, place);
     }
 
-    pub(super) fn note_as(&self, known: Known, message: String, place: Place) {
-        self.trouble.borrow_mut().push(Trouble { known, message, place });
+    /// The same with another hint.
+    pub(super) fn note_with(&self, hint: &'static str, message: String, place: Place) {
+        self.trouble.borrow_mut().push(Trouble { hint, message, place });
     }
 
     /// What could not be read so far.
