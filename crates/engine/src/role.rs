@@ -56,7 +56,7 @@ pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Buil
         for checkpoint in &machine.checkpoints {
             let path = WindowsPath::new(&checkpoint.place.file);
             if let Some(file) = copied_file(input.source, &path, || {
-                placing.fixed("source-configuration", checkpoint.id.as_str(), "xml")
+                placing.fixed("source-configuration", checkpoint.id.as_str(), &ending(&path))
             }) {
                 built.checkpoint_files.push((machine.id.clone(), file));
             }
@@ -248,7 +248,7 @@ fn role_machines(
     role.images = images.place(input.source, &role.folder, &mut role.configuration, placing);
     role.pass_through = pass_through(&role);
     role.original_configuration = copied_file(input.source, &machine.configuration_file, || {
-        placing.fixed("source-configuration", machine.id.as_str(), "xml")
+        placing.fixed("source-configuration", machine.id.as_str(), &ending(&machine.configuration_file))
     });
     taken.insert(role.name.to_lowercase());
     let named = role.name.clone();
@@ -258,6 +258,12 @@ fn role_machines(
         all.extend(checkpoint_machine(input, (machine, checkpoint), name, placing)?);
     }
     Ok(all)
+}
+
+/// What kind of configuration it is: `xml`, `vmcx`, `exp`.
+fn ending(path: &WindowsPath) -> String {
+    let named = path.file_name().rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    named.filter(|ending| ["vmcx", "exp"].contains(&ending.as_str())).unwrap_or_else(|| "xml".to_owned())
 }
 
 fn bare_machine(machine: &Machine) -> RoleMachine {

@@ -122,6 +122,7 @@ fn a_saved_machine_of_generation_2_with_a_checkpoint_is_read() {
     let inventory = host.read();
     let database = machine(&inventory, DATABASE);
     assert_eq!((database.generation, database.configuration.firmware.secure_boot), (2, Some(true)));
+    assert!(database.configuration.firmware.boot_order.is_empty(), "generation 2 does not use it");
     let MachineState::Saved { state_file: Some(state), place, .. } = &database.state else { panic!("{database:?}") };
     assert_eq!(state.as_str(), format!(r"{ELSEWHERE}\Virtual Machines\{DATABASE}.vmrs"));
     assert!(place.at.starts_with("/savedstate (byte offset"), "{place}");

@@ -56,6 +56,7 @@ fn a_machine_of_2012_r2_is_read() {
     let inventory = host.read();
     let machine = inventory.machine(&id.parse().unwrap()).unwrap();
     assert_eq!((machine.generation, machine.version), (2, Some((5, 0))));
+    assert!(machine.configuration.firmware.boot_order.is_empty(), "it is written and not used");
     assert_eq!(machine.unknown_nodes, Vec::<String>::new());
     let [drive] = machine.configuration.drives.as_slice() else { panic!("{:?}", machine.configuration.drives) };
     assert_eq!((drive.controller, drive.number, drive.slot), (Controller::Scsi, 0, 0));

@@ -146,6 +146,9 @@ fn database(folder: &Path) -> io::Result<()> {
         xml.checkpoint_count = 1;
         let mut node = xml.to_node();
         node.at("properties").push(Node::integer("subtype", 1));
+        // Generation 2 has neither IDE nor floppy drives.
+        node.remove("_83f8638b-8dca-4152-9eda-2ca8b33039b4_");
+        node.remove("_8f0d2762-0b00-4e04-af4f-19010527cb93_");
         node.at(BIOS).push(Node::boolean("secure_boot_enabled", true));
         node.at("settings/processors/nested_virtualization").push(Node::boolean("enabled", true));
         let tpm = node.at("manifest/vdev099");

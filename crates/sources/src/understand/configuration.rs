@@ -81,7 +81,9 @@ fn numa(file: &VmFile) -> Numa {
 fn firmware(file: &VmFile) -> Firmware {
     let text = |name: &str| file.text(&format!("{BIOS}/{name}")).filter(|text| !text.is_empty());
     let mut boot_order = Vec::new();
-    for number in 0..16 {
+    // Generation 2 has the same leaves and does not use them: what it boots from are variables of its firmware.
+    let uses_them = file.number("properties/subtype") != Some(1);
+    for number in (0..16).filter(|_| uses_them) {
         let Some(word) = text(&format!("boot/device{number}")) else { continue };
         boot_order.push(match word.as_str() {
             "Floppy" => BootDevice::Floppy,

@@ -103,6 +103,13 @@ impl Node {
         if let Content::Bytes(bytes) = &self.content { Some(bytes) } else { None }
     }
 
+    /// Takes the containers and leaves called `name` out of a container.
+    pub fn remove(&mut self, name: &str) {
+        if let Content::Container(children) = &mut self.content {
+            children.retain(|child| child.name != name);
+        }
+    }
+
     /// The file: byte order mark, UTF-16LE, CRLF, no line break at the end.
     #[must_use]
     pub fn to_utf16(&self) -> Vec<u8> {
