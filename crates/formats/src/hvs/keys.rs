@@ -62,6 +62,8 @@ pub(super) fn read_all(file: &dyn ReadAt, objects: &Objects, wanted: Wanted) -> 
 fn tables(file: &dyn ReadAt, objects: &Objects, wanted: Wanted) -> Result<BTreeMap<u16, Table>, HvsError> {
     let name = || file.name().to_owned();
     let limit = if wanted == Wanted::Everything { MAX_KEY_BYTES } else { MAX_KEY_BYTES_SEEN };
+    // Tables do not overlap, so that all of them are no longer than the file.
+    let limit = limit.min(file.len());
     let mut found: BTreeMap<u16, Table> = BTreeMap::new();
     let mut total = 0;
     for (offset, len) in &objects.key_tables {
@@ -232,8 +234,9 @@ impl Reader<'_> {
             return Err(HvsError::Key { file: self.name(), offset, name: name.to_owned(), reason });
         }
         self.outside += u64::from(len);
-        if self.outside > MAX_OBJECT_BYTES {
-            let (what, limit) = ("bytes of values outside of its tables", MAX_OBJECT_BYTES);
+        let limit = MAX_OBJECT_BYTES.min(self.file.len());
+        if self.outside > limit {
+            let what = "bytes of values outside of its tables";
             return Err(HvsError::TooMany { file: self.name(), offset, what, limit });
         }
         read(self.file, place, len as usize, "the value of a key")

@@ -5,7 +5,7 @@ use std::io;
 
 use super::bytes::{read, u32_at, u64_at};
 use super::header::Header;
-use super::{HvsError, MAX_LOG, crc};
+use super::{HvsError, MAX_LOG, MAX_LOG_ENTRIES, crc};
 use crate::io::ReadAt;
 
 const SIGNATURE: u32 = 0x0111_0003;
@@ -83,7 +83,7 @@ pub(super) fn replay<'a>(file: &'a dyn ReadAt, header: &Header) -> Result<Replay
     if log_len > MAX_LOG {
         return Err(field("the length of the replay log", log_len, format!("at most {MAX_LOG}")));
     }
-    let most = log_head.min(log_len).saturating_sub(HEAD as u64) / ENTRY as u64;
+    let most = (log_head.min(log_len).saturating_sub(HEAD as u64) / ENTRY as u64).min(MAX_LOG_ENTRIES);
     if u64::from(count) > most {
         return Err(field("the number of entries of the replay log", count.into(), format!("at most {most}")));
     }

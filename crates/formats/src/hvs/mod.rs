@@ -32,5 +32,7 @@ pub const MAX_KEYS: usize = 500_000;
 pub const MAX_OBJECT_BYTES: u64 = 64 << 20;
 /// Deepest nesting of keys, as in XML.
 pub const MAX_DEPTH: usize = crate::vmxml::MAX_DEPTH;
+/// Most entries of a replay log. Real logs have room for 145, the largest alignment for 2339.
+pub const MAX_LOG_ENTRIES: u64 = 4096;
 /// Most bytes that a replay log may hold. Real logs have 20 to 36 KiB.
 pub const MAX_LOG: u64 = 64 << 20;
