@@ -233,6 +233,36 @@ fn odd_lines_of_the_list_are_told_and_the_others_count() {
 }
 
 #[test]
+fn a_machine_on_a_drive_that_is_not_there_says_so() {
+    let host = Host::new();
+    let path = format!(r"E:\Maschinen\Virtual Machines\{WEB}.vmcx");
+    let machines = Key::node("VirtualMachines").with(Key::text(&format!("_{WEB}_"), &path));
+    fs::write(host.list(), HvsSpec::default().write(&[Key::node("Configurations").with(machines)])).unwrap();
+    let told = host.read().problems.into_iter().find(|problem| problem.message.contains(r"E:\")).unwrap();
+    assert_eq!(
+        (told.kind.as_str(), told.hint.as_str()),
+        ("machine.unreadable", "Map the drive, then read the source again.")
+    );
+}
+
+#[test]
+fn a_damaged_checkpoint_is_told_and_its_machine_is_read() {
+    let host = Host::new();
+    let file = host.at(&format!(r"{ELSEWHERE}\Snapshots\{CHECKPOINT}.vmcx"));
+    let mut bytes = fs::read(&file).unwrap();
+    // The first key of the first table, behind headers, object table and log.
+    bytes[0xC000 + 40] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let inventory = host.read();
+    assert!(machine(&inventory, DATABASE).checkpoints.is_empty());
+    assert!(
+        problems(&inventory).contains(&("checkpoint.unreadable", format!("{CHECKPOINT}.vmcx"))),
+        "{:?}",
+        problems(&inventory)
+    );
+}
+
+#[test]
 fn a_state_that_cannot_be_read_is_a_problem_of_its_machine() {
     let host = Host::new();
     let file = host.usual(WEB, "VMRS");
