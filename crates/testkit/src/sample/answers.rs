@@ -73,9 +73,12 @@ pub struct PortFeatures {
     pub settings: String,
     /// Id of the adapter.
     pub adapter: String,
-    /// Class and properties: name, type and value.
-    pub objects: Vec<(&'static str, Vec<(&'static str, &'static str, String)>)>,
+    /// Class and properties.
+    pub objects: Vec<(&'static str, Vec<Property>)>,
 }
+
+/// Name, type and value of a property; the values of a list have commas between them.
+pub type Property = (&'static str, &'static str, String);
 
 /// Writes what a host of Windows Server 2012 or later says of its ports into a collection.
 pub fn write_features(collection: &Path, ports: &[PortFeatures]) -> io::Result<()> {
