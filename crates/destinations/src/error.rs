@@ -81,14 +81,9 @@ pub enum DestinationError {
         /// Why.
         reason: String,
     },
-    /// A file with a password cannot be used.
-    #[error("The password in '{}' cannot be used: {reason}.", path.display())]
-    Password {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    /// A password cannot be had.
+    #[error(transparent)]
+    Password(#[from] hvm_winrm::PasswordError),
     /// Nobody gave the password.
     #[error("The password of {user} on {host} is wanted, and nobody gave it.")]
     NoPassword {

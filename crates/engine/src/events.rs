@@ -1,9 +1,8 @@
 //! What the engine tells while it works, and what it asks. Every method has a default that does nothing.
 
-use hvm_destinations::access::{PasswordWanted, Secret};
-use hvm_destinations::error::DestinationError;
 use hvm_model::plan::Step;
 use hvm_transfer::{Cancel, Progress, Stage, Watch};
+use hvm_winrm::{PasswordError, PasswordWanted, Secret};
 
 /// Hears what happens, may ask to stop, and is asked for what only a person knows.
 pub trait Observer {
@@ -38,7 +37,7 @@ pub trait Observer {
         false
     }
     /// The password of a user on a host; `None` when nobody can be asked. It is asked for once in a run, and kept nowhere.
-    fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, DestinationError> {
+    fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, PasswordError> {
         let _ = wanted;
         Ok(None)
     }

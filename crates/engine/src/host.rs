@@ -50,7 +50,7 @@ pub(crate) fn open(
 ) -> Result<Box<dyn Destination>, EngineError> {
     let mut access = Access { folder: work.map(|work| work.join(FOLDER)), password: None };
     if let (Some(wanted), true) = (select::password_wanted(uri)?, asking != Asking::Never) {
-        access.password = observer.password(&wanted)?;
+        access.password = observer.password(&wanted).map_err(DestinationError::from)?;
         if access.password.is_none() && asking == Asking::Needed {
             return Err(DestinationError::NoPassword { user: wanted.user, host: wanted.host }.into());
         }

@@ -43,7 +43,6 @@ pub use disks::{KeptDisk, KeptFile, disk_keep_chain};
 pub use error::EngineError;
 pub use events::{Observer, Quiet};
 pub use finish::finish;
-pub use hvm_destinations::access::{PasswordWanted, Secret, password_descriptor, password_file};
 pub use hvm_destinations::error::DestinationError;
 pub use hvm_formats::disk::{Checksums, ParentTime};
 pub use hvm_formats::guestfs::{
@@ -52,6 +51,7 @@ pub use hvm_formats::guestfs::{
 pub use hvm_rules as rules;
 pub use hvm_sources::ChainOptions;
 pub use hvm_transfer::Stage;
+pub use hvm_winrm::{PasswordError, PasswordWanted, Secret, Side, password_descriptor, password_file};
 pub use journal::Journal;
 pub use migrate::{MigrateOptions, MigrateOutcome, MigrateState, migrate};
 pub use plan::{PlanRequest, plan};

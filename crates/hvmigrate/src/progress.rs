@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use hvm_engine::{DestinationError, Observer, PasswordWanted, Secret, Stage};
+use hvm_engine::{Observer, PasswordError, PasswordWanted, Secret, Stage};
 use hvm_model::names::ByteSize;
 use hvm_model::plan::Step;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -141,7 +141,7 @@ impl Observer for Progress {
         self.say(&format!("Note: {}", output::one_line(text)));
     }
 
-    fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, DestinationError> {
+    fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, PasswordError> {
         self.password.password(wanted)
     }
 }

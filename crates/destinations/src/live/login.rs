@@ -1,6 +1,6 @@
 //! How a live destination is reached: transport, trust and login, from the parameters of its URI.
 
-use hvm_winrm::{Credentials, Endpoint, Kdc, Login, Mechanism, Secret, Thumbprint, Transport, Trust};
+use hvm_winrm::{Address, AddressError, Endpoint, Login, PARAMETERS, Secret};
 
 use crate::error::DestinationError;
 use crate::files;
@@ -8,48 +8,47 @@ use crate::live::place::Place;
 use crate::uri::{Uri, bad};
 
 /// Names of the parameters.
-pub(crate) const NAMES: [&str; 5] = ["user", "transport", "ca", "pin", "kerberos"];
+pub(crate) const NAMES: [&str; 5] = PARAMETERS;
+
+fn address(uri: &Uri) -> Result<Address, DestinationError> {
+    let authorities =
+        uri.text("ca")?.map(|file| files::read_text(file.as_ref()).map(String::into_bytes)).transpose()?;
+    Ok(Address {
+        user: uri.text("user")?,
+        transport: uri.text("transport")?,
+        authorities,
+        pin: uri.text("pin")?,
+        kerberos: uri.text("kerberos")?,
+    })
+}
 
 /// The user that the URI names.
 pub(crate) fn user(uri: &Uri) -> Result<String, DestinationError> {
-    let expected =
-        "the user is wanted who works on the host, such as user=HV2%5CAdministrator or user=admin@example.org";
-    uri.text("user")?.filter(|user| !user.is_empty()).ok_or_else(|| bad("user", "", expected))
+    Ok(address(uri)?.user().map_err(wrong)?.to_owned())
 }
 
 /// The service of the host.
 pub(crate) fn endpoint(uri: &Uri, place: &Place) -> Result<Endpoint, DestinationError> {
-    let word = uri.word("transport", &["https", "http"])?;
-    let transport = match (word.as_deref(), uri.text("ca")?, uri.text("pin")?) {
-        (Some("http"), None, None) => Transport::SealedHttp,
-        (Some("http"), ..) => {
-            return Err(bad("transport", "http", "'ca' and 'pin' are about certificates, which only https has"));
-        }
-        (_, None, None) => Transport::Https(Trust::System),
-        (_, Some(file), None) => Transport::Https(Trust::Authorities(files::read_text(file.as_ref())?.into_bytes())),
-        (_, None, Some(pin)) => Transport::Https(Trust::Pin(Thumbprint::parse(&pin).map_err(winrm)?)),
-        (_, Some(_), Some(pin)) => return Err(bad("pin", &pin, "one of 'ca' and 'pin' is wanted, not both")),
-    };
-    Endpoint::new(&place.host, place.port, transport).map_err(winrm)
+    address(uri)?.endpoint(&place.host, place.port).map_err(wrong)
 }
 
 /// The user with a password, and how it is proved.
 pub(crate) fn login(uri: &Uri, password: Secret) -> Result<Login, DestinationError> {
-    let mechanism = match uri.text("kerberos")?.as_deref() {
-        None => Mechanism::Ntlm,
-        Some("system") => Mechanism::Kerberos(Kdc::FromSystem),
-        Some("") => return Err(bad("kerberos", "", "'system' or the key distribution centre is wanted")),
-        Some(centre) => Mechanism::Kerberos(Kdc::At(centre.to_owned())),
-    };
-    Ok(Login { credentials: Credentials { user: user(uri)?, password }, mechanism })
+    address(uri)?.login(password).map_err(wrong)
 }
 
-fn winrm(error: hvm_winrm::Error) -> DestinationError {
-    DestinationError::Winrm(Box::new(error))
+fn wrong(error: AddressError) -> DestinationError {
+    match error {
+        AddressError::Parameter { parameter, value, expected } => bad(parameter, &value, expected),
+        AddressError::Winrm(error) => DestinationError::Winrm(error),
+        other => bad("address", "", &other.to_string()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use hvm_winrm::{Kdc, Mechanism};
+
     use super::*;
 
     fn shown(query: &str) -> Result<String, String> {

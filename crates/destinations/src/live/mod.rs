@@ -35,7 +35,7 @@ use hvm_model::setting::{Carry, Setting};
 use hvm_winrm::psrp::Script;
 use serde::Serialize;
 
-use crate::access::{Access, PasswordWanted};
+use crate::access::{Access, PasswordWanted, Side};
 use crate::destination::{Destination, DoneOnHost, FileDifference, HostWatch, RunningHost};
 use crate::error::DestinationError;
 use crate::hyperv::cmdlet;
@@ -152,7 +152,7 @@ impl LiveHost {
     /// Whose password it wants.
     pub(crate) fn password_wanted(uri: &Uri) -> Result<PasswordWanted, DestinationError> {
         check(uri)?;
-        Ok(PasswordWanted { user: login::user(uri)?, host: Place::of(uri)?.host })
+        Ok(PasswordWanted { user: login::user(uri)?, host: Place::of(uri)?.host, side: Side::Destination })
     }
 
     fn session(&self) -> Result<&Session, DestinationError> {

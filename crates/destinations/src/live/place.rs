@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use hvm_winrm::host_and_port;
+
 use crate::error::DestinationError;
 use crate::uri::{Uri, bad};
 
@@ -58,18 +60,6 @@ impl Place {
     pub fn path(&self, relative: &str) -> String {
         format!("{}\\{}", self.folder, relative.replace('/', "\\"))
     }
-}
-
-fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, after) = rest.split_once(']')?;
-            (host, if after.is_empty() { None } else { Some(after.strip_prefix(':')?) })
-        }
-        None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
-    };
-    let port = port.map(str::parse).transpose().ok()?;
-    if host.is_empty() || port == Some(0) { None } else { Some((host.to_owned(), port)) }
 }
 
 fn folder(path: &str) -> Result<String, DestinationError> {

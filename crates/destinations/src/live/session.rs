@@ -3,11 +3,11 @@
 //! whose answer did not come is not known.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hvm_winrm::clixml::Value;
 use hvm_winrm::psrp::{Outcome, Pool, Record, Script};
-use hvm_winrm::{Client, Endpoint, Error, FaultKind, Flow, Login, Options};
+use hvm_winrm::{Client, Endpoint, Error, Flow, Login, Mending, Options};
 
 use crate::destination::HostWatch;
 use crate::error::DestinationError;
@@ -21,8 +21,6 @@ const ENVELOPE: u32 = 512_000;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Time after a connection was lost, before anything is said to the host again.
 const BREATH: Duration = Duration::from_secs(1);
-/// Waits before each new try beside that, in seconds; the last one again and again.
-const WAITS: [u64; 5] = [0, 1, 3, 7, 14];
 
 /// Most bytes that a script may give out: the longest are what a host saw, and the log of a job.
 const MOST_OUTPUT: usize = 64 << 20;
@@ -103,7 +101,7 @@ impl Remote {
 
     fn work<T>(&self, watch: &dyn HostWatch, job: Job<'_, T>) -> Result<T, DestinationError> {
         let mut client = Client::new(self.endpoint.clone(), self.login.clone(), self.options.clone());
-        let (mut tries, mut since) = (0, Instant::now());
+        let mut mending = Mending::new(PATIENCE);
         loop {
             let mut done = 0;
             let error = match self.once(&mut client, watch, (&mut *job, &mut done)) {
@@ -111,20 +109,20 @@ impl Remote {
                 other => return other,
             };
             if done > 0 {
-                (tries, since) = (0, Instant::now());
+                mending.went_on();
             }
-            if !self.is_known.load(Ordering::Relaxed) || !may_be_mended(&error) || since.elapsed() > PATIENCE {
+            let is_known = self.is_known.load(Ordering::Relaxed);
+            let Some(wait) = mending.next(&error).filter(|_| is_known) else {
                 return Err(DestinationError::Winrm(error));
-            }
-            if tries == 0 {
+            };
+            if mending.is_first() {
                 watch.note(&format!("The connection to {} was lost and is made anew.", self.endpoint.host()));
             }
             client.hang_up();
-            nap(Duration::from_secs(*WAITS.get(tries).unwrap_or(&WAITS[WAITS.len() - 1])), watch);
+            nap(wait, watch);
             if watch.is_cancelled() {
                 return Err(DestinationError::Cancelled);
             }
-            tries += 1;
         }
     }
 
@@ -147,12 +145,6 @@ impl Remote {
         let _ = pool.close();
         result
     }
-}
-
-/// Whether a new connection can help.
-fn may_be_mended(error: &Error) -> bool {
-    let gone = |fault: &hvm_winrm::Fault| matches!(fault.kind(), FaultKind::NoShell);
-    error.is_lost() || matches!(error, Error::Remoting { .. }) || error.fault().is_some_and(gone)
 }
 
 fn winrm(error: Error) -> DestinationError {

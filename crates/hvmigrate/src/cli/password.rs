@@ -3,23 +3,33 @@
 
 use std::path::PathBuf;
 
-use hvm_engine::{DestinationError, PasswordWanted, Secret};
+use hvm_engine::{PasswordError, PasswordWanted, Secret, Side};
 
-/// The options for the password of a destination 'winrm://'.
+/// The options for the passwords of hosts 'winrm://'.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PasswordArgs {
     /// Reads the password for a destination 'winrm://' from the first line of a file that only you can read
-    #[arg(long, value_name = "FILE", help_heading = "Password of the destination")]
+    #[arg(long, value_name = "FILE", help_heading = "Passwords of hosts")]
     password_file: Option<PathBuf>,
     /// Reads it from a file descriptor that is open, e.g. '3' with '3< <(pass hv2)'; without both options you are asked
-    #[arg(long, value_name = "N", conflicts_with = "password_file", help_heading = "Password of the destination")]
+    #[arg(long, value_name = "N", conflicts_with = "password_file", help_heading = "Passwords of hosts")]
     password_fd: Option<u32>,
+    /// Reads the password for a source 'winrm://' from the first line of a file that only you can read
+    #[arg(long, value_name = "FILE", help_heading = "Passwords of hosts")]
+    source_password_file: Option<PathBuf>,
+    /// Reads it from a file descriptor that is open; without both options you are asked
+    #[arg(long, value_name = "N", conflicts_with = "source_password_file", help_heading = "Passwords of hosts")]
+    source_password_fd: Option<u32>,
 }
 
 impl PasswordArgs {
     /// The password; `None` when no option gives it and nobody sits at a terminal.
-    pub fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, DestinationError> {
-        match (&self.password_file, self.password_fd) {
+    pub fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, PasswordError> {
+        let given = match wanted.side {
+            Side::Source => (&self.source_password_file, self.source_password_fd),
+            Side::Destination => (&self.password_file, self.password_fd),
+        };
+        match given {
             (Some(path), _) => hvm_engine::password_file(path).map(Some),
             (None, Some(number)) => hvm_engine::password_descriptor(number).map(Some),
             (None, None) => ask(wanted),
@@ -27,14 +37,14 @@ impl PasswordArgs {
     }
 }
 
-fn ask(wanted: &PasswordWanted) -> Result<Option<Secret>, DestinationError> {
+fn ask(wanted: &PasswordWanted) -> Result<Option<Secret>, PasswordError> {
     let terminal = console::Term::stderr();
     if !terminal.is_term() {
         return Ok(None);
     }
     crate::output::note(&format!("Password of {} on {}:", wanted.user, wanted.host));
     let read = terminal.read_secure_line();
-    let failed = |source| DestinationError::Io { path: PathBuf::from("the terminal"), action: "read", source };
+    let failed = |source| PasswordError::Io { path: PathBuf::from("the terminal"), action: "read", source };
     let text = read.map_err(failed)?;
     Ok(if text.is_empty() { None } else { Some(Secret::new(text)) })
 }
