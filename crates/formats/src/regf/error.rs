@@ -171,14 +171,14 @@ pub enum RegfError {
         found: u64,
     },
     /// A value is of another type or size than its reader needs.
-    #[error("'{file}', {place} (byte offset {offset}): expected {expected}, found {found}.")]
+    #[error("'{file}', {place}{}: expected {expected}, found {found}.", at(*offset))]
     ValueType {
         /// File name.
         file: String,
         /// Key path and value name.
         place: String,
-        /// Where the value starts.
-        offset: u64,
+        /// Where the value starts; `None` for one that lies in no file.
+        offset: Option<u64>,
         /// What was expected.
         expected: &'static str,
         /// Type and size found.
@@ -192,4 +192,8 @@ pub enum RegfError {
         /// What is missing.
         found: String,
     },
+}
+
+fn at(offset: Option<u64>) -> String {
+    offset.map(|offset| format!(" (byte offset {offset})")).unwrap_or_default()
 }

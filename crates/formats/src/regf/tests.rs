@@ -236,7 +236,7 @@ fn values_cannot_claim_more_than_there_is() {
     let mut root = HiveKey::new("ROOT");
     root.at("A").set("big", HiveValue::Binary(vec![7; 60_000]));
     let bytes = stamped(&root);
-    let value = open(&bytes).value("A", "big").unwrap().unwrap().offset() as usize + 4;
+    let value = open(&bytes).value("A", "big").unwrap().unwrap().offset().unwrap() as usize + 4;
     let with = |at: usize, number: u32| {
         let mut bytes = bytes.clone();
         put(&mut bytes, value + at, number);
@@ -249,4 +249,15 @@ fn values_cannot_claim_more_than_there_is() {
     assert!(matches!(with(8, 0xFFFF_FFF0), Err(RegfError::PastEnd { .. })));
     assert!(matches!(with(8, 3), Err(RegfError::CellSize { .. } | RegfError::FreeCell { .. })));
     assert!(matches!(with(0, 0xFFFF_6B76), Err(RegfError::CellShort { .. })));
+}
+
+#[test]
+fn a_value_that_lies_in_no_file_is_read_like_one_of_a_hive() {
+    let text: Vec<u8> = "Ü1\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let value = |kind, data: &[u8]| RegValue::of(("the registry of hv1", r"\SYSTEM\A"), "x", kind, data.to_vec());
+    assert_eq!(value(RegValueKind::Sz, &text).as_string().unwrap(), "Ü1");
+    assert_eq!(value(RegValueKind::Dword, &[7, 0, 0, 0]).as_dword().unwrap(), 7);
+    let error = value(RegValueKind::Dword, &[7, 0]).as_dword().unwrap_err().to_string();
+    let expected = r"'the registry of hv1', \SYSTEM\A, value 'x': expected a number of 4 bytes (REG_DWORD), found REG_DWORD of 2 bytes.";
+    assert_eq!(error, expected);
 }

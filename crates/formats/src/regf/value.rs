@@ -110,7 +110,7 @@ impl RegValueKind {
 pub struct RegValue<'h> {
     file: &'h str,
     key: Arc<str>,
-    offset: u64,
+    offset: Option<u64>,
     name: String,
     kind: RegValueKind,
     data: Cow<'h, [u8]>,
@@ -133,7 +133,13 @@ impl<'h> RegValue<'h> {
         } else {
             stored(hive, reference, cell.u32(8)?, size as usize)?
         };
-        Ok(RegValue { file: hive.file(), key: key.clone(), offset: file_offset(reference), name, kind, data })
+        Ok(RegValue { file: hive.file(), key: key.clone(), offset: Some(file_offset(reference)), name, kind, data })
+    }
+
+    /// A value of a registry that is asked value by value: where that is and the path of the key for messages, and the data as
+    /// a hive would hold them.
+    pub fn of((file, key): (&'h str, &str), name: &str, kind: RegValueKind, data: Vec<u8>) -> RegValue<'h> {
+        RegValue { file, key: Arc::from(key), offset: None, name: name.to_owned(), kind, data: Cow::Owned(data) }
     }
 
     /// The name as written; empty for the unnamed value.
@@ -151,8 +157,8 @@ impl<'h> RegValue<'h> {
         &self.data
     }
 
-    /// Offset of the value in the file.
-    pub fn offset(&self) -> u64 {
+    /// Offset of the value in the file; `None` for one that lies in no file.
+    pub fn offset(&self) -> Option<u64> {
         self.offset
     }
 

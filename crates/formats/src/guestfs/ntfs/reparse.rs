@@ -49,7 +49,7 @@ impl Ntfs {
             return Err(GuestFsError::TooLarge { file, record: record.number, what, found, limit: MAX_REPARSE });
         }
         let data = bytes::read_vec(&*content, 0, content.len() as usize)?;
-        parse(&data).map(Some).ok_or_else(|| GuestFsError::Outside {
+        Reparse::parse(&data).map(Some).ok_or_else(|| GuestFsError::Outside {
             file: self.name(),
             record: record.number,
             offset: 8,
@@ -94,22 +94,26 @@ fn filtered(tag: u32) -> Option<&'static str> {
     }
 }
 
-/// Offset 0 tag, 4 length, 8 data: place and length of both names, flags (links only), names.
-fn parse(data: &[u8]) -> Option<Reparse> {
-    let tag = le32(data.get(..8)?, 0);
-    let names = match tag {
-        SYMLINK => data.get(20..)?,
-        MOUNT_POINT => data.get(16..)?,
-        _ => return Some(Reparse { tag, kind: ReparseKind::Other, target: None, shown: String::new() }),
-    };
-    let name = |at: usize| {
-        let (start, len) = (usize::from(le16(data, at)), usize::from(le16(data, at + 2)));
-        names.get(start..start + len).map(super::record::name_text)
-    };
-    let kind = match tag {
-        MOUNT_POINT => ReparseKind::Junction,
-        _ if le32(data, 16) & 1 != 0 => ReparseKind::RelativeSymlink,
-        _ => ReparseKind::Symlink,
-    };
-    Some(Reparse { tag, kind, target: Some(name(8)?), shown: name(12)? })
+impl Reparse {
+    /// Reads the data of a reparse point: at offset 0 the tag, 4 the length, 8 the data, which are place and length of both
+    /// names, flags (links only), and the names. `None` when they end before a name does.
+    #[must_use]
+    pub fn parse(data: &[u8]) -> Option<Reparse> {
+        let tag = le32(data.get(..8)?, 0);
+        let names = match tag {
+            SYMLINK => data.get(20..)?,
+            MOUNT_POINT => data.get(16..)?,
+            _ => return Some(Reparse { tag, kind: ReparseKind::Other, target: None, shown: String::new() }),
+        };
+        let name = |at: usize| {
+            let (start, len) = (usize::from(le16(data, at)), usize::from(le16(data, at + 2)));
+            names.get(start..start + len).map(super::record::name_text)
+        };
+        let kind = match tag {
+            MOUNT_POINT => ReparseKind::Junction,
+            _ if le32(data, 16) & 1 != 0 => ReparseKind::RelativeSymlink,
+            _ => ReparseKind::Symlink,
+        };
+        Some(Reparse { tag, kind, target: Some(name(8)?), shown: name(12)? })
+    }
 }
