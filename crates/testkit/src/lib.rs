@@ -20,6 +20,8 @@ pub mod ntfs;
 pub mod powershell;
 pub mod qcow2;
 pub mod realm;
+#[cfg(feature = "hyper-v")]
+pub mod running_host;
 pub mod sample;
 pub mod sample_2016;
 pub mod security;

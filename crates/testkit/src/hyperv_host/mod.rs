@@ -39,6 +39,7 @@ pub use files::{File, Files};
 pub use mirror::Mirror;
 pub use release::Release;
 pub use served::Served;
+pub(crate) use served::argument;
 pub use state::*;
 
 /// What happens on a host while one of its scripts runs.

@@ -141,7 +141,8 @@ fn run(host: &mut Host, request: &Json) -> Json {
     json!({"output": output.iter().map(text).collect::<Vec<_>>(), "warnings": warnings, "error": error})
 }
 
-fn argument(json: &Json) -> Option<(String, Value)> {
+/// An argument of a script out of the line that asks for it.
+pub(crate) fn argument(json: &Json) -> Option<(String, Value)> {
     let name = json["name"].as_str()?.to_owned();
     let value = match (&json["text"], &json["hex"], &json["number"], &json["truth"]) {
         (Json::String(text), ..) => Value::from(text),

@@ -137,6 +137,12 @@ pub trait Computer {
     /// Runs a command.
     fn run(&mut self, call: &Call) -> Run<Vec<Value>>;
 
+    /// Runs a program such as `fsutil.exe` with its arguments; `None` when there is no such program.
+    fn program(&mut self, name: &str, arguments: &[String]) -> Option<Run<Vec<Value>>> {
+        let _ = (name, arguments);
+        None
+    }
+
     /// Calls a static method; the type is in small letters without `system.`.
     fn call_static(&mut self, kind: &str, method: &str, arguments: &[Value]) -> Run<Value>;
 

@@ -9,6 +9,7 @@ use super::computer::{Run, Stop, fault, thrown};
 use super::operators;
 use super::security;
 use super::shell::Shell;
+use super::types::EXCEPTION;
 use super::value::{Hash, ListKind, Object, Value};
 
 impl Shell<'_> {
@@ -165,6 +166,10 @@ impl Shell<'_> {
         if input.is_some() {
             return fault(format!("line {}: a pipeline into {name}", command.line));
         }
+        if name.to_ascii_lowercase().ends_with(".exe") {
+            output.extend(self.program(name, command)?);
+            return Ok(());
+        }
         let given = self.given(command)?;
         if let Some(body) = self.function(name) {
             return self.body(&body, given, None, output);
@@ -179,6 +184,19 @@ impl Shell<'_> {
             output.extend(self.computer.run(&call)?);
         }
         Ok(())
+    }
+
+    /// Runs a program, whose arguments have no names and are texts.
+    fn program(&mut self, name: &str, command: &Command) -> Run<Vec<Value>> {
+        let mut arguments = Vec::new();
+        for argument in &command.arguments {
+            let (None, Some(value)) = argument else {
+                return fault(format!("line {}: an argument of {name} that looks like a parameter", command.line));
+            };
+            arguments.push(self.evaluate(value)?.text().map_err(Stop::Fault)?);
+        }
+        let missing = || fault(format!("line {}: there is no program '{name}' here", command.line));
+        self.computer.program(name, &arguments).unwrap_or_else(missing)
     }
 
     /// The named arguments of a command with their values; an argument without a name is a fault.
@@ -334,6 +352,11 @@ impl Shell<'_> {
         match target {
             // The object of .NET without what PowerShell adds to it.
             Value::Object(_) if lower == "psbase" => Ok(target.clone()),
+            // An error and its exception have the same text.
+            Value::Object(object) if lower == "exception" && object.borrow().class == "ErrorRecord" => {
+                let text = object.borrow().text.clone().unwrap_or_default();
+                Ok(Object { text: Some(text.clone()), ..Object::new(EXCEPTION, "") }.with("Message", text).value())
+            }
             Value::Object(object) => {
                 let object = object.borrow();
                 match object.get(name) {

@@ -3,7 +3,7 @@
 use super::computer::{Run, Stop, fault, thrown};
 use super::security;
 use super::shell::Shell;
-use super::types::{CONSOLE, UTF8};
+use super::types::{CONSOLE, EXCEPTION, UTF8};
 use super::value::{ListKind, Object, Value};
 
 /// What a method without a result gives.
@@ -51,6 +51,11 @@ impl Shell<'_> {
                     Ok(void())
                 }
                 _ => fault(format!("the method {name} of the console")),
+            },
+            // Nothing wraps the exceptions of the interpreter.
+            Value::Object(object) if object.borrow().class == EXCEPTION => match (lower.as_str(), arguments) {
+                ("getbaseexception", []) => Ok(target.clone()),
+                _ => fault(format!("the method {name} of an exception")),
             },
             Value::Object(object) if object.borrow().class == UTF8 => encoding_method(&lower, arguments),
             Value::Object(object) => match security::method(object, &lower, arguments) {

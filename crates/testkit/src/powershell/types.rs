@@ -14,6 +14,8 @@ use super::value::{List, ListKind, Object, Value};
 pub(super) const UTF8: &str = "System.Text.UTF8Encoding";
 /// What writes to the console.
 pub(super) const CONSOLE: &str = "System.IO.TextWriter";
+/// What was thrown.
+pub(super) const EXCEPTION: &str = "System.Exception";
 
 impl Shell<'_> {
     /// A cast; the type is in small letters without `system.`.
@@ -91,6 +93,9 @@ impl Shell<'_> {
                 }
                 Ok(Value::from(path))
             }
+            ("io.path", "getfilename", [Value::Text(path)]) => {
+                Ok(Value::from(path.rsplit(['\\', '/', ':']).next().unwrap_or_default()))
+            }
             ("io.path", "getpathroot", [Value::Text(path)]) => Ok(Value::from(root(path))),
             ("io.path", "getdirectoryname", [Value::Text(path)]) => Ok(match path.rsplit_once('\\') {
                 // A root has nothing above it.
@@ -118,6 +123,15 @@ impl Shell<'_> {
                 Ok(bytes) => Ok(Value::bytes(&bytes)),
                 Err(error) => thrown(format!("The input is not a valid Base-64 string: {error}.")),
             },
+            ("convert", "tobase64string", [bytes, Value::Int(0), Value::Int(count)]) => {
+                let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                match bytes.as_bytes() {
+                    Some(bytes) if count <= bytes.len() => {
+                        Ok(Value::from(BASE64_STANDARD.encode(bytes.get(..count).unwrap_or_default())))
+                    }
+                    _ => thrown("Offset and length must refer to a position in the string."),
+                }
+            }
             ("convert", "tobase64string", [bytes]) => match bytes.as_bytes() {
                 Some(bytes) => Ok(Value::from(BASE64_STANDARD.encode(bytes))),
                 None => fault(format!("Convert.ToBase64String of {}", bytes.kind())),

@@ -106,16 +106,16 @@ pub fn utf16(text: &str) -> Vec<u8> {
     std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }
 
-const V1: &str = r"root\virtualization";
+pub(super) const V1: &str = r"root\virtualization";
 const V2: &str = r"root\virtualization\v2";
-const CIMV2: &str = r"root\cimv2";
+pub(super) const CIMV2: &str = r"root\cimv2";
 
 /// Namespace and class to the text of the objects.
 #[derive(Default)]
-struct Answers(BTreeMap<(&'static str, String), String>);
+pub(super) struct Answers(BTreeMap<(&'static str, String), String>);
 
 impl Answers {
-    fn save(&self, collection: &Path) -> io::Result<()> {
+    pub(super) fn save(&self, collection: &Path) -> io::Result<()> {
         for ((namespace, class), objects) in &self.0 {
             let folder = collection.join("wmi").join(namespace.replace('\\', "."));
             fs::create_dir_all(&folder)?;
@@ -125,7 +125,7 @@ impl Answers {
         Ok(())
     }
 
-    fn object(&mut self, namespace: &'static str, class: &str, properties: &[String]) {
+    pub(super) fn object(&mut self, namespace: &'static str, class: &str, properties: &[String]) {
         self.as_file(namespace, class, class, properties);
     }
 
@@ -139,7 +139,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn property(name: &str, kind: &str, value: impl ToString) -> String {
+pub(super) fn property(name: &str, kind: &str, value: impl ToString) -> String {
     let value = escape(&value.to_string());
     format!("<PROPERTY NAME=\"{name}\" TYPE=\"{kind}\"><VALUE>{value}</VALUE></PROPERTY>")
 }

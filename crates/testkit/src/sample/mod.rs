@@ -9,6 +9,7 @@ mod disks;
 mod firewall;
 mod host;
 pub mod ids;
+pub mod live;
 mod machines;
 mod malformed;
 mod media;

@@ -31,6 +31,11 @@ pub(super) fn write(writer: &HostWriter) -> io::Result<()> {
     Ok(())
 }
 
+/// The hives as the host has them while it runs.
+pub(super) fn hives(variant: Variant) -> [(&'static str, HiveKey); 2] {
+    [("SYSTEM", system(variant, ids::COMPUTER_NAME)), ("SOFTWARE", software(variant))]
+}
+
 fn system(variant: Variant, computer_name: &str) -> HiveKey {
     let mut root = HiveKey::new("CMI-CreateHive{2A7FB991-7BBE-4F9D-B91E-7CB51D4737F5}");
     root.at("Select").children.clear();

@@ -2,9 +2,10 @@
 by pyspnego, PowerShell remoting by psrpcore. It shares nothing with the client that it tests.
 
     NTLM_USER_FILE=users.txt server.py [--cert PEM --key PEM] [--record FILE] [--host PORT] [--drop-every N] [--kerberos]
+        [--recorded DIR]
 
 It prints its port and serves until it is killed. Each request that arrives is written to the record, opened, one JSON a line.
-With a host, scripts of PowerShell are run by what listens at that port of this computer. Every N-th message its connection is
+With what was recorded of a host, queries, methods and the registry are answered with that. With a host, scripts of PowerShell are run by what listens at that port of this computer. Every N-th message its connection is
 dropped, in turns before the message is dealt with and after it.
 """
 
@@ -23,6 +24,7 @@ from spnego.channel_bindings import GssChannelBindings
 
 import host
 import powershell
+import recorded
 import wsman
 
 SEALED = "application/HTTP-SPNEGO-session-encrypted"
@@ -164,6 +166,7 @@ def main():
     parser.add_argument("--host", type=int)
     parser.add_argument("--drop-every", type=int, default=0)
     parser.add_argument("--kerberos", action="store_true")
+    parser.add_argument("--recorded")
     arguments = parser.parse_args()
     if arguments.kerberos:
         import kerberos
@@ -172,6 +175,8 @@ def main():
     Handler.drop_every = arguments.drop_every
     if arguments.host:
         powershell.Pool.host = host.Host(arguments.host)
+    if arguments.recorded:
+        wsman.HOST = recorded.Recorded(arguments.recorded)
     if arguments.record:
         Handler.record = open(arguments.record, "a", encoding="utf-8")
     server = Server(("127.0.0.1", 0), Handler)

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape
 
 import powershell
+import recorded
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
@@ -19,6 +20,8 @@ WMI = "http://schemas.microsoft.com/wbem/wsman/1/wmi/"
 NS = {"s": SOAP, "a": ADDRESSING, "w": WSMAN, "rsp": SHELL, "x": TRANSFER, "n": ENUMERATION}
 
 SHELLS = {}
+# A host whose answers were recorded, when there is one.
+HOST = None
 ENUMERATIONS = {}
 
 
@@ -268,7 +271,10 @@ def wmi(request):
         if "NoSuchClass" in query:
             raise Fault("wsman:CannotProcessFilter", 0x80041010, "Invalid class")
         context = str(uuid.uuid4())
-        ENUMERATIONS[context] = [machine(number) for number in range(25)]
+        if HOST:
+            ENUMERATIONS[context] = of_host(lambda: HOST.query(namespace_and_class(request.uri)[0], query))
+        else:
+            ENUMERATIONS[context] = [machine(number) for number in range(25)]
         now = ""
         if request.body.find(".//w:OptimizeEnumeration", NS) is not None:
             now = pull(context, int(request.body.findtext(".//w:MaxElements", default="1", namespaces=NS)), "w")
@@ -295,10 +301,24 @@ def pull(context, count, prefix):
     return f"{more}<{prefix}:Items>{''.join(now)}</{prefix}:Items>{end}"
 
 
+def namespace_and_class(uri):
+    return uri[len(WMI) :].rsplit("/", 1)
+
+
+def of_host(ask):
+    try:
+        return ask()
+    except recorded.Refused as refused:
+        raise Fault("w:InternalError", refused.number, refused.text) from refused
+
+
 def method(request):
     """StdRegProv: gives back what it was asked, so that the arguments are seen."""
     values = {element.tag.split("}")[1]: element.text or "" for element in request.body[0]}
     name = f"{request.verb}_OUTPUT"
+    if HOST:
+        own = of_host(lambda: HOST.invoke(*namespace_and_class(request.uri), request.verb, values))
+        return f'<p:{name} xmlns:p="{request.uri}">{own}</p:{name}>'
     return (
         f'<p:{name} xmlns:p="{request.uri}"><p:ReturnValue>0</p:ReturnValue>'
         f"<p:sValue>{escape(values.get('sSubKeyName', ''))}|{escape(values.get('sValueName', ''))}</p:sValue></p:{name}>"
