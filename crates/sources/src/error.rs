@@ -2,6 +2,7 @@
 //! opened is a `Problem` of the inventory, not an error.
 
 use std::io;
+use std::sync::Arc;
 
 use hvm_formats::disk::DiskError;
 
@@ -108,6 +109,28 @@ pub enum SourceError {
         /// What is wrong.
         reason: String,
     },
+    /// A host that runs does not say where its Windows is.
+    #[error("{host} does not say on which drive its Windows is: {reason}")]
+    NoSystemDrive {
+        /// The host.
+        host: String,
+        /// Why, as a whole sentence.
+        reason: String,
+    },
+    /// Nobody gave the password of a host that runs.
+    #[error("The password of {user} on {host} is wanted, and nobody gave it.")]
+    NoPassword {
+        /// The user.
+        user: String,
+        /// The host.
+        host: String,
+    },
+    /// A password cannot be had.
+    #[error(transparent)]
+    Password(#[from] hvm_winrm::PasswordError),
+    /// A host that runs cannot be reached, does not let in, or does not answer as it should.
+    #[error(transparent)]
+    Winrm(#[from] Arc<hvm_winrm::Error>),
     /// A file or folder of the source could not be reached.
     #[error(transparent)]
     Reach(#[from] ReachError),
@@ -203,6 +226,17 @@ pub enum ReachError {
         path: String,
         /// Its length then, bytes.
         size: u64,
+    },
+    /// A program of the host that runs has it open for itself.
+    #[error(
+        "'{path}' is in use on {host}, so it cannot be read: a virtual machine that runs, or another program, has it open for \
+         itself."
+    )]
+    InUse {
+        /// The path.
+        path: String,
+        /// The host.
+        host: String,
     },
     /// The system could not deliver it.
     #[error("'{path}' could not be read: {source}.")]

@@ -1,32 +1,60 @@
 //! The one list of sources: the scheme of a URI says which reach opens it.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use hvm_winrm::{AddressError, PasswordWanted, Secret, Side};
 
 use crate::error::SourceError;
 use crate::layout::export::Export;
 use crate::layout::host::HostSource;
 use crate::layout::letters;
 use crate::layout::role::Role;
+use crate::layout::running::Running;
 use crate::reach::answers::{Answers, Recorded};
 use crate::reach::collected::CollectedTree;
+use crate::reach::running::Link;
+use crate::reach::running::answers::LiveAnswers;
+use crate::reach::running::tree::RunningTree;
 use crate::reach::{ExportTree, FolderTree, ImageTree, ReadOnlyTree, drives, volumes};
 use crate::source::Source;
-use crate::uri;
+use crate::uri::{self, WinrmUri};
 
-type Open = fn(&str, &str) -> Result<Box<dyn Source>, SourceError>;
+type Open = fn(&str, &str, Option<Secret>) -> Result<Box<dyn Source>, SourceError>;
 
-/// Scheme, example, and what opens it (given the URI and what follows the colon).
-const SCHEMES: [(&str, &str, Open); 3] = [
-    ("folder", "folder:/mnt?c=/mnt/c&d=/mnt/d", open_folder),
-    ("image", "image:/dev/sdb,/srv/data.vhd", open_image),
-    ("export", "export:/srv/exported", open_export),
+/// The scheme of hosts that run.
+const WINRM: &str = "winrm";
+
+/// Scheme, example, and what opens it (given the URI, what follows the colon, and a password).
+const SCHEMES: [(&str, &str, Open); 4] = [
+    ("folder", "folder:/mnt?c=/mnt/c&d=/mnt/d", |uri, rest, _| open_folder(uri, rest)),
+    ("image", "image:/dev/sdb,/srv/data.vhd", |uri, rest, _| open_image(uri, rest)),
+    ("export", "export:/srv/exported", |uri, rest, _| open_export(uri, rest)),
+    (WINRM, r"winrm://hv1?user=HV1%5CAdministrator", open_winrm),
 ];
 
-/// Opens a source by its URI.
+/// Opens a source that needs no password by its URI.
 pub fn open(uri: &str) -> Result<Box<dyn Source>, SourceError> {
+    open_with(uri, None)
+}
+
+/// Whose password the source of a URI wants; `None` when it wants none.
+pub fn password_wanted(uri: &str) -> Result<Option<PasswordWanted>, SourceError> {
+    match uri.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(WINRM) => {
+            let WinrmUri { host, address, .. } = uri::parse_winrm(rest)?;
+            let user = address.user().map_err(|error| wrong(rest, error))?.to_owned();
+            Ok(Some(PasswordWanted { user, host, side: Side::Source }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Opens a source by its URI. A host that runs is asked who it is.
+pub fn open_with(uri: &str, password: Option<Secret>) -> Result<Box<dyn Source>, SourceError> {
     let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
     match SCHEMES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(scheme)) {
-        Some((_, _, open)) => open(uri, rest),
+        Some((_, _, open)) => open(uri, rest, password),
         None => {
             let known: Vec<String> =
                 SCHEMES.iter().map(|(known, example, _)| format!("'{known}:' (such as '{example}')")).collect();
@@ -57,7 +85,41 @@ fn open_image(uri: &str, rest: &str) -> Result<Box<dyn Source>, SourceError> {
 fn open_export(uri: &str, rest: &str) -> Result<Box<dyn Source>, SourceError> {
     let tree = ExportTree::open(&uri::parse_path(uri, rest)?)?;
     let layout = Box::new(Export::new(tree.letter(), tree.roots().to_vec()));
-    Ok(Box::new(HostSource { uri: uri.to_owned(), reach: "folder", tree: Box::new(tree), layout, answers: None }))
+    Ok(Box::new(HostSource {
+        uri: uri.to_owned(),
+        reach: "folder",
+        tree: Box::new(tree),
+        layout,
+        answers: None,
+        link: None,
+    }))
+}
+
+/// A host that runs: its password is tried, and its drives are known then.
+fn open_winrm(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn Source>, SourceError> {
+    let WinrmUri { host, port, address } = uri::parse_winrm(rest)?;
+    let endpoint = address.endpoint(&host, port).map_err(|error| wrong(rest, error))?;
+    let user = address.user().map_err(|error| wrong(rest, error))?.to_owned();
+    let password = password.ok_or(SourceError::NoPassword { user, host })?;
+    let login = address.login(password).map_err(|error| wrong(rest, error))?;
+    let link = Arc::new(Link::new(&endpoint, &login));
+    link.greet()?;
+    let layout = Box::new(Running::find(Arc::clone(&link))?);
+    let tree = Box::new(RunningTree::open(Arc::clone(&link))?);
+    let answers: Box<dyn Answers> = Box::new(LiveAnswers::new(Arc::clone(&link)));
+    let (uri, answers, link) = (uri.to_owned(), Some(answers), Some(link));
+    Ok(Box::new(HostSource { uri, reach: WINRM, tree, layout, answers, link }))
+}
+
+fn wrong(rest: &str, error: AddressError) -> SourceError {
+    match error {
+        AddressError::Winrm(error) => SourceError::Winrm(Arc::from(error)),
+        other => {
+            let shown = rest.split('?').next().unwrap_or_default();
+            let reason = other.to_string().trim_end_matches('.').to_owned();
+            SourceError::BadUri { uri: format!("{WINRM}:{shown}"), reason }
+        }
+    }
 }
 
 /// A host whose volumes a tree shows.
@@ -68,5 +130,5 @@ fn role(
     answers: Option<Box<dyn Answers>>,
 ) -> Result<Box<dyn Source>, SourceError> {
     let layout = Box::new(Role::find(&*tree)?);
-    Ok(Box::new(HostSource { uri: uri.to_owned(), reach, tree, layout, answers }))
+    Ok(Box::new(HostSource { uri: uri.to_owned(), reach, tree, layout, answers, link: None }))
 }

@@ -1,7 +1,9 @@
-//! The text after `folder:`: a path and a drive map, percent-decoded. `%` that is not followed by two hex digits stands
+//! The text after the scheme. Of `folder:` it is a path and a drive map, percent-decoded. `%` that is not followed by two hex digits stands
 //! for itself, so that most paths need no encoding; `?` and `&` inside a path are written `%3F` and `%26`.
 
 use std::collections::BTreeMap;
+
+use hvm_winrm::{Address, PARAMETERS, host_and_port};
 
 use crate::error::SourceError;
 
@@ -83,6 +85,59 @@ pub(crate) fn parse_image(uri: &str, rest: &str) -> Result<ImageUri, SourceError
     Ok(ImageUri { paths, drives })
 }
 
+/// What a `winrm:` URI says.
+#[derive(Debug)]
+pub(crate) struct WinrmUri {
+    /// Name or address, without brackets.
+    pub(crate) host: String,
+    /// TCP port, where the URI says one.
+    pub(crate) port: Option<u16>,
+    /// The parameters.
+    pub(crate) address: Address,
+}
+
+/// Largest file of certificates, bytes.
+const MAX_AUTHORITIES: u64 = 4 << 20;
+
+/// Reads the text after `winrm:`, which is `//HOST[:PORT]?user=USER` with other parameters. The messages do not repeat the URI
+/// where somebody may have written a password into it.
+pub(crate) fn parse_winrm(rest: &str) -> Result<WinrmUri, SourceError> {
+    let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let shown = || format!("winrm:{authority}");
+    if authority.contains('@') {
+        let reason = "the user is wanted as 'user=' and the password in no URI at all".to_owned();
+        return Err(SourceError::BadUri { uri: "winrm://(not shown)".to_owned(), reason });
+    }
+    let bad = |reason: String| SourceError::BadUri { uri: shown(), reason };
+    let name = authority.strip_prefix("//").map(|name| name.strip_suffix('/').unwrap_or(name));
+    let (host, port) = name.filter(|name| !name.contains('/')).and_then(host_and_port).ok_or_else(|| {
+        bad("winrm://HOST[:PORT]?user=USER is wanted, such as 'winrm://hv1?user=HV1%5CAdministrator'".to_owned())
+    })?;
+    let mut address = Address::default();
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        let value = decode(value).ok_or_else(|| bad(format!("the value of '{key}' is not valid UTF-8")))?;
+        match key {
+            "user" => address.user = Some(value),
+            "transport" => address.transport = Some(value),
+            "ca" => address.authorities = Some(authorities(&value).map_err(bad)?),
+            "pin" => address.pin = Some(value),
+            "kerberos" => address.kerberos = Some(value),
+            _ => return Err(bad(format!("it has no parameter '{key}'; there are: {}", PARAMETERS.join(", ")))),
+        }
+    }
+    Ok(WinrmUri { host, port, address })
+}
+
+fn authorities(path: &str) -> Result<Vec<u8>, String> {
+    let wrong = |error: std::io::Error| format!("the certificates in '{path}' cannot be read: {error}");
+    let len = std::fs::metadata(path).map_err(wrong)?.len();
+    if len > MAX_AUTHORITIES {
+        return Err(format!("'{path}' has {len} bytes; certificates have at most {MAX_AUTHORITIES}"));
+    }
+    std::fs::read(path).map_err(wrong)
+}
+
 fn single_letter(key: &str) -> Option<char> {
     let mut chars = key.chars();
     match (chars.next(), chars.next()) {
@@ -149,6 +204,26 @@ mod tests {
         ] {
             let text = parse(rest).unwrap_err().to_string();
             assert!(text.contains(part), "{rest}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_runs_is_named_without_a_password() {
+        let uri = parse_winrm("//hv1.example.org:5985/?user=HV1%5CAdministrator&transport=http").unwrap();
+        assert_eq!((uri.host.as_str(), uri.port), ("hv1.example.org", Some(5985)));
+        assert_eq!(uri.address.user().unwrap(), r"HV1\Administrator");
+        assert_eq!(uri.address.transport.as_deref(), Some("http"));
+        for (rest, part) in [
+            ("hv1", "winrm://HOST"),
+            ("//", "winrm://HOST"),
+            ("//hv1/D:/x?user=a", "winrm://HOST"),
+            ("//hv1:0", "winrm://HOST"),
+            ("//admin:geheim@hv1", "the password in no URI"),
+            ("//hv1?password=geheim", "no parameter 'password'"),
+            ("//hv1?ca=/nowhere/ca.pem", "/nowhere/ca.pem"),
+        ] {
+            let text = parse_winrm(rest).unwrap_err().to_string();
+            assert!(text.contains(part) && !text.contains("geheim"), "{rest}: {text}");
         }
     }
 

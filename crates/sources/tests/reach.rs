@@ -120,7 +120,7 @@ fn what_is_no_source_is_refused_with_what_to_do() {
         Err(error) => error,
         Ok(_) => panic!("{uri} was opened"),
     };
-    let error = open("winrm:host");
+    let error = open("ftp:host");
     assert!(matches!(error, SourceError::UnknownScheme { .. }) && error.to_string().contains("folder:/mnt?c=/mnt/c"));
     assert!(matches!(open("nonsense"), SourceError::UnknownScheme { .. }));
     let here = folder.path().display();

@@ -1,5 +1,7 @@
 //! A source that is a reach and a layout: how bytes come, and where Hyper-V's data lie in them.
 
+use std::sync::Arc;
+
 use hvm_formats::disk::{self, SharedDisk};
 use hvm_formats::io::SharedFile;
 use hvm_model::inventory::{Inventory, SourceDescription};
@@ -10,6 +12,7 @@ use crate::fingerprint;
 use crate::gate::TreeGate;
 use crate::reach::ReadOnlyTree;
 use crate::reach::answers::Answers;
+use crate::reach::running::Link;
 use crate::reach::variables::Variables;
 use crate::source::Source;
 use crate::understand::registry::Registry;
@@ -37,6 +40,27 @@ pub(crate) struct HostSource {
     pub(crate) layout: Box<dyn Layout>,
     /// What the host says about itself, when it was asked.
     pub(crate) answers: Option<Box<dyn Answers>>,
+    /// The way to a host that runs.
+    pub(crate) link: Option<Arc<Link>>,
+}
+
+impl HostSource {
+    /// What is there is asked for anew, and of a host that was away too.
+    fn refresh(&self) {
+        self.tree.refresh();
+        if let Some(answers) = &self.answers {
+            answers.refresh();
+        }
+        if let Some(link) = &self.link {
+            link.try_again();
+        }
+    }
+
+    /// An error when the host went away meanwhile: what was not answered since would look as if it were not there.
+    fn still_there(&self) -> Result<(), SourceError> {
+        let lost = self.link.as_ref().and_then(|link| link.lost());
+        lost.map_or(Ok(()), |lost| Err(SourceError::Winrm(lost)))
+    }
 }
 
 impl Source for HostSource {
@@ -51,13 +75,14 @@ impl Source for HostSource {
     }
 
     fn inventory(&self) -> Result<Inventory, SourceError> {
-        self.tree.refresh();
+        self.refresh();
         let hive = |name: &str| self.layout.registry(&*self.tree, name);
         let (system, software) = (hive("SYSTEM"), hive("SOFTWARE"));
         let reading = Reading::new(&*self.tree, self.layout.variables(), system, software, self.layout.roots())
             .with(self.answers.as_deref());
         let mut inventory = understand::inventory(reading, self.describe());
         inventory.problems.extend(self.tree.problems());
+        self.still_there()?;
         Ok(inventory)
     }
 
@@ -70,7 +95,9 @@ impl Source for HostSource {
     }
 
     fn fingerprint(&self, inventory: &Inventory) -> Result<String, SourceError> {
-        self.tree.refresh();
-        Ok(fingerprint::of(&*self.tree, &self.layout.own(), inventory))
+        self.refresh();
+        let fingerprint = fingerprint::of(&*self.tree, &self.layout.own(), inventory);
+        self.still_there()?;
+        Ok(fingerprint)
     }
 }

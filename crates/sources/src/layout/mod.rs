@@ -6,3 +6,4 @@ pub(crate) mod host;
 pub(crate) mod letters;
 pub(crate) use hives::{Absence, NoHive};
 pub(crate) mod role;
+pub(crate) mod running;

@@ -37,6 +37,9 @@ pub(crate) enum Question<'a> {
     Security(&'a str),
     /// What Hyper-V says of virtual hard disks: `Msvm_VirtualHardDiskInfo` with their `Path`.
     Disks,
+    /// The same of the one with this path, which a host that runs can be asked for: an object of that class, or an
+    /// `Msvm_VirtualHardDiskSettingData` of the second version.
+    Disk(&'a str),
 }
 
 /// An answer.
@@ -56,6 +59,12 @@ pub(crate) trait Answers: Send + Sync {
     fn ask(&self, question: Question<'_>) -> Answer;
     /// What could not be read of the answers so far.
     fn problems(&self) -> Vec<Problem>;
+    /// True when the host answers now, and not when it was collected.
+    fn is_now(&self) -> bool {
+        false
+    }
+    /// Forgets what was answered, so that later questions see the host as it is then.
+    fn refresh(&self) {}
 }
 
 impl Question<'_> {
@@ -66,7 +75,7 @@ impl Question<'_> {
             Question::Instances(namespace, class) => format!("{}/{class}", folder(namespace)),
             Question::Members(sid) => format!("{}/members-{sid}", folder(CIMV2)),
             Question::Security(namespace) => format!("{}/security", folder(namespace)),
-            Question::Disks => format!("{}/disks", folder(V1)),
+            Question::Disks | Question::Disk(_) => format!("{}/disks", folder(V1)),
         }
     }
 }
@@ -143,6 +152,10 @@ impl Recorded {
 
 impl Answers for Recorded {
     fn ask(&self, question: Question<'_>) -> Answer {
+        // Disks were asked for all at once.
+        if matches!(question, Question::Disk(_)) {
+            return Answer::Silent;
+        }
         let Some(files) = self.files.get(&question.file().to_lowercase()) else { return Answer::Silent };
         if let Some(error) = &files.error {
             let mut reason = Vec::new();

@@ -12,8 +12,9 @@ use hvm_model::inventory::MediaFile;
 use hvm_model::names::{ByteSize, VmId, WindowsPath};
 use hvm_model::vm::{Drive, Media};
 
+use super::Reading;
+use super::live::ToldDisks;
 use super::machines::Machines;
-use super::{Reading, live};
 use crate::error::ReachError;
 use crate::gate::TreeGate;
 
@@ -45,7 +46,7 @@ struct Disks<'a> {
     bad: HashMap<String, (String, String, Place, String)>,
     told: HashSet<(VmId, String)>,
     /// Disks that the host told of, when they were asked for.
-    told_disks: Option<HashMap<String, DiskFile>>,
+    told_disks: Option<ToldDisks>,
 }
 
 /// Reads all disks; paths of drives that lead through links become the paths after them.
@@ -136,7 +137,7 @@ impl Disks<'_> {
             Err(error) => {
                 let place = Place::new(path.as_str(), "");
                 self.bad.insert(path.key(), unreachable(&error, &place));
-                if matches!(error, ReachError::NotCollected { .. }) {
+                if matches!(error, ReachError::NotCollected { .. } | ReachError::InUse { .. }) {
                     self.told_by_host(path);
                 }
                 return;
@@ -180,14 +181,14 @@ impl Disks<'_> {
         }
     }
 
-    /// What the host says of a disk and its parents whose content nobody took.
+    /// What the host says of a disk and its parents whose content nobody took, or can read.
     fn told_by_host(&mut self, leaf: &WindowsPath) {
-        let told = self.told_disks.get_or_insert_with(|| live::disks(self.reading));
-        let mut chain = Vec::new();
-        let mut next = told.get(&leaf.key());
+        let told = self.told_disks.get_or_insert_with(|| ToldDisks::new(self.reading));
+        let mut chain: Vec<DiskFile> = Vec::new();
+        let mut next = told.of(self.reading, leaf);
         while let Some(disk) = next.filter(|_| chain.len() < MAX_LAYERS) {
-            chain.push(disk.clone());
-            next = disk.parent.as_ref().and_then(|parent| told.get(&parent.key()));
+            next = disk.parent.as_ref().and_then(|parent| told.of(self.reading, parent));
+            chain.push(disk);
         }
         for disk in chain {
             if !self.known.contains_key(&disk.path.key()) {
@@ -273,6 +274,11 @@ fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, Str
             "disk.not-collected",
             "The assessment goes on with what the host says of the disk. To migrate, name a source that has the disks: \
              'hvmigrate plan --from folder:…' with the drives, or 'image:…'.",
+        ),
+        ReachError::InUse { .. } => (
+            "disk.in-use",
+            "The assessment goes on with what the host says of the disk. To migrate, shut the virtual machine down and plan again, \
+             or copy the volume from a shadow copy and name that as the source.",
         ),
         ReachError::NotMapped { .. } => ("disk.unreachable", "Map the drive, then read the source again."),
         _ => ("disk.unreachable", "Copy the file to a mapped folder under the same path, then read the source again."),

@@ -99,7 +99,7 @@ fn numa_spanning(reading: &Reading<'_>, key: Option<&RegKey<'_>>) -> Found<bool>
     Found::unknown(format!(
         "Nobody documents under which name {} keeps NUMA spanning, and no value there speaks of it. On the host: \
          'NumaSpanningEnabled' of Msvm_VirtualSystemManagementServiceSettingData in root\\virtualization.",
-        reading.software.path()
+        reading.software.file()
     ))
 }
 

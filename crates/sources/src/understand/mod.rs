@@ -95,6 +95,7 @@ pub(crate) fn inventory(reading: Reading<'_>, source: SourceDescription) -> Inve
     let nics = adapters::read(&reading);
     let networks = switches::read(&reading, &nics);
     let mut machines = machines::read(&reading, &networks);
+    live::running(&reading, &machines.machines);
     let files = disks::read(&reading, &mut machines);
     checkpoints::attach(&reading, &mut machines, &files.disks);
     let persistent_routes = ip::persistent_routes(&reading);

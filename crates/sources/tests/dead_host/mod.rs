@@ -1,6 +1,8 @@
 //! The disks of a dead server: NTFS volumes that mkntfs makes and ntfs-3g fills from the drives of the sample host, on disks with
 //! partition tables. Links are those of Windows. What is missing is said aloud.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};

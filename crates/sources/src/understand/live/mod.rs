@@ -6,12 +6,14 @@ mod disks;
 mod features;
 mod ports;
 mod rights;
+mod running;
 
 pub(super) use addresses::{Addresses, addresses};
-pub(super) use disks::disks;
+pub(super) use disks::ToldDisks;
 pub(super) use features::{Features, features};
 pub(super) use ports::{Ports, Vlans, ports};
 pub(super) use rights::{dcom_users, namespaces};
+pub(super) use running::running;
 
 use hvm_formats::cim::{Object, Reference};
 use hvm_model::found::{Found, Place};

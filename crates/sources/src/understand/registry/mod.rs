@@ -1,5 +1,7 @@
-//! A hive as its readers want it: a look-up gives a value, or says that it is not there, or why it cannot be known. What is
-//! damaged becomes one problem a hive; the rest of the hive is still read.
+//! A hive as its readers want it, out of a file or of a host that runs: a look-up gives a value, or says that it is not there, or
+//! why it cannot be known. What is damaged becomes one problem a hive; the rest of the hive is still read.
+
+mod live;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,7 +11,9 @@ use hvm_model::finding::Subject;
 use hvm_model::found::{Found, Place, Problem};
 use hvm_model::names::WindowsPath;
 
+use self::live::{LiveHive, LiveKey};
 use crate::layout::{Absence, NoHive};
+use crate::reach::keys::Keys;
 
 /// Most pieces of damage that a problem lists.
 const MAX_TOLD: usize = 5;
@@ -64,14 +68,21 @@ impl<T> Looked<T> {
     }
 }
 
+/// What holds the keys.
+enum Store {
+    File(Box<Hive>),
+    Live(LiveHive),
+}
+
 /// A hive, or the reason why there is none.
 pub(crate) struct Registry {
     name: String,
-    path: WindowsPath,
-    hive: Result<Hive, NoHive>,
+    /// The file, or whose registry it is.
+    file: String,
+    hive: Result<Store, NoHive>,
     /// `ControlSet001` in a SYSTEM hive, else empty; or why it is not known.
     control_set: Result<String, String>,
-    damage: RefCell<Vec<RegfError>>,
+    damage: RefCell<Vec<String>>,
     wrong: RefCell<Vec<(String, RegfError)>>,
 }
 
@@ -82,14 +93,30 @@ impl Registry {
             Ok(hive) if name.eq_ignore_ascii_case("SYSTEM") => match current_control_set(hive) {
                 Ok(set) => Ok(set),
                 Err(error) => {
-                    damage.borrow_mut().push(error.clone());
+                    damage.borrow_mut().push(error.to_string());
                     Err(error.to_string())
                 }
             },
             Ok(_) => Ok(String::new()),
             Err(error) => Err(error.reason.clone()),
         };
-        Registry { name: name.to_owned(), path, hive, control_set, damage, wrong: RefCell::new(Vec::new()) }
+        let hive = hive.map(|hive| Store::File(Box::new(hive)));
+        let (name, file) = (name.to_owned(), path.to_string());
+        Registry { name, file, hive, control_set, damage, wrong: RefCell::default() }
+    }
+
+    /// A hive of a host that runs, which has the current control set under a name of its own.
+    pub(crate) fn live(name: &str, keys: Box<dyn Keys>) -> Registry {
+        let hive = LiveHive::new(keys, name);
+        let set = if name.eq_ignore_ascii_case("SYSTEM") { "CurrentControlSet" } else { "" };
+        Registry {
+            name: name.to_owned(),
+            file: hive.place().to_owned(),
+            hive: Ok(Store::Live(hive)),
+            control_set: Ok(set.to_owned()),
+            damage: RefCell::default(),
+            wrong: RefCell::default(),
+        }
     }
 
     /// False when a source of its kind has no hives, nor anything else of the host.
@@ -97,9 +124,9 @@ impl Registry {
         !matches!(&self.hive, Err(NoHive { absence: Absence::NotHere, .. }))
     }
 
-    /// Path of the hive file.
-    pub(crate) fn path(&self) -> &WindowsPath {
-        &self.path
+    /// Path of the hive file, or whose registry it is.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
     }
 
     /// A place in this hive; `key` starts at the root of the hive.
@@ -109,7 +136,7 @@ impl Registry {
             Some(value) => format!("HKLM\\{}\\{key}: {value}", self.name),
             None => format!("HKLM\\{}\\{key}", self.name),
         };
-        Place::new(self.path.as_str(), at)
+        Place::new(self.file.as_str(), at)
     }
 
     /// A key; in a SYSTEM hive below the current control set.
@@ -124,7 +151,11 @@ impl Registry {
             Err(reason) => return Looked::Unreadable(reason.clone()),
         };
         let place = self.place(&full, None);
-        match hive.key(&full) {
+        let key = match hive {
+            Store::File(hive) => hive.key(&full).map(|key| key.map(Node::File)).map_err(|error| error.to_string()),
+            Store::Live(hive) => hive.key(&full).map(|key| key.map(Node::Live)),
+        };
+        match key {
             Ok(Some(key)) => Looked::Here(RegKey { registry: self, key }, place),
             Ok(None) => Looked::Absent(place),
             Err(error) => self.damaged(error),
@@ -160,11 +191,10 @@ impl Registry {
         }
     }
 
-    fn damaged<T>(&self, error: RegfError) -> Looked<T> {
-        let reason = error.to_string();
+    fn damaged<T>(&self, reason: String) -> Looked<T> {
         let mut damage = self.damage.borrow_mut();
-        if !damage.contains(&error) {
-            damage.push(error);
+        if !damage.contains(&reason) {
+            damage.push(reason.clone());
         }
         Looked::Unreadable(reason)
     }
@@ -180,7 +210,7 @@ impl Registry {
 
     /// What was met while reading this hive; asked for when everything has been read.
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        let file = self.path.to_string();
+        let file = self.file.clone();
         let problem = |kind: &str, message: String, hint: &str| Problem {
             kind: kind.to_owned(),
             subject: Subject::File { path: file.clone() },
@@ -200,22 +230,29 @@ impl Registry {
             }
         };
         let mut problems = Vec::new();
-        let mut remarks = hive.remarks();
-        if *hive.state() != HiveState::Clean {
-            let (state, rest) = remarks.split_at(remarks.len().min(1));
-            remarks = rest;
-            if *hive.state() == HiveState::Stale {
-                problems.push(problem("hive.stale", state.concat(), COPY_AGAIN));
+        let mut told: Vec<String> = Vec::new();
+        let (kind, next) = match hive {
+            Store::File(hive) => {
+                let mut remarks = hive.remarks();
+                if *hive.state() != HiveState::Clean {
+                    let (state, rest) = remarks.split_at(remarks.len().min(1));
+                    remarks = rest;
+                    if *hive.state() == HiveState::Stale {
+                        problems.push(problem("hive.stale", state.concat(), COPY_AGAIN));
+                    }
+                }
+                told.extend(remarks.iter().take(MAX_TOLD).cloned());
+                ("hive.damaged", COPY_AGAIN)
             }
-        }
+            Store::Live(_) => ("registry.unreadable", ASK_AGAIN),
+        };
         let damage = self.damage.borrow();
-        let mut told: Vec<String> = remarks.iter().take(MAX_TOLD).cloned().collect();
-        told.extend(damage.iter().take(MAX_TOLD).map(ToString::to_string));
+        told.extend(damage.iter().take(MAX_TOLD).cloned());
         if damage.len() > MAX_TOLD {
             told.push(format!("{} more pieces could not be read.", damage.len() - MAX_TOLD));
         }
         if !told.is_empty() {
-            problems.push(problem("hive.damaged", told.join(" "), COPY_AGAIN));
+            problems.push(problem(kind, told.join(" "), next));
         }
         for (value, error) in self.wrong.borrow().iter() {
             let hint = "Look the value up on the source host and set it on the destination by hand.";
@@ -229,11 +266,67 @@ impl Registry {
 const COPY_AGAIN: &str = "Copy the hive and its .LOG files again from the source host (shut down, or from a shadow copy); \
                           else look up on the host what the inventory calls unknown.";
 
+const ASK_AGAIN: &str = "Read the source as a user who is a member of Administrators there; else look up on the host what the \
+                         inventory calls unknown.";
+
+/// A key as its store has it; reasons are whole sentences.
+#[derive(Clone)]
+enum Node<'h> {
+    File(Key<'h>),
+    Live(LiveKey<'h>),
+}
+
+impl<'h> Node<'h> {
+    fn name(&self) -> &str {
+        match self {
+            Node::File(key) => key.name(),
+            Node::Live(key) => key.name(),
+        }
+    }
+
+    fn path(&self) -> &str {
+        match self {
+            Node::File(key) => key.path(),
+            Node::Live(key) => key.path(),
+        }
+    }
+
+    fn subkeys(&self) -> Vec<Result<Node<'h>, String>> {
+        match self {
+            Node::File(key) => {
+                key.subkeys().map(|key| key.map(Node::File).map_err(|error| error.to_string())).collect()
+            }
+            Node::Live(key) => key.subkeys().into_iter().map(|key| key.map(Node::Live)).collect(),
+        }
+    }
+
+    fn subkey(&self, name: &str) -> Result<Option<Node<'h>>, String> {
+        match self {
+            Node::File(key) => key.subkey(name).map(|key| key.map(Node::File)).map_err(|error| error.to_string()),
+            Node::Live(key) => key.subkey(name).map(|key| key.map(Node::Live)),
+        }
+    }
+
+    fn values(&self) -> Vec<Result<RegValue<'h>, String>> {
+        match self {
+            Node::File(key) => key.values().map(|value| value.map_err(|error| error.to_string())).collect(),
+            Node::Live(key) => key.values(),
+        }
+    }
+
+    fn value(&self, name: &str) -> Result<Option<RegValue<'h>>, String> {
+        match self {
+            Node::File(key) => key.value(name).map_err(|error| error.to_string()),
+            Node::Live(key) => key.value(name),
+        }
+    }
+}
+
 /// A key of a hive.
 #[derive(Clone)]
 pub(crate) struct RegKey<'h> {
     registry: &'h Registry,
-    key: Key<'h>,
+    key: Node<'h>,
 }
 
 impl<'h> RegKey<'h> {

@@ -1,0 +1,142 @@
+//! A host that runs, over Windows Remote Management: [`registry`] by `StdRegProv`, [`answers`] by WQL, [`tree`] and [`file`] by two
+//! scripts of PowerShell that only read. Names of the host are sent as values and are never part of a script or of a query's
+//! grammar. [`Link`] holds the two connections, and mends them: whatever is asked here may be asked twice.
+
+pub(crate) mod answers;
+mod convert;
+mod file;
+pub(crate) mod registry;
+mod shell;
+pub(crate) mod tree;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
+
+use hvm_winrm::psrp::Script;
+use hvm_winrm::{Client, Endpoint, Error, Flow, Instance, Login, Mending, Options, Query};
+
+use self::shell::Shell;
+
+/// How long the host may be away before that is an error.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long one WMI query may take until its first answer: providers of Hyper-V are slow when there are many machines.
+const OPERATION: Duration = Duration::from_secs(120);
+/// Most objects of one answer.
+const MAX_OBJECTS: usize = 500_000;
+
+/// The two connections to a host.
+pub(crate) struct Link {
+    host: String,
+    client: Mutex<Client>,
+    shell: Shell,
+    /// Why the host cannot be asked any more; nothing is asked then until somebody tries again.
+    lost: Mutex<Option<Arc<Error>>>,
+}
+
+/// What a script said.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Its output, as texts.
+    pub(super) output: Vec<String>,
+    /// The error that ended it.
+    pub(super) failed: Option<String>,
+}
+
+impl Link {
+    /// Connections that nobody has used yet.
+    pub(crate) fn new(endpoint: &Endpoint, login: &Login) -> Link {
+        let client = |options| Client::new(endpoint.clone(), login.clone(), options);
+        Link {
+            host: endpoint.host().to_owned(),
+            client: Mutex::new(client(Options { operation: OPERATION, ..Options::default() })),
+            shell: Shell::start(client(Options::default()), PATIENCE),
+            lost: Mutex::default(),
+        }
+    }
+
+    /// Name of the host, as the URI has it.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Says a word to the host: a wrong name, a wrong password or a wrong certificate is known then.
+    pub(crate) fn greet(&self) -> Result<(), Arc<Error>> {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        client.identify().map(drop).map_err(Arc::new)
+    }
+
+    /// Why the host cannot be asked any more.
+    pub(crate) fn lost(&self) -> Option<Arc<Error>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets the host be asked again after it was lost.
+    pub(crate) fn try_again(&self) {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Asks something that may be asked twice.
+    pub(super) fn ask<T>(&self, mut ask: impl FnMut(&mut Client) -> Result<T, Error>) -> Result<T, Arc<Error>> {
+        if let Some(lost) = self.lost() {
+            return Err(lost);
+        }
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mending = Mending::new(PATIENCE);
+        loop {
+            let error = match ask(&mut client) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(wait) = mending.next(&error) else { return Err(self.failed(error.into())) };
+            client.hang_up();
+            sleep(wait);
+        }
+    }
+
+    /// All objects that a query finds.
+    pub(crate) fn query(&self, namespace: &str, wql: &str) -> Result<Vec<Instance>, String> {
+        let query = Query::new(namespace, wql);
+        let found = self.ask(|client| {
+            let mut found = Vec::new();
+            client.query(&query, &mut |object| {
+                found.push(object);
+                if found.len() > MAX_OBJECTS { Flow::Stop } else { Flow::GoOn }
+            })?;
+            Ok(found)
+        });
+        match found {
+            Ok(found) if found.len() > MAX_OBJECTS => {
+                Err(format!("{} gave more than {MAX_OBJECTS} objects for '{wql}'.", self.host))
+            }
+            Ok(found) => Ok(found),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Runs a script that may be run twice.
+    pub(super) fn run(&self, script: Script) -> Result<Said, Arc<Error>> {
+        match self.lost() {
+            Some(lost) => Err(lost),
+            None => self.shell.run(script).map_err(|error| self.failed(error)),
+        }
+    }
+
+    /// Remembers an error after which nothing else can be asked either.
+    fn failed(&self, error: Arc<Error>) -> Arc<Error> {
+        let is_of_one_question = matches!(
+            &*error,
+            Error::Fault(_)
+                | Error::Answer { .. }
+                | Error::TooLarge { .. }
+                | Error::Unwritable { .. }
+                | Error::Oversized { .. }
+                | Error::Input { .. }
+                | Error::Remoting { .. }
+        );
+        if !is_of_one_question {
+            *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&error));
+        }
+        error
+    }
+}

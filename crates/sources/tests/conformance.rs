@@ -1,0 +1,138 @@
+//! One host, reached in every way that there is: as folders, as the disks of a dead server, as a collection, and while it runs. All
+//! give the same inventory, but for what is listed here for each way.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod collected_host;
+mod dead_host;
+mod running_host;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use hvm_model::inventory::Inventory;
+use hvm_testkit::sample::{self, Variant, answers};
+use serde_json::Value;
+
+use collected_host::{collection, read, told_disks};
+use running_host::Running;
+
+/// What only the host itself tells, and files do not.
+const TOLD_BY_THE_HOST: [&str; 14] = [
+    "/adapters/*/mac",
+    "/host/remote_administration/dcom_users",
+    "/host/remote_administration/wmi_namespaces",
+    "/host/settings/numa_spanning",
+    "/machines/*/checkpoints/*/configuration/adapters/*/mac_spoofing",
+    "/machines/*/checkpoints/*/configuration/adapters/*/vlan",
+    "/machines/*/configuration/adapters/*/mac_spoofing",
+    "/machines/*/configuration/adapters/*/vlan",
+    "/management_adapters/*/mac",
+    "/management_adapters/*/switch",
+    "/management_adapters/*/vlan",
+    "/switches/*/kind",
+    "/switches/*/uplink",
+    "/unknowns",
+];
+
+/// What a collection has not, since the content of disks is not taken.
+const TOLD_BY_DISKS: [&str; 6] = [
+    "/disks/*/allocated",
+    "/disks/*/geometry_size",
+    "/disks/*/place/at",
+    "/disks/*/place/file",
+    "/disks/*/unique_id",
+    "/problems",
+];
+
+/// The inventory without how it was reached; places in the registry are those of a hive or of a host.
+fn normal(inventory: &Inventory) -> Value {
+    let mut json = serde_json::to_value(inventory).unwrap();
+    json.as_object_mut().unwrap().remove("source");
+    plain(&mut json);
+    json
+}
+
+fn plain(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            for hive in [r"C:\Windows\System32\config\SYSTEM", r"C:\Windows\System32\config\SOFTWARE"] {
+                *text = text.replace(hive, "the registry of 127.0.0.1");
+            }
+            if text.contains(r"HKLM\") {
+                // A key is spelt as it is written in a hive, and as it was asked for on a host.
+                *text = text.replace("ControlSet001", "CurrentControlSet").to_lowercase();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(plain),
+        Value::Object(items) => items.values_mut().for_each(plain),
+        _ => {}
+    }
+}
+
+/// Places in which two inventories differ; a value that knows whether it was read is one place.
+fn differences(one: &Value, other: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match (one, other) {
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (a, b) in a.iter().zip(b) {
+                differences(a, b, &format!("{path}/*"), found);
+            }
+        }
+        (Value::Object(a), Value::Object(b)) if a.get("known").is_none() && b.get("known").is_none() => {
+            for key in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
+                differences(&one[key], &other[key], &format!("{path}/{key}"), found);
+            }
+        }
+        _ if one == other => {}
+        _ => drop(found.insert(path.to_owned())),
+    }
+}
+
+fn between(one: &Inventory, other: &Inventory) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    differences(&normal(one), &normal(other), "", &mut found);
+    found
+}
+
+fn listed(places: &[&str]) -> BTreeSet<String> {
+    places.iter().map(|place| (*place).to_owned()).collect()
+}
+
+/// The sample host as folders, with what it answered.
+fn whole(folder: &Path) -> Inventory {
+    sample::write(folder, Variant::Default).unwrap();
+    answers::write(folder, Variant::Default).unwrap();
+    read(folder)
+}
+
+#[test]
+fn folders_alone_and_the_disks_of_a_dead_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = whole(&folder.path().join("whole"));
+    let files = folder.path().join("files");
+    sample::write(&files, Variant::Default).unwrap();
+    assert_eq!(between(&read(&files), &whole), listed(&TOLD_BY_THE_HOST));
+    if !dead_host::can_make() {
+        return;
+    }
+    let disks = dead_host::disks(folder.path(), &files, |_| {});
+    let uri = format!("image:{},{}", disks[0].display(), disks[1].display());
+    let image = hvm_sources::open(&uri).unwrap().inventory().unwrap();
+    assert_eq!(between(&image, &whole), listed(&TOLD_BY_THE_HOST));
+}
+
+#[test]
+fn a_collection() {
+    let (_folder, whole, out) = collection();
+    assert_eq!(between(&read(&out), &whole), listed(&TOLD_BY_DISKS));
+}
+
+#[test]
+fn a_host_that_runs() {
+    let Some(running) = Running::start(Variant::Default, &[], told_disks) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let whole = whole(folder.path());
+    let source = running.open().unwrap();
+    assert_eq!((source.describe().reach.as_str(), source.describe().layout.as_str()), ("winrm", "role"));
+    assert_eq!(between(&source.inventory().unwrap(), &whole), BTreeSet::new());
+}
