@@ -11,6 +11,7 @@ use hvm_sources::source::Source;
 use crate::error::EngineError;
 use crate::events::Observer;
 use crate::host::{self, Asking};
+use crate::origin;
 
 /// What was read, and what the guide says of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +33,7 @@ pub fn assess(
     choices: Choices,
     observer: &dyn Observer,
 ) -> Result<Assessment, EngineError> {
-    let source = hvm_sources::select::open(from)?;
+    let source = origin::open(from, observer)?;
     let destination = to.map(|to| host::open(to, None, (observer, Asking::Needed))).transpose()?;
     assess_opened(&*source, destination.as_deref(), choices)
 }

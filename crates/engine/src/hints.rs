@@ -33,8 +33,21 @@ pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
     match error {
         EngineError::Source(SourceError::Disk(error)) | EngineError::Disk(error) => of_disk(error),
         EngineError::Source(SourceError::Reach(error)) => of_reach(error),
+        EngineError::Source(error) => of_source(error),
         EngineError::Transfer(error) => of_transfer(error),
         EngineError::Destination(error) => of_destination(error),
+        _ => None,
+    }
+}
+
+/// The hint for a source that is a running host; others say what they want.
+fn of_source(error: &SourceError) -> Option<&'static str> {
+    match error {
+        SourceError::NoPassword { .. } => Some(
+            "give it with '--source-password-file FILE' or '--source-password-fd N', or run the command in a terminal, which asks \
+             for it",
+        ),
+        SourceError::Winrm(error) => of_winrm(error),
         _ => None,
     }
 }
@@ -76,11 +89,11 @@ fn of_winrm(error: &Unreached) -> Option<&'static str> {
     match error {
         Unreached::Certificate { .. } => Some(
             "compare the thumbprint with the one that the host itself shows; if it is the same, add 'pin=THUMBPRINT' to the URI of \
-             the destination, or 'ca=FILE' with the certificate of its issuer",
+             the host, or 'ca=FILE' with the certificate of its issuer",
         ),
-        Unreached::Refused { .. } | Unreached::Authentication { .. } => Some(
-            "check 'user=' in the URI of the destination, such as user=HOST%5CAdministrator, and give the password again",
-        ),
+        Unreached::Refused { .. } | Unreached::Authentication { .. } => {
+            Some("check 'user=' in the URI of the host, such as user=HOST%5CAdministrator, and give the password again")
+        }
         Unreached::Connect { .. } | Unreached::Dropped { .. } | Unreached::Silent { .. } => {
             Some("when the host can be reached again, run the same command again; it goes on where it stopped")
         }
@@ -126,6 +139,9 @@ pub(crate) fn of_checked(error: &DiskError) -> Option<&'static str> {
 fn of_reach(error: &ReachError) -> Option<&'static str> {
     match error {
         ReachError::Io { source, .. } => of_kind(source.kind()),
+        ReachError::InUse { .. } => {
+            Some("shut the virtual machine down on the host, or name a source that has a copy of its disks")
+        }
         ReachError::WrongKind { expected: "a file", .. } => {
             Some("name a disk file or, to read a whole drive, its block device; of a chain, the newest file")
         }

@@ -19,6 +19,7 @@ mod images;
 mod journal;
 mod migrate;
 mod observed;
+mod origin;
 mod owned;
 mod perform;
 mod placing;

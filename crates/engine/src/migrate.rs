@@ -12,6 +12,7 @@ use crate::error::EngineError;
 use crate::events::Observer;
 use crate::host::{self, Asking};
 use crate::journal::Journal;
+use crate::origin;
 use crate::owned::{is_there, missing_folders};
 use crate::perform::Run;
 use crate::plan::absolute;
@@ -51,7 +52,7 @@ pub enum MigrateState {
 pub fn migrate(work: &Path, options: MigrateOptions, observer: &dyn Observer) -> Result<MigrateOutcome, EngineError> {
     let work = WorkDir::open(work)?;
     let plan = work.plan(&State::of(&work.journal()?.records()?))?;
-    let source = hvm_sources::select::open(&plan.source)?;
+    let source = origin::open(&plan.source, observer)?;
     let destination = host::open(&plan.destination, Some(work.path()), (observer, Asking::Needed))?;
     migrate_opened(&work, &*source, &*destination, &options, observer)
 }

@@ -19,6 +19,7 @@ use crate::error::EngineError;
 use crate::estimate::estimate;
 use crate::events::Observer;
 use crate::host::{self, Asking};
+use crate::origin;
 use crate::role::{Built, RoleInput, build, goes_without_a_disk};
 use crate::state::State;
 use crate::steps::{self, StepInput};
@@ -39,7 +40,7 @@ pub struct PlanRequest {
 
 /// Reads, judges and plans. A plan is refused while a migration is under way with the same work folder.
 pub fn plan(request: PlanRequest, observer: &dyn Observer) -> Result<(Plan, Assessment), EngineError> {
-    let source = hvm_sources::select::open(&request.from)?;
+    let source = origin::open(&request.from, observer)?;
     let destination = host::open(&request.to, Some(&request.work), (observer, Asking::Needed))?;
     plan_opened(&request, &*source, &*destination, observer)
 }

@@ -22,6 +22,7 @@ use crate::events::{Observer, Relay};
 use crate::host::{self, Asking, Seen};
 use crate::migrate::check_root;
 use crate::observed;
+use crate::origin;
 use crate::owned::locate;
 use crate::role::open_placed;
 use crate::state::State;
@@ -49,7 +50,7 @@ pub fn verify(work: &Path, options: VerifyOptions, observer: &dyn Observer) -> R
     let state = State::of(&work.journal()?.records()?);
     let plan = work.plan(&state)?;
     let destination = host::open(&plan.destination, Some(work.path()), (observer, Asking::IfGiven))?;
-    let source = match options.against_source.then(|| hvm_sources::select::open(&plan.source)) {
+    let source = match options.against_source.then(|| origin::open(&plan.source, observer)) {
         Some(Ok(source)) => Some(source),
         Some(Err(error)) => {
             observer.note(&format!("The source cannot be reached, so places are named by blocks only: {error}"));

@@ -9,7 +9,7 @@ use hvm_model::names::ByteSize;
 use hvm_model::plan::Step;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::password::PasswordArgs;
+use crate::cli::password::PasswordsArgs;
 use crate::output;
 use crate::render::words::{duration, rate};
 
@@ -23,7 +23,7 @@ const STEPS: &str = "  {msg:40!} {bar:24} {pos:>11} of {len:<11} {elapsed:>13}";
 pub struct Progress {
     bars: MultiProgress,
     moving: bool,
-    password: PasswordArgs,
+    password: PasswordsArgs,
     state: RefCell<State>,
 }
 
@@ -52,12 +52,12 @@ impl Progress {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         });
-        Progress { bars, moving, password: PasswordArgs::default(), state: RefCell::default() }
+        Progress { bars, moving, password: PasswordsArgs::default(), state: RefCell::default() }
     }
 
     /// The same for a verb that may have to know the password of a host.
-    pub fn asking(password: &PasswordArgs) -> Progress {
-        Progress { password: password.clone(), ..Progress::new() }
+    pub fn asking(password: impl Into<PasswordsArgs>) -> Progress {
+        Progress { password: password.into(), ..Progress::new() }
     }
 
     /// Takes the bars away.

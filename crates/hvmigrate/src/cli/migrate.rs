@@ -2,7 +2,7 @@
 
 use hvm_engine::{MigrateOptions, MigrateOutcome, MigrateState};
 
-use super::password::PasswordArgs;
+use super::password::PasswordsArgs;
 use super::work::{WorkArgs, account};
 use crate::messages::{Exit, Failure};
 use crate::progress::Progress;
@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     work: WorkArgs,
     #[command(flatten)]
-    password: PasswordArgs,
+    password: PasswordsArgs,
     /// Confirms a step that a person did: its id, 'prepare' for all of that phase, or 'all'
     #[arg(long, value_name = "STEP|prepare|all")]
     confirm: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let options = MigrateOptions { confirm: args.confirm.clone(), confirmed_by: account() };
-    let progress = Progress::asking(&args.password);
+    let progress = Progress::asking(args.password.clone());
     let outcome = hvm_engine::migrate(&args.work.work, options, &progress);
     progress.end();
     show(&outcome?, "migrate", &args.work)

@@ -5,29 +5,42 @@ use std::path::PathBuf;
 
 use hvm_engine::{PasswordError, PasswordWanted, Secret, Side};
 
-/// The options for the passwords of hosts 'winrm://'.
+/// The options for the password of a destination 'winrm://'.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PasswordArgs {
     /// Reads the password for a destination 'winrm://' from the first line of a file that only you can read
-    #[arg(long, value_name = "FILE", help_heading = "Passwords of hosts")]
+    #[arg(long, value_name = "FILE", help_heading = "Password of the destination")]
     password_file: Option<PathBuf>,
     /// Reads it from a file descriptor that is open, e.g. '3' with '3< <(pass hv2)'; without both options you are asked
-    #[arg(long, value_name = "N", conflicts_with = "password_file", help_heading = "Passwords of hosts")]
+    #[arg(long, value_name = "N", conflicts_with = "password_file", help_heading = "Password of the destination")]
     password_fd: Option<u32>,
+}
+
+/// The options for the passwords of a source and a destination 'winrm://'.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct PasswordsArgs {
+    #[command(flatten)]
+    destination: PasswordArgs,
     /// Reads the password for a source 'winrm://' from the first line of a file that only you can read
-    #[arg(long, value_name = "FILE", help_heading = "Passwords of hosts")]
+    #[arg(long, value_name = "FILE", help_heading = "Password of the source")]
     source_password_file: Option<PathBuf>,
     /// Reads it from a file descriptor that is open; without both options you are asked
-    #[arg(long, value_name = "N", conflicts_with = "source_password_file", help_heading = "Passwords of hosts")]
+    #[arg(long, value_name = "N", conflicts_with = "source_password_file", help_heading = "Password of the source")]
     source_password_fd: Option<u32>,
 }
 
-impl PasswordArgs {
+impl From<&PasswordArgs> for PasswordsArgs {
+    fn from(destination: &PasswordArgs) -> Self {
+        PasswordsArgs { destination: destination.clone(), ..PasswordsArgs::default() }
+    }
+}
+
+impl PasswordsArgs {
     /// The password; `None` when no option gives it and nobody sits at a terminal.
     pub fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, PasswordError> {
         let given = match wanted.side {
             Side::Source => (&self.source_password_file, self.source_password_fd),
-            Side::Destination => (&self.password_file, self.password_fd),
+            Side::Destination => (&self.destination.password_file, self.destination.password_fd),
         };
         match given {
             (Some(path), _) => hvm_engine::password_file(path).map(Some),

@@ -7,7 +7,7 @@ use hvm_model::plan::Verdict;
 
 use super::Format;
 use super::choices::ChoiceArgs;
-use super::password::PasswordArgs;
+use super::password::PasswordsArgs;
 use crate::messages::{Exit, Failure, shell_quote};
 use crate::progress::Progress;
 use crate::{output, render};
@@ -39,7 +39,7 @@ pub struct Args {
     #[command(flatten)]
     choices: ChoiceArgs,
     #[command(flatten)]
-    password: PasswordArgs,
+    password: PasswordsArgs,
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         choices: args.choices.choices()?,
         work: args.work.clone(),
     };
-    let progress = Progress::asking(&args.password);
+    let progress = Progress::asking(args.password.clone());
     let (plan, assessment) = hvm_engine::plan(request, &progress)?;
     progress.end();
     match args.format {

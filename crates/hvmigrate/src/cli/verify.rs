@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hvm_engine::VerifyOptions;
 
 use super::Format;
-use super::password::PasswordArgs;
+use super::password::PasswordsArgs;
 use super::work::WorkArgs;
 use crate::messages::{Exit, Failure};
 use crate::progress::Progress;
@@ -26,7 +26,7 @@ pub struct Args {
     #[command(flatten)]
     work: WorkArgs,
     #[command(flatten)]
-    password: PasswordArgs,
+    password: PasswordsArgs,
     /// Compares with the hashes that were taken while copying, when the source is no longer there
     #[arg(long)]
     without_source: bool,
@@ -41,7 +41,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let options = VerifyOptions { against_source: !args.without_source, observed: args.observed.clone() };
-    let progress = Progress::asking(&args.password);
+    let progress = Progress::asking(args.password.clone());
     let verification = hvm_engine::verify(&args.work.work, options, &progress);
     progress.end();
     let verification = verification?;

@@ -1,0 +1,136 @@
+//! The program reads a host that runs, over Windows Remote Management: it says of it what it says of its files, and migrates a
+//! machine of it whose disks nobody holds.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, missing_docs, dead_code)]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use common::{Ran, Scene};
+use hvm_testkit::running_host::FilesOfHost;
+use hvm_testkit::sample::{Variant, answers, live};
+
+const PASSWORD: &str = "Passw0rd!";
+
+/// The sample host in the scene's folder `source`, and as one that runs.
+struct Lab {
+    scene: Scene,
+    peer: Child,
+    uri: String,
+    _files: FilesOfHost,
+}
+
+fn python() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let python = target.join("peers").join("bin").join("python");
+    let check = Command::new(&python).args(["-c", "import spnego, psrpcore"]).output().ok()?;
+    check.status.success().then_some(python)
+}
+
+impl Lab {
+    fn start(variant: Variant) -> Option<Lab> {
+        let Some(python) = python() else {
+            println!("SKIPPED: pyspnego and psrpcore are not in target/peers (`cargo xtask test` installs them)");
+            return None;
+        };
+        let scene = Scene::new();
+        let host = scene.sample(variant);
+        live::write(&scene.dir.join("recorded"), variant, &[]).unwrap();
+        let files = FilesOfHost::start(&host.folder).unwrap();
+        std::fs::write(scene.dir.join("users"), format!("HVOLD:Administrator:{PASSWORD}\n")).unwrap();
+        for (name, text) in [("password", PASSWORD), ("wrong", "geheim")] {
+            std::fs::write(scene.dir.join(name), text).unwrap();
+            std::fs::set_permissions(scene.dir.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("../winrm/tests/peer/server.py");
+        let mut command = Command::new(python);
+        command.arg(server).arg("--host").arg(files.port().to_string());
+        command.arg("--recorded").arg(scene.dir.join("recorded")).arg("--record").arg(scene.dir.join("record"));
+        command.env("NTLM_USER_FILE", scene.dir.join("users")).env("PYTHONDONTWRITEBYTECODE", "1");
+        let mut peer = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(peer.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let uri = format!("winrm://127.0.0.1:{}?user=HVOLD%5CAdministrator&transport=http", line.trim());
+        Some(Lab { scene, peer, uri, _files: files })
+    }
+
+    /// Runs the program with a password for the source.
+    fn expect(&self, code: i32, args: &[&str]) -> Ran {
+        let with: Vec<&str> = args.iter().copied().chain(["--source-password-file", "password"]).collect();
+        self.scene.expect(code, &with)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = self.peer.kill();
+        let _ = self.peer.wait();
+    }
+}
+
+#[test]
+fn what_is_said_of_a_host_is_what_is_said_of_its_files() {
+    let Some(lab) = Lab::start(Variant::Default) else { return };
+    answers::write(&lab.scene.dir.join("source"), Variant::Default).unwrap();
+    let before = lab.scene.look("source");
+    let of_files = lab.scene.expect(3, &["assess", "--from", "folder:source"]);
+    let running = lab.expect(3, &["assess", "--from", &lab.uri]);
+    let plain = |text: &str| {
+        let hives = [r"C:\Windows\System32\config\SYSTEM", r"C:\Windows\System32\config\SOFTWARE"];
+        let text = hives.iter().fold(text.to_owned(), |text, hive| text.replace(hive, "the registry of 127.0.0.1"));
+        text.replace("ControlSet001", "CurrentControlSet").to_lowercase()
+    };
+    let lines = |text: &str| plain(text).lines().map(str::to_owned).collect::<Vec<String>>();
+    let (one, other) = (lines(&of_files.stdout), lines(&running.stdout));
+    assert!(one.len() > 40, "{}", of_files.stdout);
+    let differ: Vec<_> = one.iter().zip(&other).filter(|(one, other)| one != other).collect();
+    // How the source was reached.
+    assert!(one.len() == other.len() && differ.len() <= 2, "{differ:#?}");
+    assert_eq!(lab.scene.look("source"), before);
+}
+
+#[test]
+fn a_machine_is_migrated_from_a_host_that_runs() {
+    let Some(lab) = Lab::start(Variant::Clean) else { return };
+    let before = lab.scene.look("source");
+    let planned = lab.expect(0, &["plan", "--from", &lab.uri, "--to", "libvirt-files:new", "--work", "work"]);
+    assert!(!planned.stdout.contains(PASSWORD) && !planned.stderr.contains(PASSWORD));
+    let migrated = lab.expect(0, &["migrate", "--work", "work", "--confirm", "all"]);
+    assert!(migrated.stderr.contains("Next: hvmigrate verify"), "{}", migrated.stderr);
+    let verified = lab.expect(0, &["verify", "--work", "work"]);
+    assert!(verified.stdout.contains("nothing differs"), "{}", verified.stdout);
+    // Without the password the new files are still compared with what was written down of the old ones.
+    let verified = lab.scene.expect(0, &["verify", "--work", "work"]);
+    assert!(verified.stderr.contains("The source cannot be reached"), "{}", verified.stderr);
+    assert_eq!(lab.scene.look("source"), before);
+    for file in ["work/plan.json", "work/inventory.json"] {
+        let text = std::fs::read_to_string(lab.scene.dir.join(file)).unwrap();
+        assert!(text.contains("winrm://") && !text.contains(PASSWORD), "{file}");
+    }
+    let asked = std::fs::read_to_string(lab.scene.dir.join("record")).unwrap();
+    assert!(asked.contains("StdRegProv") && !asked.contains(PASSWORD));
+}
+
+#[test]
+fn who_is_not_let_in_is_told_what_to_do() {
+    let Some(lab) = Lab::start(Variant::Clean) else { return };
+    let told = |args: &[&str]| {
+        let all: Vec<&str> = ["assess", "--from", &lab.uri].iter().chain(args).copied().collect();
+        let ran = lab.scene.expect(1, &all);
+        assert!(ran.stderr.contains("The source could not be read."), "{}", ran.stderr);
+        ran.stderr
+    };
+    let nobody = told(&[]);
+    assert!(nobody.contains("nobody gave it") && nobody.contains("--source-password-file"), "{nobody}");
+    // That of the destination is another one.
+    assert_eq!(told(&["--password-file", "password"]), nobody);
+    let wrong = told(&["--source-password-file", "wrong"]);
+    assert!(wrong.contains("does not accept the user") && wrong.contains("Hint: check 'user='"), "{wrong}");
+    assert!(!wrong.contains("geheim"), "{wrong}");
+    let missing = told(&["--source-password-file", "nowhere"]);
+    assert!(missing.contains("nowhere"), "{missing}");
+}
