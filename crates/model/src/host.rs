@@ -135,12 +135,12 @@ pub enum Installation {
     Client,
 }
 
-/// A server role beside Hyper-V, seen by its service.
+/// A server role beside Hyper-V, seen by its service, or told by the host as a feature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerRole {
     /// Name of the role, e.g. `DHCP Server`.
     pub name: String,
-    /// Service that shows it.
+    /// Service that shows it, or the class and the number of the feature.
     pub service: String,
     /// Where it was read.
     pub place: Place,

@@ -102,8 +102,7 @@ fn open_winrm(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn
     let user = address.user().map_err(|error| wrong(rest, error))?.to_owned();
     let password = password.ok_or(SourceError::NoPassword { user, host })?;
     let login = address.login(password).map_err(|error| wrong(rest, error))?;
-    let link = Arc::new(Link::new(&endpoint, &login));
-    link.greet()?;
+    let link = Arc::new(Link::connect(&endpoint, &login)?);
     let layout = Box::new(Running::find(Arc::clone(&link))?);
     let tree = Box::new(RunningTree::open(Arc::clone(&link))?);
     let answers: Box<dyn Answers> = Box::new(LiveAnswers::new(Arc::clone(&link)));

@@ -218,3 +218,24 @@ fn later_releases_tell_the_features_of_each_port() {
     let Found::Unknown { reason } = &files.configuration.adapters[1].vlan else { panic!("it failed") };
     assert!(reason.contains("0x80041010"), "{reason}");
 }
+
+#[test]
+fn features_that_the_host_tells_are_roles_unless_a_service_shows_them_already() {
+    let (folder, alone, _) = collection(Variant::Default);
+    let feature = |id: u32| {
+        format!(
+            "<INSTANCE CLASSNAME=\"Win32_ServerFeature\"><PROPERTY NAME=\"ID\"><VALUE>{id}</VALUE></PROPERTY></INSTANCE>"
+        )
+    };
+    // Hyper-V itself, DHCP, which has its service, a file server, and something that is no role.
+    let text: String = [20, 12, 6, 36].map(feature).concat();
+    fs::write(folder.path().join("wmi/root.cimv2/Win32_ServerFeature.xml"), format!("<A>{text}</A>")).unwrap();
+    let roles = |inventory: &Inventory| {
+        let roles = inventory.host.other_roles.iter().map(|role| (role.name.clone(), role.service.clone()));
+        roles.collect::<Vec<_>>()
+    };
+    let mut expected = roles(&alone);
+    assert_eq!(expected.len(), 1);
+    expected.push(("File Services".to_owned(), "Win32_ServerFeature 6".to_owned()));
+    assert_eq!(roles(&read(folder.path())), expected);
+}

@@ -95,6 +95,29 @@ fn a_disk_that_a_machine_holds_is_told_by_the_host() {
 }
 
 #[test]
+fn a_disk_is_told_by_the_second_version_of_the_classes_where_the_first_is_not() {
+    let Some(running) = start(Variant::Clean) else { return };
+    let wmi = running.recorded.join("wmi");
+    fs::rename(wmi.join("root.virtualization"), wmi.join("root.virtualization.v2")).unwrap();
+    // The namespace in which the other one is, without classes.
+    fs::create_dir(wmi.join("root.virtualization")).unwrap();
+    let disk = &running.host.disks[0];
+    let own = |name: &str, value: &str| format!("<PROPERTY NAME=\"{name}\"><VALUE>{value}</VALUE></PROPERTY>");
+    let size = (disk.virtual_size).to_string();
+    let all = [("Path", disk.windows_path.as_str()), ("Type", "3"), ("Format", "3"), ("MaxInternalSize", &size)];
+    let all: String = all.iter().map(|(name, value)| own(name, value)).collect();
+    let text = format!("<A><INSTANCE CLASSNAME=\"Msvm_VirtualHardDiskSettingData\">{all}</INSTANCE></A>");
+    fs::write(wmi.join("root.virtualization.v2").join("disks.xml"), utf16(&text)).unwrap();
+    running.files.hold(&disk.windows_path);
+    let inventory = running.open().unwrap().inventory().unwrap();
+    assert_eq!(problems(&inventory, "disk.in-use").len(), 1, "{:#?}", inventory.problems);
+    let told = inventory.disk(&WindowsPath::new(&disk.windows_path)).unwrap();
+    assert_eq!((told.format.as_str(), told.virtual_size.0), ("vhdx-dynamic", disk.virtual_size));
+    assert_eq!(told.file_size.0, fs::metadata(&disk.path).unwrap().len());
+    assert_eq!(told.place.file, r"WMI root\virtualization\v2");
+}
+
+#[test]
 fn a_machine_that_runs_is_told_and_others_are_not() {
     let Some(running) = start(Variant::Default) else { return };
     // The host itself is one of them.

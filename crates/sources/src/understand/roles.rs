@@ -1,10 +1,11 @@
-//! The Hyper-V role and other server roles, by the services that they install and that start by themselves.
+//! The Hyper-V role and other server roles, by the services that they install and that start by themselves, and by the features that
+//! a host tells.
 
 use hvm_model::found::{Found, Place};
 use hvm_model::host::ServerRole;
 
-use super::Reading;
 use super::registry::{Looked, RegKey};
+use super::{Reading, live};
 
 /// Service and the role that it shows. Services that every Windows has are not here.
 const ROLES: [(&str, &str); 20] = [
@@ -30,6 +31,28 @@ const ROLES: [(&str, &str); 20] = [
     ("WsusService", "Windows Server Update Services"),
 ];
 
+/// `ID` of a role in `Win32_ServerFeature` (WMI SDK, Windows Server 2008 to 2012), and its name as above.
+const FEATURES: [(u64, &str); 18] = [
+    (1, "Application Server"),
+    (2, "Web Server (IIS)"),
+    (3, "Streaming Media Services"),
+    (5, "Fax Server"),
+    (6, "File Services"),
+    (7, "Print Services"),
+    (8, "Active Directory Federation Services"),
+    (9, "Active Directory Lightweight Directory Services"),
+    (10, "Active Directory Domain Services"),
+    (11, "UDDI Services"),
+    (12, "DHCP Server"),
+    (13, "DNS Server"),
+    (14, "Network Policy and Access Services"),
+    (16, "Active Directory Certificate Services"),
+    (17, "Active Directory Rights Management Services"),
+    (18, "Remote Desktop Services"),
+    (19, "Windows Deployment Services"),
+    (21, "Windows Server Update Services"),
+];
+
 /// `Start` up to this value means that the service starts by itself: boot, system, automatic.
 const AUTOMATIC: u32 = 2;
 
@@ -51,6 +74,12 @@ pub(super) fn others(reading: &Reading<'_>) -> Vec<ServerRole> {
         }
         if let Some(place) = starts(service) {
             roles.push(ServerRole { name: (*name).to_owned(), service: service.name().to_owned(), place });
+        }
+    }
+    for (id, place) in live::installed(reading) {
+        let Some((_, name)) = FEATURES.iter().find(|(known, _)| *known == id) else { continue };
+        if roles.iter().all(|role| role.name != *name) {
+            roles.push(ServerRole { name: (*name).to_owned(), service: format!("Win32_ServerFeature {id}"), place });
         }
     }
     roles.sort_by(|a, b| a.name.cmp(&b.name));

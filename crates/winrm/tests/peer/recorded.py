@@ -86,10 +86,11 @@ class Recorded:
         if (class_, method) == ("__SystemSecurity", "GetSD"):
             (security,) = self.objects(namespace, "security")
             return leaf("ReturnValue", 0) + "".join(leaf("SD", v.text) for v in security.iter("VALUE"))
-        if (class_, method) == ("Msvm_ImageManagementService", "GetVirtualHardDiskInfo"):
+        output = {"GetVirtualHardDiskInfo": "Info", "GetVirtualHardDiskSettingData": "SettingData"}.get(method)
+        if class_ == "Msvm_ImageManagementService" and output:
             for one in self.objects(namespace, "disks"):
                 if property_of(one, "Path").lower() == arguments["Path"].lower():
-                    return leaf("ReturnValue", 0) + leaf("Info", ET.tostring(one, encoding="unicode"))
+                    return leaf("ReturnValue", 0) + leaf(output, ET.tostring(one, encoding="unicode"))
             return leaf("ReturnValue", 32773)
         raise Refused(0x80041055, "Invalid method")
 

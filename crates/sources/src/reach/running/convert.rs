@@ -53,8 +53,8 @@ mod tests {
     #[test]
     fn arrays_and_references_are_those_of_a_collection() {
         let text = |text: &str| Property::Text(text.to_owned());
-        let uri = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/virtualization/Msvm_SwitchPort";
-        let port = Resource::new(uri).with("__cimnamespace", "root/virtualization").with("Name", "P1");
+        let class = Resource::class(r"root\virtualization", "Msvm_SwitchPort");
+        let port = class.with("__cimnamespace", "root/virtualization").with("Name", "P1");
         let instance = Instance {
             class: "Msvm_X".to_owned(),
             properties: vec![

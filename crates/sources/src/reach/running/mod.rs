@@ -22,6 +22,10 @@ use self::shell::Shell;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long one WMI query may take until its first answer: providers of Hyper-V are slow when there are many machines.
 const OPERATION: Duration = Duration::from_secs(120);
+/// Version of the service from which on it takes a larger envelope by default: that of Windows Server 2012.
+const NEWER_STACK: u32 = 3;
+/// Bytes of an envelope then (`MaxEnvelopeSizekb`).
+const LARGE_ENVELOPE: u32 = 512_000;
 /// Most objects of one answer.
 const MAX_OBJECTS: usize = 500_000;
 
@@ -44,26 +48,23 @@ pub(super) struct Said {
 }
 
 impl Link {
-    /// Connections that nobody has used yet.
-    pub(crate) fn new(endpoint: &Endpoint, login: &Login) -> Link {
+    /// Says a word to the host: a wrong name, a wrong password or a wrong certificate is known then.
+    pub(crate) fn connect(endpoint: &Endpoint, login: &Login) -> Result<Link, Arc<Error>> {
         let client = |options| Client::new(endpoint.clone(), login.clone(), options);
-        Link {
+        let version = client(Options::default()).identify().map_err(Arc::new)?.version;
+        let envelope = if stack(&version) >= NEWER_STACK { LARGE_ENVELOPE } else { Options::default().envelope };
+        let options = Options { envelope, ..Options::default() };
+        Ok(Link {
             host: endpoint.host().to_owned(),
-            client: Mutex::new(client(Options { operation: OPERATION, ..Options::default() })),
-            shell: Shell::start(client(Options::default()), PATIENCE),
+            client: Mutex::new(client(Options { operation: OPERATION, ..options.clone() })),
+            shell: Shell::start(client(options), PATIENCE),
             lost: Mutex::default(),
-        }
+        })
     }
 
     /// Name of the host, as the URI has it.
     pub(crate) fn host(&self) -> &str {
         &self.host
-    }
-
-    /// Says a word to the host: a wrong name, a wrong password or a wrong certificate is known then.
-    pub(crate) fn greet(&self) -> Result<(), Arc<Error>> {
-        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        client.identify().map(drop).map_err(Arc::new)
     }
 
     /// Why the host cannot be asked any more.
@@ -138,5 +139,21 @@ impl Link {
             *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&error));
         }
         error
+    }
+}
+
+/// The version of the service out of what it says of itself, such as `OS: 6.1.7601 SP: 1.0 Stack: 2.0`.
+fn stack(version: &str) -> u32 {
+    let number = version.split_once("Stack:").map(|(_, rest)| rest.trim_start());
+    number.and_then(|rest| rest.split(['.', ' ']).next()?.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_of_a_service() {
+        assert_eq!(super::stack("OS: 6.1.7601 SP: 1.0 Stack: 2.0"), 2);
+        assert_eq!(super::stack("OS: 10.0.20348 SP: 0.0 Stack: 3.0"), 3);
+        assert_eq!((super::stack(""), super::stack("OS: 0.0.0 SP: 0.0 Stack: x")), (0, 0));
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use hvm_formats::guestfs::ntfs::{Reparse, ReparseKind};
 use hvm_formats::io::SharedFile;
+use hvm_model::finding::Subject;
+use hvm_model::found::{Place, Problem};
 use hvm_model::names::WindowsPath;
 use hvm_winrm::Error;
 use hvm_winrm::clixml::Value;
@@ -33,6 +35,7 @@ pub(crate) struct RunningTree {
     drives: BTreeSet<char>,
     /// Letters of volumes by their GUIDs, in small letters.
     volumes: HashMap<String, char>,
+    problems: Vec<Problem>,
     listings: Listings<String, Id>,
 }
 
@@ -62,8 +65,9 @@ impl RunningTree {
         let letter = |text: Option<&str>| text.and_then(|text| text.chars().next()).map(|c| c.to_ascii_uppercase());
         let disks = "SELECT * FROM Win32_LogicalDisk WHERE DriveType=3";
         let found = link.query("root/cimv2", disks);
-        // Only a host that is lost is an error; one without drives has a reason for each file.
+        // Only a host that is lost is an error.
         link.lost().map_or(Ok(()), Err)?;
+        let problems = found.as_ref().err().map(|reason| unknown_drives(link.host(), reason)).into_iter().collect();
         let found = found.unwrap_or_default();
         let drives = found.iter().filter_map(|disk| letter(disk.text("DeviceID"))).collect();
         let found = link.query("root/cimv2", "SELECT * FROM Win32_Volume").unwrap_or_default();
@@ -72,7 +76,7 @@ impl RunningTree {
             Some((guid, letter(volume.text("DriveLetter"))?))
         };
         let volumes = found.iter().filter_map(volume).collect();
-        Ok(RunningTree { link, drives, volumes, listings: Listings::default() })
+        Ok(RunningTree { link, drives, volumes, problems, listings: Listings::default() })
     }
 
     fn read(&self, folder: &str) -> io::Result<Listing<Id>> {
@@ -146,6 +150,16 @@ impl RunningTree {
     }
 }
 
+fn unknown_drives(host: &str, reason: &str) -> Problem {
+    Problem {
+        kind: "source.drives-unknown".to_owned(),
+        subject: Subject::Host,
+        message: format!("{host} does not say which drives it has, so none of its files is read: {reason}"),
+        place: Place::new(r"WMI root\cimv2", "Win32_LogicalDisk"),
+        hint: "Mend WMI on the host, or name a source that has its files.".to_owned(),
+    }
+}
+
 /// The data of a reparse point out of what fsutil shows: the first number of eight hex digits is the tag, and each line of the
 /// dump begins with an offset and a colon. Everything else is in the language of the host.
 fn dumped(lines: &[&str]) -> Option<Vec<u8>> {
@@ -181,7 +195,7 @@ impl Volumes for RunningTree {
     }
 
     fn how_to_map(&self, letter: char) -> String {
-        format!("drive {letter}: on {}, which has no fixed drive of that letter,", self.link.host())
+        format!("a copy of drive {letter}:, which is no fixed drive of {},", self.link.host())
     }
 
     fn listing(&self, folder: &Node) -> io::Result<Arc<Listing<Id>>> {
@@ -230,6 +244,10 @@ impl ReadOnlyTree for RunningTree {
 
     fn drives(&self) -> Vec<(char, String)> {
         self.drives.iter().map(|letter| (*letter, format!("{letter}: of {}", self.link.host()))).collect()
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.problems.clone()
     }
 
     fn refresh(&self) {

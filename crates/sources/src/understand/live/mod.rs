@@ -20,7 +20,7 @@ use hvm_model::found::{Found, Place};
 use hvm_model::names::AdapterId;
 
 use super::Reading;
-use crate::reach::answers::{Answer, Question, V1, V2};
+use crate::reach::answers::{Answer, CIMV2, Question, V1, V2};
 
 impl Reading<'_> {
     /// The host's answer to a question.
@@ -37,6 +37,14 @@ pub(super) fn numa_spanning(reading: &Reading<'_>) -> Option<Found<bool>> {
         let value = objects.first()?.flag("NumaSpanningEnabled")?;
         Some(Found::Read { value, place: place(namespace, format!("{CLASS}: NumaSpanningEnabled")) })
     })
+}
+
+/// The roles and features that the host has installed, by their numbers; releases without that class tell none.
+pub(super) fn installed(reading: &Reading<'_>) -> Vec<(u64, Place)> {
+    const CLASS: &str = "Win32_ServerFeature";
+    let Answer::Objects(objects) = reading.ask(Question::Instances(CIMV2, CLASS)) else { return Vec::new() };
+    let feature = |id| (id, place(CIMV2, format!("{CLASS}.ID={id}")));
+    objects.iter().filter_map(|object| object.number("ID").map(feature)).collect()
 }
 
 /// Where an answer was read.
