@@ -33,6 +33,10 @@ fn python() -> Option<PathBuf> {
 
 impl Lab {
     fn start(variant: Variant) -> Option<Lab> {
+        Lab::start_with(variant, "http")
+    }
+
+    fn start_with(variant: Variant, transport: &str) -> Option<Lab> {
         let Some(python) = python() else {
             println!("SKIPPED: pyspnego and psrpcore are not in target/peers (`cargo xtask test` installs them)");
             return None;
@@ -51,10 +55,16 @@ impl Lab {
         command.arg(server).arg("--host").arg(files.port().to_string());
         command.arg("--recorded").arg(scene.dir.join("recorded")).arg("--record").arg(scene.dir.join("record"));
         command.env("NTLM_USER_FILE", scene.dir.join("users")).env("PYTHONDONTWRITEBYTECODE", "1");
+        if transport == "https" {
+            let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+            std::fs::write(scene.dir.join("ca.pem"), made.cert.pem()).unwrap();
+            std::fs::write(scene.dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+            command.arg("--cert").arg(scene.dir.join("ca.pem")).arg("--key").arg(scene.dir.join("key.pem"));
+        }
         let mut peer = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(peer.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let uri = format!("winrm://127.0.0.1:{}?user=HVOLD%5CAdministrator&transport=http", line.trim());
+        let uri = format!("winrm://127.0.0.1:{}?user=HVOLD%5CAdministrator&transport={transport}", line.trim());
         Some(Lab { scene, peer, uri, _files: files })
     }
 
@@ -133,4 +143,20 @@ fn who_is_not_let_in_is_told_what_to_do() {
     assert!(!wrong.contains("geheim"), "{wrong}");
     let missing = told(&["--source-password-file", "nowhere"]);
     assert!(missing.contains("nowhere"), "{missing}");
+}
+
+#[test]
+fn a_certificate_is_believed_by_its_authority_or_its_thumbprint_only() {
+    let Some(lab) = Lab::start_with(Variant::Clean, "https") else { return };
+    let assess = |code, more: &str| {
+        let uri = format!("{}{more}", lab.uri);
+        lab.expect(code, &["assess", "--from", &uri]).stderr
+    };
+    let refused = assess(1, "");
+    assert!(refused.contains("certificate") && refused.contains("pin=THUMBPRINT"), "{refused}");
+    let pin = refused.split("thumbprint ").nth(1).unwrap().split('.').next().unwrap();
+    for more in ["&ca=ca.pem".to_owned(), format!("&pin={pin}")] {
+        assess(0, &more);
+    }
+    assess(1, &format!("&pin={}", "0".repeat(64)));
 }

@@ -95,6 +95,19 @@ fn a_disk_that_a_machine_holds_is_told_by_the_host() {
 }
 
 #[test]
+fn a_configuration_that_cannot_be_read_is_told_with_what_the_host_says() {
+    let Some(running) = start(Variant::Default) else { return };
+    let machine = running.host.machine(ids::MEDIA.0);
+    running.files.hold(&machine.config_windows_path);
+    let inventory = running.open().unwrap().inventory().unwrap();
+    let [problem] = problems(&inventory, "machine.unreadable")[..] else { panic!("{:#?}", inventory.problems) };
+    assert!(problem.message.contains(&machine.config_windows_path), "{}", problem.message);
+    assert!(problem.message.contains("is in use on 127.0.0.1"), "{}", problem.message);
+    assert!(problem.hint.starts_with("Mend on the host"), "{}", problem.hint);
+    assert_eq!(inventory.machines.len() + 1, running.host.machines.len());
+}
+
+#[test]
 fn a_disk_is_told_by_the_second_version_of_the_classes_where_the_first_is_not() {
     let Some(running) = start(Variant::Clean) else { return };
     let wmi = running.recorded.join("wmi");

@@ -135,8 +135,11 @@ impl Disks<'_> {
         let file = match self.reading.tree.open(path) {
             Ok(file) => file,
             Err(error) => {
-                let place = Place::new(path.as_str(), "");
-                self.bad.insert(path.key(), unreachable(&error, &place));
+                let mut told = unreachable(&error, &Place::new(path.as_str(), ""));
+                if self.reading.is_live() && matches!(error, ReachError::Io { .. }) {
+                    told.3 = "Mend on the host what keeps it from being read, then read the source again.".to_owned();
+                }
+                self.bad.insert(path.key(), told);
                 if matches!(error, ReachError::NotCollected { .. } | ReachError::InUse { .. }) {
                     self.told_by_host(path);
                 }

@@ -88,6 +88,9 @@ fn unreadable(reading: &Reading<'_>, kind: &str, path: &WindowsPath, (message, p
             "Copy the file again from the source host, or go on without what it describes. Hyper-V kept a copy of the \
              configuration, which may be older: '{copy}'."
         )
+    } else if reading.is_live() {
+        "Mend on the host what keeps it from being read, then read the source again, or go on without what it describes."
+            .to_owned()
     } else {
         "Copy the file again from the source host, or go on without what it describes.".to_owned()
     };

@@ -84,6 +84,11 @@ impl<'a> Reading<'a> {
         self
     }
 
+    /// Whether the host is asked while it runs, so that what cannot be read there is mended there.
+    fn is_live(&self) -> bool {
+        self.answers.is_some_and(Answers::is_now)
+    }
+
     fn problem(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
     }

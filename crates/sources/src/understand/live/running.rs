@@ -17,7 +17,7 @@ const AT_REST: [u64; 3] = [3, 6, 32769];
 
 /// Tells each machine that is not off and not saved; only of a host that answers now.
 pub(in super::super) fn running(reading: &Reading<'_>, machines: &[Machine]) {
-    if !reading.answers.is_some_and(|answers| answers.is_now()) {
+    if !reading.is_live() {
         return;
     }
     // The second version where it is there: a release that has both has it for the same machines.
