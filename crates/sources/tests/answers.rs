@@ -130,15 +130,17 @@ fn what_the_host_could_not_answer_stays_unknown_and_says_why() {
     assert!(!matches!(inventory.switches[0].kind, Found::Read { .. }), "the registry is all that tells");
 }
 
-#[test]
-fn later_releases_tell_the_features_of_each_port() {
-    let (folder, _, before) = collection(Variant::Default);
-    let machine = |inventory: &Inventory, id: &str| inventory.machine(&id.parse().unwrap()).unwrap().clone();
-    let adapter = machine(&before, ids::FILES.0).configuration.adapters[0].id.clone();
-    let class = |name: &'static str, properties: &[(&'static str, &'static str, &str)]| {
-        (name, properties.iter().map(|(name, kind, value)| (*name, *kind, (*value).to_owned())).collect())
-    };
-    let full = answers::PortFeatures {
+/// A class with its properties.
+fn class(
+    name: &'static str,
+    properties: &[(&'static str, &'static str, &str)],
+) -> (&'static str, Vec<answers::Property>) {
+    (name, properties.iter().map(|(name, kind, value)| (*name, *kind, (*value).to_owned())).collect())
+}
+
+/// Features of all four classes of the port of an adapter.
+fn features_of(adapter: &str) -> answers::PortFeatures {
+    answers::PortFeatures {
         settings: ids::FILES.0.to_owned(),
         adapter: adapter.to_lowercase(),
         objects: vec![
@@ -172,7 +174,15 @@ fn later_releases_tell_the_features_of_each_port() {
                 &[("Limit", "uint64", "1000000000"), ("Reservation", "uint64", "0"), ("Weight", "uint64", "20")],
             ),
         ],
-    };
+    }
+}
+
+#[test]
+fn later_releases_tell_the_features_of_each_port() {
+    let (folder, _, before) = collection(Variant::Default);
+    let machine = |inventory: &Inventory, id: &str| inventory.machine(&id.parse().unwrap()).unwrap().clone();
+    let adapter = machine(&before, ids::FILES.0).configuration.adapters[0].id.clone();
+    let full = features_of(&adapter);
     // The same adapter as it was at a checkpoint is another one.
     let other = answers::PortFeatures {
         settings: "7A000001-1111-4222-8333-4444555500FF".to_owned(),

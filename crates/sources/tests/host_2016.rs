@@ -2,7 +2,6 @@
 //! Hosts of Windows Server 2016 and later: configurations in tables, listed by `data.vmcx`, read from drives and from exports.
 
 #[cfg(unix)]
-#[allow(dead_code)]
 mod dead_host;
 
 use std::fs;
@@ -143,6 +142,8 @@ fn a_saved_machine_of_generation_2_with_a_checkpoint_is_read() {
     let told = inventory.problems.iter().find(|problem| problem.message.contains("virtual TPM")).unwrap();
     assert!(matches!(&told.subject, Subject::Machine { id, .. } if id.as_str() == DATABASE));
     assert!(told.message.contains(&format!("{DATABASE}.vmgs")), "{}", told.message);
+    let tpm = inventory.machines.iter().map(|machine| (machine.id.as_str(), machine.configuration.firmware.tpm));
+    assert!(tpm.into_iter().all(|(id, tpm)| tpm == (id == DATABASE).then_some(true)));
     let after = fs::read(host.at(&format!(r"{ELSEWHERE}\Virtual Machines\{DATABASE}.vmcx"))).unwrap();
     assert!(before == after, "the log is replayed in memory");
 }

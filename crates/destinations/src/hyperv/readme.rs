@@ -79,7 +79,11 @@ fn anew(release: &Release) -> String {
         return "no documentation says that Windows Server 2012 registers a configuration of an older release in place"
             .to_owned();
     }
-    format!("{} imports no configuration of Windows Server 2008 or 2008 R2", release.windows)
+    format!(
+        "{} registers no configuration of Windows Server 2008 or 2008 R2 in place, and one way for all old hosts can be compared \
+         setting by setting",
+        release.windows
+    )
 }
 
 fn one_line(text: &str) -> String {

@@ -102,7 +102,7 @@ fn firmware(file: &VmFile) -> Firmware {
         boot_order,
         num_lock: file.flag(&format!("{BIOS}/num_lock")),
         secure_boot: file.flag(&format!("{BIOS}/secure_boot_enabled")),
-        tpm: None,
+        tpm: devices::has_tpm(file).then_some(true),
     }
 }
 
