@@ -170,6 +170,16 @@ fn a_class_and_a_namespace_that_are_not_there() {
 }
 
 #[test]
+fn associations_are_listed_as_a_class_where_they_cannot_be_asked_for_from_an_end() {
+    let Some(running) = start(Variant::Clean) else { return };
+    let of_ends = running.open().unwrap().inventory().unwrap();
+    fs::write(running.recorded.join("no-references"), "").unwrap();
+    let of_class = running.open().unwrap().inventory().unwrap();
+    assert!(of_class.machines[0].configuration.adapters[0].vlan.value().is_some());
+    assert!(of_class == of_ends, "something else is told");
+}
+
+#[test]
 fn a_key_that_may_not_be_read() {
     let Some(running) = start(Variant::Default) else { return };
     fs::write(running.recorded.join("denied"), r"SOFTWARE\Microsoft\Ole").unwrap();

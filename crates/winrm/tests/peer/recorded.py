@@ -1,7 +1,8 @@
 """A host whose answers were recorded: objects of WMI as a collection has them (CIM-XML, DSP0201) and a registry as JSON. They are
 given as WS-Management sends them (DSP0227). The folder may change while it is served.
 
-    DIR/wmi/NAMESPACE/CLASS.xml, DIR/registry.json, DIR/denied with a key that nobody may read in each line
+    DIR/wmi/NAMESPACE/CLASS.xml, DIR/registry.json, DIR/denied with a key that nobody may read in each line,
+    DIR/no-references when queries for references are refused
 """
 
 import json
@@ -68,6 +69,8 @@ class Recorded:
                 objects = [one for one in objects if property_of(one, name).lower() == value.strip("'").lower()]
         elif found := re.fullmatch(r"REFERENCES OF \{(.+)\} WHERE ResultClass=(\w+)", text):
             path, class_ = found.groups()
+            if os.path.exists(os.path.join(self.folder, "no-references")):
+                raise Refused(0x80041017, "Invalid query")
             objects = [one for one in self.objects(namespace, class_) if leads_to(one, *path_of(path))]
         elif found := re.fullmatch(r"ASSOCIATORS OF \{(.+)\} WHERE AssocClass=Win32_GroupUser Role=GroupComponent", text):
             class_, keys = path_of(found.group(1))

@@ -5,8 +5,9 @@ by pyspnego, PowerShell remoting by psrpcore. It shares nothing with the client 
         [--recorded DIR]
 
 It prints its port and serves until it is killed. Each request that arrives is written to the record, opened, one JSON a line.
-With what was recorded of a host, queries, methods and the registry are answered with that. With a host, scripts of PowerShell are run by what listens at that port of this computer. Every N-th message its connection is
-dropped, in turns before the message is dealt with and after it.
+With what was recorded of a host, queries, methods and the registry are answered with that. With a host, scripts of PowerShell
+are run by what listens at that port of this computer. Every N-th message its connection is dropped, in turns before the message is
+dealt with and after it.
 """
 
 import argparse

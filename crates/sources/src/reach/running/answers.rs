@@ -63,7 +63,7 @@ impl LiveAnswers {
         Ok(self.link.query(namespace, wql)?.iter().map(convert::object).collect())
     }
 
-    /// The associations of a class, asked of each object at their one end.
+    /// The associations of a class, asked of each object at their one end; as a class where such queries are not taken.
     fn links(&self, namespace: &str, class: &str, from: &str) -> Result<Vec<Object>, String> {
         let ends = match self.ask(Question::Instances(namespace, from)) {
             Answer::Objects(ends) => ends,
@@ -71,9 +71,15 @@ impl LiveAnswers {
             Answer::Failed(reason) => return Err(reason),
         };
         let mut all = Vec::new();
-        for end in &ends {
+        for (number, end) in ends.iter().enumerate() {
             let path = path(end, &KEYS)?;
-            all.extend(self.select(namespace, &format!("REFERENCES OF {{{path}}} WHERE ResultClass={class}"))?);
+            match self.select(namespace, &format!("REFERENCES OF {{{path}}} WHERE ResultClass={class}")) {
+                Ok(found) => all.extend(found),
+                Err(reason) if number == 0 => {
+                    return self.select(namespace, &format!("SELECT * FROM {class}")).map_err(|_| reason);
+                }
+                Err(reason) => return Err(reason),
+            }
         }
         Ok(all)
     }
