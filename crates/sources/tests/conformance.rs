@@ -99,16 +99,16 @@ fn listed(places: &[&str]) -> BTreeSet<String> {
 }
 
 /// The sample host as folders, with what it answered.
-fn whole(folder: &Path) -> Inventory {
-    sample::write(folder, Variant::Default).unwrap();
-    answers::write(folder, Variant::Default).unwrap();
+fn whole(folder: &Path, variant: Variant) -> Inventory {
+    sample::write(folder, variant).unwrap();
+    answers::write(folder, variant).unwrap();
     read(folder)
 }
 
 #[test]
 fn folders_alone_and_the_disks_of_a_dead_server() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = whole(&folder.path().join("whole"));
+    let whole = whole(&folder.path().join("whole"), Variant::Default);
     let files = folder.path().join("files");
     sample::write(&files, Variant::Default).unwrap();
     assert_eq!(between(&read(&files), &whole), listed(&TOLD_BY_THE_HOST));
@@ -129,10 +129,21 @@ fn a_collection() {
 
 #[test]
 fn a_host_that_runs() {
-    let Some(running) = Running::start(Variant::Default, &[], told_disks) else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let whole = whole(folder.path());
-    let source = running.open().unwrap();
-    assert_eq!((source.describe().reach.as_str(), source.describe().layout.as_str()), ("winrm", "role"));
-    assert_eq!(between(&source.inventory().unwrap(), &whole), BTreeSet::new());
+    for variant in [
+        Variant::Default,
+        Variant::HyperVServer,
+        Variant::Source2012,
+        Variant::Cluster,
+        Variant::TruncatedVhd,
+        Variant::MissingParent,
+        Variant::UnknownXmlNode,
+        Variant::TwoMachinesOneId,
+    ] {
+        let Some(running) = Running::start(variant, &[], told_disks) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let whole = whole(folder.path(), variant);
+        let source = running.open().unwrap();
+        assert_eq!((source.describe().reach.as_str(), source.describe().layout.as_str()), ("winrm", "role"));
+        assert_eq!(between(&source.inventory().unwrap(), &whole), BTreeSet::new(), "{variant:?}");
+    }
 }
