@@ -18,14 +18,16 @@ use collected_host::{collection, read, told_disks};
 use running_host::Running;
 
 /// What only the host itself tells, and files do not.
-const TOLD_BY_THE_HOST: [&str; 14] = [
+const TOLD_BY_THE_HOST: [&str; 16] = [
     "/adapters/*/mac",
     "/host/remote_administration/dcom_users",
     "/host/remote_administration/wmi_namespaces",
     "/host/settings/numa_spanning",
     "/machines/*/checkpoints/*/configuration/adapters/*/mac_spoofing",
+    "/machines/*/checkpoints/*/configuration/adapters/*/port_settings",
     "/machines/*/checkpoints/*/configuration/adapters/*/vlan",
     "/machines/*/configuration/adapters/*/mac_spoofing",
+    "/machines/*/configuration/adapters/*/port_settings",
     "/machines/*/configuration/adapters/*/vlan",
     "/management_adapters/*/mac",
     "/management_adapters/*/switch",
