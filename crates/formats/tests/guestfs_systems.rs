@@ -13,7 +13,8 @@ use std::sync::Arc;
 use guestfs_support::{Mounted, image, local, memory, text, tool};
 use hvm_formats::disk::{NoParents, open};
 use hvm_formats::guestfs::{
-    Ext, FreeSpace, FreeSpaceError, FsKind, GuestAdapter, SystemKind, fat_usage, inspect, inspect_bytes, recognise,
+    DriverStart, Ext, FreeSpace, FreeSpaceError, FsKind, GuestAdapter, SystemKind, fat_usage, inspect, inspect_bytes,
+    recognise,
 };
 use hvm_testkit::hive::{HiveKey, HiveStamp, HiveValue, hive_bytes};
 
@@ -53,6 +54,12 @@ fn linux_tree(folder: &Path) -> std::path::PathBuf {
     fs::write(tree.join("etc/locale.conf"), "LANG=de_DE.UTF-8\n").unwrap();
     fs::write(tree.join("etc/timezone"), "Europe/Berlin\n").unwrap();
     fs::write(tree.join("big"), vec![7; 9 << 20]).unwrap();
+    fs::write(tree.join("etc/fstab"), "# /dev/sdz / ext4\nUUID=1234 / ext4 defaults 0 1\n").unwrap();
+    let modules = tree.join("usr/lib/modules/6.1.0-18-amd64");
+    fs::create_dir_all(&modules).unwrap();
+    std::os::unix::fs::symlink("usr/lib", tree.join("lib")).unwrap();
+    fs::write(modules.join("modules.builtin"), "kernel/drivers/ata/ata_piix.ko\nkernel/fs/ext4/ext4.ko\n").unwrap();
+    fs::write(modules.join("modules.dep"), "kernel/drivers/block/virtio_blk.ko.xz: kernel/x.ko\n").unwrap();
     for (path, text) in NETWORKS {
         let path = tree.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -142,6 +149,11 @@ fn linux_on_ext_with_its_free_space() {
         assert_eq!((guest.host_name.as_str(), guest.language.as_str()), ("web-1", "de_DE.UTF-8"));
         assert_eq!((guest.time_zone.as_str(), guest.remarks.len()), ("Europe/Berlin", 0));
         assert_adapters(&guest.adapters, &ADAPTERS);
+        let drivers: Vec<_> =
+            guest.drivers.as_ref().unwrap().iter().map(|driver| (&*driver.name, driver.start)).collect();
+        assert_eq!(drivers, [("ata_piix", DriverStart::BuiltIn), ("virtio_blk", DriverStart::Module)]);
+        assert_eq!(guest.drivers.as_ref().unwrap()[0].kernel, "6.1.0-18-amd64");
+        assert_eq!(guest.root_device, "UUID=1234");
         assert_eq!(guest.adapters[0].place, "/etc/network/interfaces");
     }
 }
@@ -302,6 +314,11 @@ fn windows_with_leases_and_a_set_address_in_a_hive_of_any_size() {
     interface.set("DhcpSubnetMask", HiveValue::sz("255.255.255.128"));
     interface.set("DhcpDefaultGateway", HiveValue::multi(&["192.0.2.1"]));
     interface.set("DhcpNameServer", HiveValue::sz("192.0.2.2 192.0.2.3"));
+    for (name, start) in [("storvsc", 0), ("VioStor", 4), ("storahci", 0), ("Unrelated", 0)] {
+        root.at(&format!(r"ControlSet001\Services\{name}")).set("Start", HiveValue::Dword(start));
+    }
+    root.at(r"ControlSet001\Services\storahci\StartOverride").set("0", HiveValue::Dword(3));
+    root.at(r"ControlSet001\Services\atapi");
     let folder = tempfile::tempdir().unwrap();
     for large in [false, true] {
         if large {
@@ -326,6 +343,15 @@ fn windows_with_leases_and_a_set_address_in_a_hive_of_any_size() {
         assert_eq!(guest.remarks, [] as [&str; 0]);
         let expected = ("", "00:15:5d:01:02:03", Some(true), "192.0.2.20/25", "192.0.2.1", "192.0.2.2 192.0.2.3");
         assert_adapters(&guest.adapters, &[expected]);
+        let drivers: Vec<_> =
+            guest.drivers.iter().flatten().map(|driver| (driver.name.as_str(), driver.start)).collect();
+        let expected = [
+            ("storvsc", DriverStart::Boot),
+            ("viostor", DriverStart::Disabled),
+            ("atapi", DriverStart::Unknown),
+            ("storahci", DriverStart::Demand),
+        ];
+        assert_eq!(drivers, expected);
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::DiskFile;
 use crate::found::{Problem, Unknown};
+use crate::guest::Guest;
 use crate::host::Host;
 use crate::names::{ByteSize, SwitchId, VmId, WindowsPath};
 use crate::network::{ManagementAdapter, PhysicalAdapter, VirtualSwitch};
@@ -36,6 +37,9 @@ pub struct Inventory {
     pub disks: Vec<DiskFile>,
     /// Sizes of the other files that machines use (ISO and floppy images).
     pub media: Vec<MediaFile>,
+    /// What is in the machines, by the order of `machines`; none where nobody looked into them.
+    #[serde(default)]
+    pub guests: Vec<Guest>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// What this reach cannot know.
@@ -68,6 +72,11 @@ impl Inventory {
     /// The machine with this id.
     pub fn machine(&self, id: &VmId) -> Option<&Machine> {
         self.machines.iter().find(|machine| machine.id == *id)
+    }
+
+    /// What is in the machine with this id.
+    pub fn guest(&self, machine: &VmId) -> Option<&Guest> {
+        self.guests.iter().find(|guest| guest.machine == *machine)
     }
 
     /// The switch with this id.

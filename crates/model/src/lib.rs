@@ -10,6 +10,7 @@ pub mod disk;
 pub mod finding;
 pub mod firewall;
 pub mod found;
+pub mod guest;
 pub mod host;
 pub mod inventory;
 pub mod names;

@@ -236,6 +236,7 @@ fn inventory() -> Inventory {
         machines: Vec::new(),
         disks: Vec::new(),
         media: Vec::new(),
+        guests: Vec::new(),
         problems: Vec::new(),
         unknowns: Vec::new(),
     }

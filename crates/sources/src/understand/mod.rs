@@ -121,6 +121,7 @@ pub(crate) fn inventory(reading: Reading<'_>, source: SourceDescription) -> Inve
         machines: machines.machines,
         disks: files.disks,
         media: files.media,
+        guests: Vec::new(),
         problems,
     }
 }

@@ -1,6 +1,6 @@
 //! Linux, by `os-release` and the files beside it. Specification: freedesktop.org, `os-release(5)`.
 
-use super::{GuestSystem, SystemKind, network};
+use super::{GuestSystem, SystemKind, drivers, network};
 use crate::guestfs::GuestFsError;
 use crate::guestfs::ext::Ext;
 
@@ -38,18 +38,32 @@ pub(super) fn find(volume: &Ext) -> Option<GuestSystem> {
     system.time_zone = read("/etc/timezone").map(|text| first_line(&text)).unwrap_or_default();
     let locale = read("/etc/locale.conf").or_else(|| read("/etc/default/locale")).unwrap_or_default();
     system.language = value(&locale, "LANG").unwrap_or_default();
+    system.root_device = read("/etc/fstab").map(|text| root_device(&text)).unwrap_or_default();
     system.remarks.extend(last);
+    system.drivers = drivers::of_linux(volume, &mut system.remarks);
     system.adapters = network::linux::adapters(volume, &mut system.remarks);
     Some(system)
 }
 
 pub(super) fn text(volume: &Ext, path: &str) -> Result<Option<String>, GuestFsError> {
-    let bytes = volume.read_file(path, MAX_FILE)?;
+    text_of(volume, path, MAX_FILE)
+}
+
+/// The text of a file of at most `limit` bytes.
+pub(super) fn text_of(volume: &Ext, path: &str, limit: u64) -> Result<Option<String>, GuestFsError> {
+    let bytes = volume.read_file(path, limit)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn first_line(text: &str) -> String {
     text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default().to_owned()
+}
+
+/// The device that fstab(5) mounts as root; empty when none is.
+fn root_device(text: &str) -> String {
+    let fields = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let root = fields.into_iter().find(|fields| matches!(fields[..], [device, "/", ..] if !device.starts_with('#')));
+    root.and_then(|fields| fields.first().map(|device| (*device).to_owned())).unwrap_or_default()
 }
 
 /// The value of `KEY=value`, with the quotes and back-slashes of a shell removed.
@@ -71,7 +85,13 @@ pub(super) fn value(text: &str, key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::value;
+    use super::{root_device, value};
+
+    #[test]
+    fn the_device_of_the_root_is_that_of_its_line() {
+        let text = "# / was on /dev/sda1\n#/dev/sda1 / ext4\nproc /proc proc\nUUID=ab / ext4 errors=remount-ro 0 1\n/dev/sda2 /home\n";
+        assert_eq!((root_device(text).as_str(), root_device("\nnone\n").as_str()), ("UUID=ab", ""));
+    }
 
     #[test]
     fn values_lose_quotes_and_escapes() {

@@ -1,6 +1,7 @@
 //! Which operating system a volume holds, by the files that every system of its kind has.
 
 mod cells;
+mod drivers;
 mod linux;
 mod network;
 mod windows;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::ext::Ext;
 use super::ntfs::Ntfs;
+pub use drivers::{DriverStart, GuestDriver};
 pub use network::{GuestAdapter, prefix_length};
 
 /// Family of an operating system.
@@ -52,6 +54,10 @@ pub struct GuestSystem {
     pub time_zone: String,
     /// Its network adapters, also those that the machine no longer has.
     pub adapters: Vec<GuestAdapter>,
+    /// Device of the root file system as `/etc/fstab` names it (Linux only).
+    pub root_device: String,
+    /// The drivers for Hyper-V and KVM that it has; `None` where that could not be looked up.
+    pub drivers: Option<Vec<GuestDriver>>,
     /// What could not be read, as whole sentences.
     pub remarks: Vec<String>,
 }
@@ -73,6 +79,8 @@ impl GuestSystem {
             language: String::new(),
             time_zone: String::new(),
             adapters: Vec::new(),
+            root_device: String::new(),
+            drivers: None,
             remarks: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! Windows, by its registry hives `SOFTWARE` and `SYSTEM` with their transaction logs.
 
 use super::cells::{CellHive, Node};
-use super::{GuestSystem, SystemKind, network};
+use super::{GuestSystem, SystemKind, drivers, network};
 use crate::guestfs::ntfs::Ntfs;
 use crate::io::{ReadAt, SharedFile, read_whole};
 use crate::regf::{self, Hive, HiveState, RegValue, RegValueKind, current_control_set};
@@ -236,4 +236,5 @@ fn of_system(hive: &Registry, system: &mut GuestSystem) {
         zone => zone,
     };
     system.adapters = network::windows::adapters(&mut values, &set);
+    system.drivers = drivers::of_windows(&mut values, &set);
 }
