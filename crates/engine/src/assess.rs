@@ -44,7 +44,8 @@ pub(crate) fn assess_opened(
     destination: Option<&dyn Destination>,
     choices: Choices,
 ) -> Result<Assessment, EngineError> {
-    let inventory = source.inventory()?;
+    let mut inventory = source.inventory()?;
+    inventory.guests = source.guests(&inventory);
     let destination = destination.map(Destination::capabilities).transpose()?;
     let findings =
         hvm_rules::assess(&Facts { inventory: &inventory, destination: destination.as_ref(), choices: &choices });

@@ -2,6 +2,7 @@
 
 use hvm_formats::disk::SharedDisk;
 use hvm_formats::io::SharedFile;
+use hvm_model::guest::Guest;
 use hvm_model::inventory::{Inventory, SourceDescription};
 use hvm_model::names::WindowsPath;
 
@@ -13,6 +14,9 @@ pub trait Source: Send + Sync {
     fn describe(&self) -> SourceDescription;
     /// Everything that can be read; what cannot be read is a problem in it, not an error.
     fn inventory(&self) -> Result<Inventory, SourceError>;
+    /// What is in the machines of `inventory`, by their present disks; what cannot be read is said in the guest. It reads from every
+    /// disk, so that it takes longer than the rest.
+    fn guests(&self, inventory: &Inventory) -> Vec<Guest>;
     /// The virtual disk whose leaf is `path`, parents resolved through the source's own gate.
     fn open_disk(&self, path: &WindowsPath) -> Result<SharedDisk, SourceError>;
     /// A file as it is.

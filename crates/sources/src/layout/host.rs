@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hvm_formats::disk::{self, SharedDisk};
 use hvm_formats::io::SharedFile;
+use hvm_model::guest::Guest;
 use hvm_model::inventory::{Inventory, SourceDescription};
 use hvm_model::names::WindowsPath;
 
@@ -84,6 +85,10 @@ impl Source for HostSource {
         inventory.problems.extend(self.tree.problems());
         self.still_there()?;
         Ok(inventory)
+    }
+
+    fn guests(&self, inventory: &Inventory) -> Vec<Guest> {
+        understand::guests::read(inventory, &|path| self.open_disk(path))
     }
 
     fn open_disk(&self, path: &WindowsPath) -> Result<SharedDisk, SourceError> {

@@ -11,6 +11,7 @@ mod devices;
 mod disks;
 mod exported;
 mod firewall;
+pub(crate) mod guests;
 mod hyperv;
 mod ip;
 mod known;
