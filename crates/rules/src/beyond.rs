@@ -7,6 +7,7 @@ const ANSWERS: &str = "Beyond the guide: answers";
 const SOURCE: &str = "Beyond the guide: the source";
 const MACHINES: &str = "Beyond the guide: machines";
 const DISKS: &str = "Beyond the guide: disks and drives";
+const GUESTS: &str = "Beyond the guide: what is in the machines";
 const NETWORKS: &str = "Beyond the guide: networks";
 const SETTINGS: &str = "Beyond the guide: settings";
 
@@ -99,6 +100,48 @@ pub(crate) const CLAUSES: &[Clause] = &[
         chapter: DISKS,
         text: "An image that is attached but not there is named.",
         answers: &[Rules(&["machine.image-missing"])],
+    },
+    Clause {
+        id: "beyond.guests.boot",
+        chapter: GUESTS,
+        text: "A guest whose disk, drivers or settings may keep it from starting on the destination is named before anything is copied.",
+        answers: &[Rules(&["guest.boot-mode", "guest.boot-driver", "guest.root-device"])],
+    },
+    Clause {
+        id: "beyond.guests.sectors",
+        chapter: GUESTS,
+        text: "A disk keeps the size of its sectors, or is named.",
+        answers: &[Rules(&["guest.sector-size"])],
+    },
+    Clause {
+        id: "beyond.guests.volumes",
+        chapter: GUESTS,
+        text: "Volumes that are damaged, in use, encrypted or of a kind that is not read are named; they are copied as they are.",
+        answers: &[Rules(&[
+            "guest.partition-table",
+            "guest.volume-dirty",
+            "guest.bitlocker",
+            "guest.dynamic-disk",
+            "guest.not-read",
+        ])],
+    },
+    Clause {
+        id: "beyond.guests.addresses",
+        chapter: GUESTS,
+        text: "A guest that would lose an address that somebody set, or its network, is named with that address.",
+        answers: &[Rules(&["guest.static-address", "guest.ghost-adapter", "guest.network-driver"])],
+    },
+    Clause {
+        id: "beyond.guests.activation",
+        chapter: GUESTS,
+        text: "A guest that may have to be activated on new hardware is named.",
+        answers: &[Rules(&["guest.activation"])],
+    },
+    Clause {
+        id: "beyond.guests.known",
+        chapter: GUESTS,
+        text: "The report has a table of the switched-off guests with their systems, host names and addresses.",
+        answers: &[Says("the table of guests in the report and in the inventory of report.json")],
     },
     Clause {
         id: "beyond.networks.vlan",

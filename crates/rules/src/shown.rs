@@ -75,6 +75,11 @@ const SHOWN: &[Shown] = &[
         "performing_twice_is_performing_once",
     ),
     ("settings that are not carried, in the report", PAGE, STAGES),
+    (
+        "the table of guests in the report and in the inventory of report.json",
+        "sources/tests/guests.rs",
+        "the_table_of_switched_off_guests",
+    ),
 ];
 
 /// The tests that show an answer: file below `crates`, and name. None for what is not done.

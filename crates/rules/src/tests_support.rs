@@ -7,6 +7,7 @@ use hvm_model::choices::{Answer, Choices};
 use hvm_model::disk::DiskFile;
 use hvm_model::finding::{Finding, Subject};
 use hvm_model::found::{Found, Place, Problem};
+use hvm_model::guest::*;
 use hvm_model::host::*;
 use hvm_model::inventory::{Inventory, MediaFile, SCHEMA_VERSION, SourceDescription};
 use hvm_model::names::{ByteSize, MacAddress, WindowsPath};
@@ -96,6 +97,44 @@ impl Sample {
         self.inventory.disks.push(disk(&disk_path(name)));
         self.inventory.machines.push(machine);
         self.inventory.machines.last_mut().expect("one was pushed")
+    }
+
+    /// What is in the first machine: a system on one clean volume.
+    pub fn guest(&mut self, family: GuestFamily) -> &mut Guest {
+        let machine = &self.inventory.machines[0];
+        self.inventory.guests = vec![guest(machine, family)];
+        &mut self.inventory.guests[0]
+    }
+
+    pub fn system(&mut self) -> &mut GuestSystem {
+        match &mut self.inventory.guests[0].system {
+            Found::Read { value, .. } => value,
+            other => panic!("the sample's system is read: {other:?}"),
+        }
+    }
+
+    pub fn drivers(&mut self, drivers: &[(&str, DriverStart)]) {
+        let one =
+            |(name, start): &(&str, DriverStart)| GuestDriver { name: name.to_string(), start: *start, kernel: None };
+        self.system().drivers = read(drivers.iter().map(one).collect());
+    }
+
+    /// One more adapter with an address that somebody set.
+    pub fn static_adapter(&mut self) -> &mut GuestAdapter {
+        let adapters = &mut self.system().adapters;
+        adapters.push(GuestAdapter {
+            name: "Local Area Connection".to_owned(),
+            device: None,
+            present: read(true),
+            mac: Found::unknown("The guest's settings do not name it."),
+            bound_to_mac: false,
+            dhcp: Some(false),
+            addresses: vec!["192.0.2.10/24".to_owned()],
+            gateways: vec!["192.0.2.1".to_owned()],
+            dns_servers: Vec::new(),
+            place: "SYSTEM".to_owned(),
+        });
+        adapters.last_mut().expect("one was pushed")
     }
 
     /// A checkpoint whose disk is the parent of the present one.
@@ -324,6 +363,49 @@ fn disk(path: &WindowsPath) -> DiskFile {
         geometry_size: None,
         remarks: Vec::new(),
         place: Place::new(path.as_str(), ""),
+    }
+}
+
+fn guest(machine: &Machine, family: GuestFamily) -> Guest {
+    let path = disk_path(&machine.name);
+    let place = Place::new(path.as_str(), "partition 1");
+    let volume = GuestVolume {
+        partition: 1,
+        start: 1 << 20,
+        size: ByteSize(40 << 30),
+        holds: Holds::FileSystem,
+        kind: "NTFS".to_owned(),
+        label: String::new(),
+        used: Some(ByteSize(4 << 30)),
+        free: Some(ByteSize(36 << 30)),
+        clean: Some(true),
+        remarks: Vec::new(),
+    };
+    let system = GuestSystem {
+        family,
+        name: None,
+        version: None,
+        build: None,
+        service_pack: None,
+        edition: None,
+        installation: None,
+        architecture: None,
+        host_name: None,
+        domain: None,
+        language: None,
+        time_zone: None,
+        root_device: None,
+        adapters: Vec::new(),
+        drivers: Found::unknown("It was not looked up."),
+    };
+    let disk =
+        GuestDisk { path, sector_size: Some(512), findings: Vec::new(), volumes: vec![volume], unreadable: None };
+    Guest {
+        machine: machine.id.clone(),
+        system: Found::Read { value: system, place },
+        boot: Found::unknown("The table names nothing to start from."),
+        disks: vec![disk],
+        remarks: Vec::new(),
     }
 }
 

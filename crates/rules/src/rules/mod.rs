@@ -36,6 +36,8 @@ families![
     firewall,
     free_space,
     generation,
+    guest,
+    guest_network,
     images,
     left_out,
     mac_addresses,

@@ -1,0 +1,240 @@
+//! Whether guests keep their addresses: those that somebody set belong to an adapter, and the destination's is a new one.
+
+use hvm_model::finding::Level;
+use hvm_model::found::Place;
+use hvm_model::guest::{GuestAdapter, GuestFamily, GuestSystem};
+use hvm_model::vm::{AdapterKind, Machine};
+
+use super::guest::{name, systems};
+use crate::case::{Case, of_machine};
+use crate::rule::{Rule, Seen};
+#[cfg(test)]
+use crate::tests_support::Example;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "guest.static-address",
+        level: Level::Manual,
+        under_extended: Level::Manual,
+        clause: "beyond.guests.addresses",
+        title: "A guest has an address that somebody set, and gets a new adapter.",
+        answers: &[],
+        check: static_address,
+    },
+    Rule {
+        id: "guest.ghost-adapter",
+        level: Level::Warns,
+        under_extended: Level::Warns,
+        clause: "beyond.guests.addresses",
+        title: "An adapter that a guest no longer has holds an address.",
+        answers: &[],
+        check: ghost,
+    },
+    Rule {
+        id: "guest.network-driver",
+        level: Level::Warns,
+        under_extended: Level::Warns,
+        clause: "beyond.guests.addresses",
+        title: "A guest may not have the driver for the network adapter that it gets on KVM.",
+        answers: &[],
+        check: driver,
+    },
+];
+
+/// `'Local Area Connection': 192.0.2.10/24, gateway 192.0.2.1, DNS 192.0.2.2`.
+fn told(adapter: &GuestAdapter) -> String {
+    let mut text = format!("'{}': {}", adapter.name, adapter.addresses.join(", "));
+    for (word, values) in [("gateway", &adapter.gateways), ("DNS", &adapter.dns_servers)] {
+        if !values.is_empty() {
+            text.push_str(&format!(", {word} {}", values.join(", ")));
+        }
+    }
+    text
+}
+
+fn static_address(case: &Case<'_>) -> Vec<Seen> {
+    if case.destination.is_none() {
+        return Vec::new();
+    }
+    let seen = systems(case).filter_map(|(machine, system, place)| {
+        let lost = |adapter: &&GuestAdapter| {
+            // Linux keeps what is bound to an address, which goes along; by name, KVM gives it another bus and so another name.
+            let kept = system.family == GuestFamily::Linux && (adapter.bound_to_mac || !case.is_kvm());
+            adapter.is_static() && !adapter.is_ghost() && !kept
+        };
+        let adapters: Vec<&GuestAdapter> = system.adapters.iter().filter(lost).collect();
+        let all: Vec<String> = adapters.iter().map(|adapter| told(adapter)).collect();
+        let (why, todo) = match system.family {
+            GuestFamily::Windows => (
+                "Windows keeps addresses with the adapter, and the machine gets a new one, which begins with DHCP",
+                "Set them again at its console when it runs on the destination; if Windows then says that an adapter which is not \
+                 there has the address, remove that one in Device Manager (show hidden devices).",
+            ),
+            GuestFamily::Linux => (
+                "They belong to the name of an adapter, and on KVM it may have another name (such as ens3 for eth0)",
+                "Look at the names on the destination ('ip link'), and set them there, or bind them to the MAC address before \
+                 the move.",
+            ),
+        };
+        let message = format!(
+            "{} in the virtual machine '{}' has addresses that somebody set: {}. {why}. {todo}",
+            name(system),
+            machine.name,
+            all.join("; ")
+        );
+        (!all.is_empty()).then(|| Seen::new(of_machine(machine), message).at_all(&places(&place, &adapters)))
+    });
+    seen.collect()
+}
+
+fn places(place: &Place, adapters: &[&GuestAdapter]) -> Vec<Place> {
+    adapters.iter().map(|adapter| Place::new(&*place.file, &*adapter.place)).collect()
+}
+
+/// The address without the length of its prefix.
+fn bare(address: &str) -> &str {
+    address.split('/').next().unwrap_or(address)
+}
+
+fn ghost(case: &Case<'_>) -> Vec<Seen> {
+    let seen = systems(case).flat_map(|(machine, system, place)| {
+        let ghosts = system.adapters.iter().filter(|adapter| adapter.is_ghost() && adapter.is_static());
+        ghosts.map(|ghost| of_ghost(machine, system, ghost).at_all(&places(&place, &[ghost]))).collect::<Vec<_>>()
+    });
+    seen.collect()
+}
+
+fn of_ghost(machine: &Machine, system: &GuestSystem, ghost: &GuestAdapter) -> Seen {
+    let same = |one: &GuestAdapter| {
+        one.addresses.iter().any(|address| ghost.addresses.iter().any(|other| bare(other) == bare(address)))
+    };
+    let holder = system.adapters.iter().find(|one| !one.is_ghost() && same(one));
+    let message = match holder {
+        Some(holder) => format!(
+            "In the virtual machine '{}' two adapters hold the same address, {} and {}; the machine no longer has the first. \
+             Windows then takes no such address for a new adapter without asking. Remove the first one in the guest.",
+            machine.name,
+            told(ghost),
+            told(holder)
+        ),
+        None => format!(
+            "In the virtual machine '{}' an adapter that the machine no longer has still holds an address, {}. An old setting, or \
+             the one that the machine should have; remove it in the guest if it is old.",
+            machine.name,
+            told(ghost)
+        ),
+    };
+    let seen = Seen::new(of_machine(machine), message);
+    if holder.is_some() { seen } else { seen.level(Level::Notes) }
+}
+
+/// Only of Linux is the answer sure: Windows has drivers in its driver store that are no services yet.
+fn driver(case: &Case<'_>) -> Vec<Seen> {
+    if !case.is_kvm() {
+        return Vec::new();
+    }
+    let seen = systems(case).filter(|(_, system, _)| system.family == GuestFamily::Linux);
+    let seen = seen.filter_map(|(machine, system, place)| {
+        system.drivers.value()?;
+        let kinds = [
+            (AdapterKind::Synthetic, "e1000", &["e1000"][..]),
+            (AdapterKind::Legacy, "rtl8139", &["8139cp", "8139too"][..]),
+        ];
+        let own = &machine.configuration.adapters;
+        let (_, card, modules) = kinds
+            .into_iter()
+            .find(|(kind, _, names)| own.iter().any(|own| own.kind == *kind) && system.driver(names).is_none())?;
+        let message = format!(
+            "On KVM the virtual machine '{}' ({}) gets a network adapter {card}, and no kernel of it has the module {}: it may \
+             have no network there. Install that driver, or give the machine another adapter.",
+            machine.name,
+            name(system),
+            modules.join(" or ")
+        );
+        Some(Seen::new(of_machine(machine), message).at(&place))
+    });
+    seen.collect()
+}
+
+#[cfg(test)]
+pub(super) const EXAMPLES: &[Example] = &[
+    Example {
+        rule: "guest.static-address",
+        fires: |sample| {
+            sample.guest(GuestFamily::Windows);
+            sample.static_adapter();
+        },
+        quiet: |sample| {
+            sample.guest(GuestFamily::Windows);
+            sample.static_adapter().dhcp = Some(true);
+        },
+    },
+    Example {
+        rule: "guest.ghost-adapter",
+        fires: |sample| {
+            sample.guest(GuestFamily::Windows);
+            sample.static_adapter();
+            sample.static_adapter().present = crate::tests_support::read(false);
+        },
+        quiet: |sample| {
+            sample.guest(GuestFamily::Windows);
+            sample.static_adapter();
+        },
+    },
+    Example {
+        rule: "guest.network-driver",
+        fires: |sample| {
+            sample.kvm();
+            sample.guest(GuestFamily::Linux);
+            sample.drivers(&[("ata_piix", hvm_model::guest::DriverStart::Module)]);
+        },
+        quiet: |sample| {
+            sample.kvm();
+            sample.guest(GuestFamily::Linux);
+            sample.drivers(&[("e1000", hvm_model::guest::DriverStart::Module)]);
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests_support::Sample;
+
+    #[test]
+    fn linux_keeps_what_is_bound_to_a_mac_address() {
+        let fires = |bound: bool, kvm: bool| {
+            let mut sample = Sample::new();
+            sample.guest(GuestFamily::Linux);
+            sample.static_adapter().bound_to_mac = bound;
+            if kvm {
+                sample.kvm();
+            }
+            !sample.found("guest.static-address").is_empty()
+        };
+        assert_eq!([fires(true, true), fires(false, true), fires(false, false)], [false, true, false]);
+    }
+
+    #[test]
+    fn a_ghost_with_an_address_of_its_own_is_a_note() {
+        let mut sample = Sample::new();
+        sample.guest(GuestFamily::Windows);
+        sample.static_adapter().present = crate::tests_support::read(false);
+        assert_eq!(sample.one("guest.ghost-adapter").level, Level::Notes);
+        assert!(sample.found("guest.static-address").is_empty(), "a ghost's address is not lost with the move");
+        sample.static_adapter().addresses = vec!["192.0.2.10/25".to_owned()];
+        let finding = sample.one("guest.ghost-adapter");
+        assert!(finding.level == Level::Warns && finding.message.contains("192.0.2.10/25"), "{finding:?}");
+    }
+
+    #[test]
+    fn without_a_destination_or_for_a_machine_left_out_nothing_is_lost() {
+        let mut sample = Sample::new();
+        sample.guest(GuestFamily::Windows);
+        sample.static_adapter();
+        let told = sample.one("guest.static-address");
+        assert!(told.message.contains("'Local Area Connection': 192.0.2.10/24, gateway 192.0.2.1"), "{told:?}");
+        sample.there = None;
+        assert!(sample.found("guest.static-address").is_empty());
+    }
+}
