@@ -65,10 +65,12 @@ fn it_is_self_contained_at_every_stage() {
         assert!(lost.iter().any(|lost| lost["setting"]["item"] == "authorization-store"), "{other}");
     }
     let html = std::fs::read_to_string(scene.dir.join("reports/report.html")).unwrap();
+    assert!(html.contains("<h2>Guests</h2>") && html.contains("No operating system was found on its disks."));
     assert!(html.contains("On other releases") && html.contains("does not honour authorization stores"));
     let count = |pointer: &str| json.pointer(pointer).and_then(|found| found.as_array()).map_or(0, Vec::len);
     for (promised, least) in [
         ("/inventory/machines", 5),
+        ("/inventory/guests", 5),
         ("/inventory/adapters", 1),
         ("/inventory/host/settings/authorization/assignments", 1),
         ("/plan/estimate/machines", 5),

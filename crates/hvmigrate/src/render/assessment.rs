@@ -6,9 +6,11 @@ use hvm_engine::Assessment;
 use hvm_model::choices::Policy;
 use hvm_model::finding::{Finding, Level};
 use hvm_model::found::{Problem, Unknown};
+use hvm_model::guest::Guest;
 use hvm_model::inventory::{Inventory, SCHEMA_VERSION};
 use serde::Serialize;
 
+use super::guests;
 use super::words::{count, level_meaning};
 use crate::messages::shell_quote;
 
@@ -24,6 +26,7 @@ pub struct Document<'a> {
     destination: Option<Destination<'a>>,
     policy: Policy,
     findings: &'a [Finding],
+    guests: &'a [Guest],
     problems: &'a [Problem],
     unknowns: &'a [Unknown],
     summary: Summary,
@@ -78,6 +81,7 @@ pub fn document(assessment: &Assessment) -> Document<'_> {
         destination: assessment.destination.as_ref().map(|to| Destination { uri: &to.uri, kind: to.kind.to_string() }),
         policy: assessment.choices.policy,
         findings: &assessment.findings,
+        guests: &inventory.guests,
         problems: &inventory.problems,
         unknowns: &inventory.unknowns,
         summary: Summary {
@@ -97,6 +101,7 @@ pub fn text(assessment: &Assessment) -> String {
     for level in LEVELS {
         level_section(&mut out, level, &assessment.findings);
     }
+    guests::section(&mut out, &assessment.inventory);
     problems_section(&mut out, &assessment.inventory.problems);
     unknowns_section(&mut out, &assessment.inventory.unknowns);
     out.push_str(&summary_line(assessment));

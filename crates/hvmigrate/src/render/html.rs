@@ -1,5 +1,6 @@
 //! The report as one HTML file: no script, nothing loaded from elsewhere, so that it can be read offline and archived.
 
+mod guests;
 mod machines;
 mod proof;
 mod settings;
@@ -29,6 +30,7 @@ pub fn report(report: &Report) -> String {
     summary(&mut page, report);
     remaining(&mut page, report);
     machines::section(&mut page, report);
+    guests::section(&mut page, report);
     findings(&mut page, report);
     settings::networks(&mut page, report);
     settings::section(&mut page, report);
@@ -67,10 +69,8 @@ fn header(page: &mut Page, report: &Report) {
         page.text(format!(" · policy {}", plan.policy));
     }
     page.raw("</p>\n<nav aria-label=\"Parts of this report\"><a href=\"#summary\">Summary</a>");
-    page.raw(
-        "<a href=\"#remaining\">What remains</a><a href=\"#machines\">Machines</a><a href=\"#findings\">Findings</a>",
-    );
-    page.raw("<a href=\"#networks\">Networks</a><a href=\"#settings\">Settings</a><a href=\"#steps\">Steps</a>");
+    page.raw("<a href=\"#remaining\">What remains</a><a href=\"#machines\">Machines</a><a href=\"#guests\">Guests</a>");
+    page.raw("<a href=\"#findings\">Findings</a><a href=\"#networks\">Networks</a><a href=\"#settings\">Settings</a><a href=\"#steps\">Steps</a>");
     page.raw(
         "<a href=\"#proof\">Verification</a><a href=\"#unknown\">Unknown</a><a href=\"#journal\">Journal</a></nav>\n",
     );

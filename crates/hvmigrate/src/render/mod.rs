@@ -1,6 +1,7 @@
 //! The same documents as text, JSON and HTML.
 
 pub mod assessment;
+pub mod guests;
 pub mod html;
 pub mod page;
 pub mod rules;
