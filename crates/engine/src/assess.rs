@@ -2,7 +2,7 @@
 
 use hvm_destinations::destination::Destination;
 use hvm_model::capabilities::Capabilities;
-use hvm_model::choices::Choices;
+use hvm_model::choices::{Choices, GuestDepth};
 use hvm_model::finding::Finding;
 use hvm_model::inventory::Inventory;
 use hvm_rules::Facts;
@@ -45,7 +45,9 @@ pub(crate) fn assess_opened(
     choices: Choices,
 ) -> Result<Assessment, EngineError> {
     let mut inventory = source.inventory()?;
-    inventory.guests = source.guests(&inventory);
+    if choices.guests == GuestDepth::Contents {
+        inventory.guests = source.guests(&inventory);
+    }
     let destination = destination.map(Destination::capabilities).transpose()?;
     let findings =
         hvm_rules::assess(&Facts { inventory: &inventory, destination: destination.as_ref(), choices: &choices });

@@ -40,6 +40,7 @@ conversations! {
     assess_text,
     assess_json,
     assess_guide,
+    assess_headers,
     plan_blocked,
     migration,
     rollback,

@@ -32,6 +32,20 @@ pub struct Choices {
     pub policy: Policy,
     /// Answers, later ones win.
     pub answers: Vec<Answer>,
+    /// Whether the machines are looked into.
+    #[serde(default)]
+    pub guests: GuestDepth,
+}
+
+/// How far the disks of machines are read for an assessment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestDepth {
+    /// What is in the machines too.
+    #[default]
+    Contents,
+    /// Only the headers of their disks.
+    Headers,
 }
 
 /// One answer: `RULE@SUBJECT=VALUE`.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hvm_model::choices::{Answer, Choices, Policy};
+use hvm_model::choices::{Answer, Choices, GuestDepth, Policy};
 use serde::Deserialize;
 
 use crate::messages::Failure;
@@ -30,6 +30,9 @@ pub struct ChoiceArgs {
     /// Reads answers from a file: {"policy": "extended", "answers": ["RULE@SUBJECT=VALUE", ...]}
     #[arg(long = "answers", value_name = "FILE.json", help_heading = "Decisions")]
     pub answers_file: Option<PathBuf>,
+    /// Reads only the headers of the disks, not what is in the machines
+    #[arg(long)]
+    pub headers: bool,
 }
 
 /// Names of the policies.
@@ -90,6 +93,9 @@ impl ChoiceArgs {
         if let Some(policy) = self.policy {
             choices.policy = policy.into();
         }
+        if self.headers {
+            choices.guests = GuestDepth::Headers;
+        }
         let excluded = self.exclude.iter().map(|machine| Answer {
             rule: EXCLUDE.to_owned(),
             subject: machine.clone(),
@@ -108,7 +114,7 @@ fn read(path: &std::path::Path) -> Result<Choices, Failure> {
     let file: AnswersFile = serde_json::from_str(&text).map_err(|error| {
         failure().caused_by(error).hint(r#"the form is {"policy": "extended", "answers": ["RULE@SUBJECT=VALUE"]}"#)
     })?;
-    let mut choices = Choices { policy: file.policy.unwrap_or_default(), answers: Vec::new() };
+    let mut choices = Choices { policy: file.policy.unwrap_or_default(), ..Choices::default() };
     for written in file.answers {
         choices.answers.push(match written {
             WrittenAnswer::Parts(parts) => parts,
@@ -138,10 +144,11 @@ mod tests {
             exclude: vec!["Old one".to_owned()],
             map_nic: vec![nic("Netz = 1=Ethernet 2").unwrap()],
             answers_file: Some(path),
+            headers: true,
             ..ChoiceArgs::default()
         };
         let choices = args.choices().unwrap();
-        assert_eq!(choices.policy, Policy::Guide);
+        assert_eq!((choices.policy, choices.guests), (Policy::Guide, GuestDepth::Headers));
         let lines: Vec<String> = choices
             .answers
             .iter()

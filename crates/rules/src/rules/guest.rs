@@ -254,7 +254,7 @@ fn volume_dirty(case: &Case<'_>) -> Vec<Seen> {
         let volumes = named(disk, |volume| volume.clean == Some(false))?;
         let why = match machine.state {
             MachineState::Saved { .. } => "The machine is saved: what it had not written yet is in its saved state only.",
-            MachineState::Off => "The machine was turned off without a shutdown, or hibernated.",
+            MachineState::Off => "The machine was turned off without a shutdown, hibernated, or copied while it ran.",
         };
         Some(format!(
             "On the disk '{}' of the virtual machine '{}' these volumes were not left in order: {volumes}. {why} Start it on the \

@@ -69,9 +69,9 @@ fn guest(inventory: &Inventory, machine: &Machine, open: Open<'_>) -> Guest {
             Err(error) => Err(error.to_string()),
         };
         match looked {
-            Ok(contents) => {
+            Ok((sector_size, contents)) => {
                 boot.get_or_insert_with(|| boot_mode(path, &contents));
-                disks.push(disk(path, &contents));
+                disks.push(disk(path, sector_size, &contents));
                 systems.extend(contents.guests.into_iter().map(|system| (path.clone(), system)));
             }
             Err(reason) => {
@@ -93,9 +93,10 @@ fn guest(inventory: &Inventory, machine: &Machine, open: Open<'_>) -> Guest {
     Guest { machine: machine.id.clone(), system: found, boot, disks, remarks: kept(remarks) }
 }
 
-fn look(disk: SharedDisk) -> DiskContents {
+fn look(disk: SharedDisk) -> (u32, DiskContents) {
     let sector_size = disk.sector_size();
-    inspect_bytes(Arc::new(Metered { disk: DiskBytes::new(disk), left: AtomicU64::new(MOST_BYTES) }), sector_size)
+    let metered = Metered { disk: DiskBytes::new(disk), left: AtomicU64::new(MOST_BYTES) };
+    (sector_size, inspect_bytes(Arc::new(metered), sector_size))
 }
 
 fn known(
@@ -145,10 +146,10 @@ fn unreadable(path: &WindowsPath, reason: &str) -> GuestDisk {
     }
 }
 
-fn disk(path: &WindowsPath, contents: &DiskContents) -> GuestDisk {
+fn disk(path: &WindowsPath, sector_size: u32, contents: &DiskContents) -> GuestDisk {
     GuestDisk {
         path: path.clone(),
-        sector_size: Some(contents.sector_size),
+        sector_size: Some(sector_size),
         findings: kept(contents.findings.iter().map(|finding| text(&finding.to_string()))),
         volumes: contents.partitions.iter().take(MOST).map(volume).collect(),
         unreadable: None,
