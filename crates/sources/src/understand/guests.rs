@@ -129,9 +129,7 @@ fn why_none(disks: &[GuestDisk]) -> String {
     }
     let damaged = |volume: &GuestVolume| volume.holds == Holds::FileSystem && !volume.remarks.is_empty();
     match volumes().find(|(_, volume)| damaged(volume)) {
-        Some((disk, volume)) => {
-            format!("No operating system was found; partition {} of '{}' has remarks.", volume.partition, disk.path)
-        }
+        Some((disk, _)) => format!("No operating system was found, and a volume of '{}' is damaged.", disk.path),
         None => "No operating system was found on its disks.".to_owned(),
     }
 }
@@ -241,5 +239,40 @@ impl ReadAt for Metered {
 
     fn run(&self, offset: u64) -> (bool, u64) {
         self.disk.run(offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hvm_formats::disk::{NoParents, open};
+    use hvm_formats::io::MemoryFile;
+    use hvm_testkit::sample::{self, Variant};
+
+    use super::*;
+
+    #[test]
+    fn when_the_time_is_over_the_other_machines_are_left_out_and_no_disk_is_opened() {
+        let folder = tempfile::tempdir().expect("a folder for tests can be made");
+        sample::write(folder.path(), Variant::Default).expect("the sample can be written");
+        let source = crate::select::open(&format!("folder:{}", folder.path().display())).expect("it can be opened");
+        let inventory = source.inventory().expect("it can be read");
+        let guests = read_until(&inventory, &|path| panic!("{path} is opened"), Instant::now());
+        assert_eq!(guests.len(), inventory.machines.len());
+        for guest in guests {
+            let Found::Unknown { reason } = &guest.system else { panic!("{guest:?}") };
+            assert!(reason.contains("took more than 180 s") && guest.disks.is_empty(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn no_more_than_is_allowed_is_read_of_a_disk() {
+        let bytes = Arc::new(MemoryFile::new("disk.raw", vec![1; 8192]));
+        let disk = open(bytes, &NoParents).expect("anything is a raw disk");
+        let metered = Metered { disk: DiskBytes::new(disk), left: AtomicU64::new(1000) };
+        let mut buffer = [0; 600];
+        assert!(metered.read_exact_at(&mut buffer, 0).is_ok());
+        let error = metered.read_exact_at(&mut buffer, 600).expect_err("1200 bytes are more than 1000");
+        assert!(error.to_string().contains("would have to be read"), "{error}");
+        assert!(metered.read_exact_at(&mut buffer[..400], 600).is_ok());
     }
 }
