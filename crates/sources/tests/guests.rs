@@ -2,7 +2,6 @@
 //! The table of switched-off guests: disks of machines of the sample host are replaced by disks with a Windows (hives of the
 //! testkit on NTFS by mkntfs and ntfs-3g), a Linux (ext4 by mkfs.ext4), and with volumes that are not read.
 
-#[allow(dead_code)]
 mod dead_host;
 
 use std::fs;

@@ -30,17 +30,26 @@ function Get-KitCheckpoint {
     @(Get-VMSnapshot -VM $Machine | Where-Object { (([string]$_.Id) -eq $noted) -or ($_.Name -eq $Id) }) | Select-Object -First 1
 }
 
-function Test-KitCheckpoint {
+# The same by the folder of the machine; nothing when that is not there.
+function Find-KitCheckpoint {
     [CmdletBinding()]
     param(
         [Parameter(Mandatory = $true)][string]$Folder,
         [Parameter(Mandatory = $true)][string]$Id
     )
     $machine = Get-KitMachine -Folder $Folder
-    if ($null -eq $machine) {
-        return $false
+    if ($null -ne $machine) {
+        Get-KitCheckpoint -Machine $machine -Id $Id
     }
-    $null -ne (Get-KitCheckpoint -Machine $machine -Id $Id)
+}
+
+function Test-KitCheckpoint {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Folder,
+        [Parameter(Mandatory = $true)][string]$Id
+    )
+    $null -ne (Find-KitCheckpoint -Folder $Folder -Id $Id)
 }
 
 # True when the checkpoint is there; it is noted then, and has its name.
@@ -51,11 +60,7 @@ function Complete-KitCheckpoint {
         [Parameter(Mandatory = $true)][string]$Id,
         [Parameter(Mandatory = $true)][string]$Name
     )
-    $machine = Get-KitMachine -Folder $Folder
-    if ($null -eq $machine) {
-        return $false
-    }
-    $checkpoint = Get-KitCheckpoint -Machine $machine -Id $Id
+    $checkpoint = Find-KitCheckpoint -Folder $Folder -Id $Id
     if ($null -eq $checkpoint) {
         return $false
     }
@@ -131,16 +136,12 @@ function Restore-KitCheckpoint {
         [Parameter(Mandatory = $true)][string]$Folder,
         [Parameter(Mandatory = $true)][string]$Id
     )
-    $machine = Get-KitMachine -Folder $Folder
-    if ($null -eq $machine) {
-        return
-    }
-    $checkpoint = Get-KitCheckpoint -Machine $machine -Id $Id
+    $checkpoint = Find-KitCheckpoint -Folder $Folder -Id $Id
     if ($null -eq $checkpoint) {
         return
     }
     # Hyper-V removes the disks that are in the machine now.
-    Clear-KitMachine -Machine $machine
+    Clear-KitMachine -Machine (Get-KitMachine -Folder $Folder)
     Restore-VMSnapshot -VMSnapshot $checkpoint
 }
 
@@ -180,11 +181,7 @@ function Remove-KitCheckpoint {
         [Parameter(Mandatory = $true)][string]$Id,
         [Parameter(Mandatory = $true)][string]$Before
     )
-    $machine = Get-KitMachine -Folder $Folder
-    if ($null -eq $machine) {
-        return
-    }
-    $checkpoint = Get-KitCheckpoint -Machine $machine -Id $Id
+    $checkpoint = Find-KitCheckpoint -Folder $Folder -Id $Id
     if ($null -eq $checkpoint) {
         return
     }
