@@ -64,27 +64,41 @@ fn static_address(case: &Case<'_>) -> Vec<Seen> {
         };
         let adapters: Vec<&GuestAdapter> = system.adapters.iter().filter(lost).collect();
         let all: Vec<String> = adapters.iter().map(|adapter| told(adapter)).collect();
-        let (why, todo) = match system.family {
-            GuestFamily::Windows => (
-                "Windows keeps addresses with the adapter, and the machine gets a new one, which begins with DHCP",
-                "Set them again at its console when it runs on the destination; if Windows then says that an adapter which is not \
-                 there has the address, remove that one in Device Manager (show hidden devices).",
-            ),
-            GuestFamily::Linux => (
-                "They belong to the name of an adapter, and on KVM it may have another name (such as ens3 for eth0)",
-                "Look at the names on the destination ('ip link'), and set them there, or bind them to the MAC address before \
-                 the move.",
-            ),
-        };
+        let (level, what_happens) = loss(system.family, case.is_kvm());
         let message = format!(
-            "{} in the virtual machine '{}' has addresses that somebody set: {}. {why}. {todo}",
+            "{} in the virtual machine '{}' has addresses that somebody set: {}. {what_happens}",
             name(system),
             machine.name,
             all.join("; ")
         );
-        (!all.is_empty()).then(|| Seen::new(of_machine(machine), message).at_all(&places(&place, &adapters)))
+        let seen = Seen::new(of_machine(machine), message).at_all(&places(&place, &adapters)).level(level);
+        (!all.is_empty()).then_some(seen)
     });
     seen.collect()
+}
+
+/// How sure it is that addresses stay behind, and what to do. That Windows takes the adapter of a machine that was made again on
+/// Hyper-V for a new one is UNCONFIRMED.
+fn loss(family: GuestFamily, kvm: bool) -> (Level, &'static str) {
+    match (family, kvm) {
+        (GuestFamily::Windows, true) => (
+            Level::Manual,
+            "Windows keeps them with the adapter, and on KVM the machine has another one, which begins with DHCP. Set them again at \
+             its console there; if Windows then says that an adapter which is not there has the address, remove that one in Device \
+             Manager (show hidden devices).",
+        ),
+        (GuestFamily::Windows, false) => (
+            Level::Warns,
+            "Windows keeps them with the adapter, and the machine is made again on the destination: Windows may take its adapter for \
+             a new one, which begins with DHCP (nobody has confirmed it for this way of moving). Look at its console there, and set \
+             them again if they are gone.",
+        ),
+        (GuestFamily::Linux, _) => (
+            Level::Manual,
+            "They belong to the name of an adapter, and on KVM it may have another name (such as ens3 for eth0). Look at the names \
+             there ('ip link') and set them again, or bind them to the MAC address before the move.",
+        ),
+    }
 }
 
 fn places(place: &Place, adapters: &[&GuestAdapter]) -> Vec<Place> {
@@ -111,15 +125,15 @@ fn of_ghost(machine: &Machine, system: &GuestSystem, ghost: &GuestAdapter) -> Se
     let holder = system.adapters.iter().find(|one| !one.is_ghost() && same(one));
     let message = match holder {
         Some(holder) => format!(
-            "In the virtual machine '{}' two adapters hold the same address, {} and {}; the machine no longer has the first. \
-             Windows then takes no such address for a new adapter without asking. Remove the first one in the guest.",
+            "In the virtual machine '{}' two adapters hold the same address, {} and {}; the machine no longer has the first. Whoever \
+             sets the address for a new adapter is then told that it is taken, or both are used. Remove the first one in the guest.",
             machine.name,
             told(ghost),
             told(holder)
         ),
         None => format!(
-            "In the virtual machine '{}' an adapter that the machine no longer has still holds an address, {}. An old setting, or \
-             the one that the machine should have; remove it in the guest if it is old.",
+            "In the virtual machine '{}' an adapter that the machine no longer has still holds an address, {}. It is an old setting, \
+             or the one that the machine should have; remove it in the guest if it is old.",
             machine.name,
             told(ghost)
         ),
@@ -228,12 +242,15 @@ mod tests {
     }
 
     #[test]
-    fn without_a_destination_or_for_a_machine_left_out_nothing_is_lost() {
+    fn an_address_is_lost_only_where_there_is_a_destination() {
         let mut sample = Sample::new();
         sample.guest(GuestFamily::Windows);
         sample.static_adapter();
         let told = sample.one("guest.static-address");
+        assert_eq!(told.level, Level::Warns, "of Hyper-V nobody knows it for sure");
         assert!(told.message.contains("'Local Area Connection': 192.0.2.10/24, gateway 192.0.2.1"), "{told:?}");
+        sample.kvm();
+        assert_eq!(sample.one("guest.static-address").level, Level::Manual);
         sample.there = None;
         assert!(sample.found("guest.static-address").is_empty());
     }
