@@ -16,7 +16,7 @@ use hvm_testkit::sample::{SampleHost, Variant};
 use crate::messages::{Exit, Failure};
 use crate::output;
 use crate::render::words::duration;
-use stage::{Stage, Target};
+use stage::{Origin, Stage, Target};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,10 +48,12 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let host = sample(&folder)?;
     let before = look(&folder.join("source"))?;
-    let kit = Stage { folder: &folder, host: &host, target: Target::kit(&folder) };
+    let origin = Origin::Sample(&host);
+    let kit = Stage { folder: &folder, origin, target: Target::kit(&folder) };
     let mut all_good = kit.run()?;
     all_good &= releases::run(&folder, &host, &kit.document()?)?;
-    all_good &= Stage { folder: &folder, host: &host, target: Target::kvm(&folder) }.run()?;
+    all_good &= releases::newer(&folder)?;
+    all_good &= Stage { folder: &folder, origin, target: Target::kvm(&folder) }.run()?;
     heading("The source, before and after")?;
     let after = look(&folder.join("source"))?;
     if before == after {
@@ -92,6 +94,7 @@ fn closing(folder: &Path, start: Instant) -> Result<(), Failure> {
         ("kit-2025", "the same for Windows Server 2025; kit-2012R2, kit-2016, kit-2019 and kit-2022 beside it"),
         ("kvm", "disks and libvirt XML"),
         ("source", "the sample host"),
+        ("source-2019", "a host of Windows Server 2019; kit-of-2019-2012 and so on are its kits"),
     ] {
         text.push_str(&format!("  {}  ({what})\n", folder.join(name).display()));
     }

@@ -16,10 +16,23 @@ pub fn answers(adapter: &str) -> Choices {
         ("machine.vlan-unknown", ids::FILES.1, "access:12"),
         ("switch.external", ids::EXTERN_1.1, adapter.as_str()),
     ];
-    let answer = |(rule, subject, value): (&str, &str, &str)| Answer {
-        rule: rule.to_owned(),
-        subject: subject.to_owned(),
-        value: value.to_owned(),
+    choices(&given)
+}
+
+/// The answers to the findings of the host of Windows Server 2019. Windows Server 2012 has no machines of its generation.
+pub fn newer_answers() -> Choices {
+    choices(&[
+        ("machine.saved-state", "*", "discard"),
+        ("source.problem", "*", "accept"),
+        ("machine.generation", "*", "exclude"),
+    ])
+}
+
+fn choices(given: &[(&str, &str, &str)]) -> Choices {
+    let answer = |(rule, subject, value): &(&str, &str, &str)| Answer {
+        rule: (*rule).to_owned(),
+        subject: (*subject).to_owned(),
+        value: (*value).to_owned(),
     };
-    Choices { answers: given.into_iter().map(answer).collect(), ..Choices::default() }
+    Choices { answers: given.iter().map(answer).collect(), ..Choices::default() }
 }

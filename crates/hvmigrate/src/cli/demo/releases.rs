@@ -1,20 +1,22 @@
-//! The same host once more, for each later release of Windows Server: a kit, its proof, and what differs from the release
-//! before.
+//! A host once more, for each release of Windows Server: a kit, its proof, and what differs from the release before.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use hvm_model::plan::Verdict;
 use hvm_model::report::Report;
 use hvm_testkit::sample::SampleHost;
+use hvm_testkit::sample_2016;
 
-use super::heading;
-use super::stage::{Stage, Target};
+use super::stage::{Origin, Stage, Target};
+use super::{heading, look};
 use crate::cli::report;
 use crate::messages::Failure;
 use crate::output;
 
 /// Word of the release in a URI, and its name.
-const LATER: [(&str, &str); 5] = [
+const RELEASES: [(&str, &str); 6] = [
+    ("2012", "Windows Server 2012"),
     ("2012R2", "Windows Server 2012 R2"),
     ("2016", "Windows Server 2016"),
     ("2019", "Windows Server 2019"),
@@ -28,18 +30,46 @@ type Lost = BTreeMap<(String, String), String>;
 /// Writes the kits; true when all was proved. `first` is the report of the kit for Windows Server 2012.
 pub fn run(folder: &Path, host: &SampleHost, first: &Report) -> Result<bool, Failure> {
     heading("The same host for each later release of Windows Server")?;
-    let mut before = lost(first);
+    each(folder, Origin::Sample(host), (&RELEASES[1..], Some(lost(first))))
+}
+
+/// The same for a host of Windows Server 2019, with configurations in tables, machines of generation 2 and a virtual TPM; true when all
+/// was proved and the source is as it was.
+pub fn newer(folder: &Path) -> Result<bool, Failure> {
+    heading("A host of Windows Server 2019, with a machine of generation 2, for each release")?;
+    let source = folder.join(Origin::Newer.folder());
+    sample_2016::write(&source)
+        .map_err(|error| Failure::failed("The host of Windows Server 2019 could not be written.").caused_by(error))?;
+    let before = look(&source)?;
+    let good = each(folder, Origin::Newer, (&RELEASES, None))?;
+    Ok(good && look(&source)? == before)
+}
+
+fn each(
+    folder: &Path,
+    origin: Origin<'_>,
+    (releases, mut before): (&[(&'static str, &'static str)], Option<Lost>),
+) -> Result<bool, Failure> {
     let mut all_good = true;
-    for (word, title) in LATER {
-        let stage = Stage { folder, host, target: Target::release(folder, word, title) };
+    for release in releases {
+        let stage = Stage { folder, origin, target: Target::release(folder, origin.prefix().to_owned(), *release) };
         let (document, good) = stage.run_silently()?;
-        report::write(&document, &folder.join(format!("report-{word}")))?;
+        let (word, title) = release;
+        report::write(&document, &folder.join(format!("report-{}{word}", origin.prefix())))?;
         let now = lost(&document);
-        output::data(&format!("{title}: {}\n{}", proof(&document), differences(&before, &now)))?;
-        before = now;
+        let differs = before.map_or_else(|| not_carried(&now), |before| differences(&before, &now));
+        output::data(&format!("{title}: {}\n{}{differs}", proof(&document), left_out(&document)))?;
+        before = Some(now);
         all_good &= good;
     }
     Ok(all_good)
+}
+
+/// The machines that stay where they are.
+fn left_out(document: &Report) -> String {
+    let machines = document.plan.iter().flat_map(|plan| &plan.machines);
+    let stays = machines.filter(|machine| machine.verdict != Verdict::Migrate);
+    stays.map(|machine| format!("  stays behind: {}\n", machine.name)).collect()
 }
 
 fn lost(document: &Report) -> Lost {
@@ -56,6 +86,13 @@ fn proof(document: &Report) -> String {
         verification.differences.len(),
         document.not_carried.len()
     )
+}
+
+fn not_carried(lost: &Lost) -> String {
+    let line = |((subject, item), reason): (&(String, String), &String)| {
+        format!("  not carried: {item} of {subject}: {reason}\n")
+    };
+    lost.iter().map(line).collect()
 }
 
 /// What is carried now and was not before, and the other way round.

@@ -16,7 +16,7 @@ use crate::{output, render};
 
 /// Where the sample host goes.
 pub struct Target {
-    key: &'static str,
+    key: String,
     title: &'static str,
     uri: String,
     /// What QEMU calls the format of the disks.
@@ -39,21 +39,22 @@ enum Voice {
 impl Target {
     /// A kit for Windows Server 2012.
     pub fn kit(folder: &Path) -> Target {
-        Target { key: "kit", report: Voice::Whole, ..Target::release(folder, "2012", "Windows Server 2012") }
-            .at(&folder.join("kit"), "2012")
+        let release = Target::release(folder, String::new(), ("2012", "Windows Server 2012"));
+        Target { key: "kit".to_owned(), report: Voice::Whole, ..release }.at(&folder.join("kit"), "2012")
     }
 
-    /// A kit for a release, in a folder that is called after it; nothing is printed.
-    pub fn release(folder: &Path, word: &'static str, title: &'static str) -> Target {
+    /// A kit for a release, in a folder that is called after it and after the host; nothing is printed.
+    pub fn release(folder: &Path, of: String, (word, title): (&'static str, &'static str)) -> Target {
         let target = Target {
-            key: word,
+            key: format!("{of}{word}"),
             title,
             uri: String::new(),
             qemu_format: "vpc",
             adapter: "Ethernet 2",
             report: Voice::Silent,
         };
-        target.at(&folder.join(format!("kit-{word}")), word)
+        let kit = folder.join(format!("kit-{}", target.key));
+        target.at(&kit, word)
     }
 
     fn at(mut self, kit: &Path, os: &str) -> Target {
@@ -67,7 +68,7 @@ impl Target {
         let has = "processors=2&memory=32GiB&free=500GiB&adapters=br0,br1";
         let uri = format!("libvirt-files:{}?{has}", encoded(&folder.join("kvm")));
         Target {
-            key: "kvm",
+            key: "kvm".to_owned(),
             title: "KVM under libvirt",
             uri,
             qemu_format: "qcow2",
@@ -91,12 +92,39 @@ fn encoded(path: &Path) -> String {
     out
 }
 
+/// What is migrated.
+#[derive(Clone, Copy)]
+pub enum Origin<'a> {
+    /// The sample host, in `source`.
+    Sample(&'a SampleHost),
+    /// A host of Windows Server 2019, in `source-2019`.
+    Newer,
+}
+
+impl Origin<'_> {
+    /// Its folder below that of the demo.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Origin::Sample(_) => "source",
+            Origin::Newer => "source-2019",
+        }
+    }
+
+    /// How the names of its kits begin.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Origin::Sample(_) => "",
+            Origin::Newer => "of-2019-",
+        }
+    }
+}
+
 /// One migration.
 pub struct Stage<'a> {
     /// The demo's folder.
     pub folder: &'a Path,
-    /// The sample host.
-    pub host: &'a SampleHost,
+    /// What is migrated.
+    pub origin: Origin<'a>,
     /// Where it goes.
     pub target: Target,
 }
@@ -128,7 +156,7 @@ impl Stage<'_> {
     }
 
     fn source(&self) -> String {
-        format!("folder:{}", encoded(&self.folder.join("source")))
+        format!("folder:{}", encoded(&self.folder.join(self.origin.folder())))
     }
 
     fn work(&self) -> PathBuf {
@@ -180,7 +208,10 @@ impl Stage<'_> {
 
     fn plan(&self) -> Result<Plan, Failure> {
         self.title("the plan with the operator's answers")?;
-        let choices = operator::answers(self.target.adapter);
+        let choices = match self.origin {
+            Origin::Sample(_) => operator::answers(self.target.adapter),
+            Origin::Newer => operator::newer_answers(),
+        };
         for answer in &choices.answers {
             let text = shell_quote(&format!("{}@{}={}", answer.rule, answer.subject, answer.value));
             self.say(&format!("  --answer {text}\n"))?;
@@ -227,18 +258,19 @@ impl Stage<'_> {
     }
 
     fn boot(&self, plan: &Plan) -> Result<bool, Failure> {
+        let Origin::Sample(host) = self.origin else { return Ok(true) };
         self.title("booting the migrated machine")?;
-        let root = self.folder.join(self.target.key);
+        let root = self.folder.join(&self.target.key);
         let disks = boot_disks(plan, &root);
         let log = self.folder.join(format!("serial-{}.log", self.target.key));
         let result = guest::boot(&disks, self.target.qemu_format, &log)
             .map_err(|error| Failure::failed("The migrated machine could not be booted.").caused_by(error))?;
         let (good, text) = match result {
-            Boot::Printed(text) if text == self.host.expected_serial => {
+            Boot::Printed(text) if text == host.expected_serial => {
                 (true, format!("{text}This is what the source disks say.\n"))
             }
             Boot::Printed(text) => {
-                (false, format!("It printed\n{text}\nbut the source disks say\n{}\n", self.host.expected_serial))
+                (false, format!("It printed\n{text}\nbut the source disks say\n{}\n", host.expected_serial))
             }
             Boot::Skipped(why) => (true, format!("skipped: {why}\n")),
             Boot::Failed(why) => (false, format!("FAILED: {why}\n")),
