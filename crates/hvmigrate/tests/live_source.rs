@@ -7,10 +7,10 @@ mod common;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use common::{Ran, Scene};
+use common::{Ran, Scene, python};
 use hvm_testkit::running_host::FilesOfHost;
 use hvm_testkit::sample::{Variant, answers, live};
 
@@ -22,13 +22,6 @@ struct Lab {
     peer: Child,
     uri: String,
     _files: FilesOfHost,
-}
-
-fn python() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-    let python = target.join("peers").join("bin").join("python");
-    let check = Command::new(&python).args(["-c", "import spnego, psrpcore"]).output().ok()?;
-    check.status.success().then_some(python)
 }
 
 impl Lab {

@@ -16,6 +16,14 @@ pub struct Ran {
     pub code: i32,
 }
 
+/// Python with the parts that the peers of Windows Remote Management are made of.
+pub fn python() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let python = target.join("peers").join("bin").join("python");
+    let check = Command::new(&python).args(["-c", "import spnego, psrpcore"]).output().ok()?;
+    check.status.success().then_some(python)
+}
+
 /// A folder of its own for a test.
 pub struct Scene {
     _temp: tempfile::TempDir,

@@ -3,14 +3,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hvm_testkit::hyperv_host::{Host, Release, Served};
 use hvm_testkit::realm::{self, Realm};
 
-use crate::common::{Ran, Scene};
+use crate::common::{Ran, Scene, python};
 
 /// The folder of the kit on the host, as the host has it and as the URI does.
 pub const KIT: &str = r"D:\Umzug 'HV' für Müller";
@@ -40,13 +40,6 @@ pub struct Lab {
     pub realm: Option<Realm>,
     peer: Child,
     port: u16,
-}
-
-fn python() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-    let python = target.join("peers").join("bin").join("python");
-    let check = Command::new(&python).args(["-c", "import spnego, psrpcore"]).output().ok()?;
-    check.status.success().then_some(python)
 }
 
 impl Lab {
