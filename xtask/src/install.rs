@@ -43,6 +43,7 @@ const PEERS: &[Peer] = &[
     peer("strace", &["strace"], "faults of the kernel"),
     peer("/usr/sbin/krb5kdc", &["krb5-kdc", "krb5-admin-server"], "logging in by Kerberos"),
     peer("/usr/lib/python3/dist-packages/gssapi/__init__.py", &["python3-gssapi"], "logging in by Kerberos"),
+    peer("keyctl", &["keyutils"], "keeping a password in the kernel's keyring"),
     peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
     peer("curl", &["curl"], "fetching over HTTPS"),
     peer("openssl", &["openssl"], "fetching over HTTPS"),

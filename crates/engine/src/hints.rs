@@ -44,8 +44,8 @@ pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
 fn of_source(error: &SourceError) -> Option<&'static str> {
     match error {
         SourceError::NoPassword { .. } => Some(
-            "give it with '--source-password-file FILE' or '--source-password-fd N', or run the command in a terminal, which asks \
-             for it",
+            "give it with '--source-password-file FILE', '--source-password-fd N' or '--source-password-keyring', or run the \
+             command in a terminal, which asks for it",
         ),
         SourceError::Winrm(error) => of_winrm(error),
         _ => None,
@@ -56,7 +56,8 @@ fn of_source(error: &SourceError) -> Option<&'static str> {
 fn of_destination(error: &DestinationError) -> Option<&'static str> {
     Some(match error {
         DestinationError::NoPassword { .. } => {
-            "give it with '--password-file FILE' or '--password-fd N', or run the command in a terminal, which asks for it"
+            "give it with '--password-file FILE', '--password-fd N' or '--password-keyring', or run the command in a terminal, \
+             which asks for it"
         }
         DestinationError::NotWindows => {
             "run hvmigrate.exe on that server, or reach the server from here with 'winrm://HOST/DRIVE:/FOLDER?user=USER'"

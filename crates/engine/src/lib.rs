@@ -52,7 +52,9 @@ pub use hvm_formats::guestfs::{
 pub use hvm_rules as rules;
 pub use hvm_sources::ChainOptions;
 pub use hvm_transfer::Stage;
-pub use hvm_winrm::{PasswordError, PasswordWanted, Secret, Side, password_descriptor, password_file};
+pub use hvm_winrm::{
+    PasswordError, PasswordWanted, Secret, Side, password_descriptor, password_file, password_keyring,
+};
 pub use journal::Journal;
 pub use migrate::{MigrateOptions, MigrateOutcome, MigrateState, migrate};
 pub use plan::{PlanRequest, plan};

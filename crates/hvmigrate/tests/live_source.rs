@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -136,6 +136,34 @@ fn who_is_not_let_in_is_told_what_to_do() {
     assert!(!wrong.contains("geheim"), "{wrong}");
     let missing = told(&["--source-password-file", "nowhere"]);
     assert!(missing.contains("nowhere"), "{missing}");
+}
+
+#[test]
+fn a_password_is_taken_from_the_keyring() {
+    let Some(lab) = Lab::start(Variant::Clean) else { return };
+    let assess = |code| lab.scene.expect(code, &["assess", "--from", &lab.uri, "--source-password-keyring"]).stderr;
+    let told = assess(1);
+    let entry = r"hvmigrate:HVOLD\Administrator@127.0.0.1";
+    let put = format!("keyctl padd user '{entry}' @u < FILE");
+    if told.contains("ENOSYS") || Command::new("keyctl").arg("--version").output().is_err() {
+        println!("SKIPPED: the kernel keeps no keys, or keyctl is not installed");
+        return;
+    }
+    assert!(told.contains("there is none of that name") && told.contains(&put), "{told}");
+    let keyctl = |args: &[&str], input: &str| {
+        let mut child = Command::new("keyctl").args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{args:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let key = keyctl(&["padd", "user", entry, "@u"], &format!("{PASSWORD}\n"));
+    let known = assess(0);
+    keyctl(&["update", &key, "geheim"], "");
+    let wrong = assess(1);
+    keyctl(&["unlink", &key, "@u"], "");
+    assert!(!known.contains(PASSWORD), "{known}");
+    assert!(wrong.contains("does not accept the user") && !wrong.contains("geheim"), "{wrong}");
 }
 
 #[test]

@@ -1,13 +1,15 @@
-//! Where a password comes from: a file, or a descriptor that is open. It is in no URI, no argument, no plan and no journal.
+//! Where a password comes from: a file, a descriptor that is open, or the system's keyring. It is in no URI, no argument, no plan and no journal.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::credentials::Secret;
 
 /// Most bytes of a password.
-const LONGEST: usize = 4096;
+pub(crate) const LONGEST: usize = 4096;
 
 /// A password cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,16 @@ pub enum PasswordError {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// The system's keyring does not have it or does not give it.
+    #[error("The password '{entry}' cannot be had from the keyring: {reason}. Put it there with: {put}")]
+    Keyring {
+        /// What it is called there.
+        entry: String,
+        /// Why.
+        reason: String,
+        /// The command that puts it there.
+        put: String,
     },
     /// The file, the descriptor or the terminal cannot be read.
     #[error("'{}' could not be {action}: {source}.", path.display())]
@@ -100,15 +112,19 @@ pub fn password_descriptor(number: u32) -> Result<Secret, PasswordError> {
 fn first_line(file: File, path: &Path) -> Result<Secret, PasswordError> {
     let wrong = |reason: &str| PasswordError::Unusable { path: path.to_owned(), reason: reason.to_owned() };
     // With room for all of it from the start, so that no part is left behind in memory when it grows.
-    let mut bytes = Vec::with_capacity(LONGEST + 1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
     file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(failed(path, "read"))?;
     if bytes.len() > LONGEST {
         return Err(wrong("it is longer than any password"));
     }
-    let mut text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?;
-    let end = text.find(['\r', '\n']).unwrap_or(text.len());
-    text.truncate(end);
-    if text.is_empty() { Err(wrong("its first line is empty")) } else { Ok(Secret::new(text)) }
+    first_line_of(&bytes).map_err(wrong)
+}
+
+/// The first line of a text, or why it is none.
+pub(crate) fn first_line_of(bytes: &[u8]) -> Result<Secret, &'static str> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
+    let line = text.find(['\r', '\n']).map_or(text, |end| &text[..end]);
+    if line.is_empty() { Err("its first line is empty") } else { Ok(Secret::new(line.to_owned())) }
 }
 
 #[cfg(test)]

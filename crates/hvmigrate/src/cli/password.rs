@@ -1,4 +1,4 @@
-//! Where the password of a host comes from: a file, a descriptor, or the person at the terminal. There is no option that takes
+//! Where the password of a host comes from: a file, a descriptor, the system's keyring, or the person at the terminal. There is no option that takes
 //! it itself, since arguments can be seen by everybody on this computer.
 
 use std::path::PathBuf;
@@ -11,9 +11,12 @@ pub struct PasswordArgs {
     /// Reads the password for a destination 'winrm://' from the first line of a file that only you can read
     #[arg(long, value_name = "FILE", help_heading = "Password of the destination")]
     password_file: Option<PathBuf>,
-    /// Reads it from a file descriptor that is open, e.g. '3' with '3< <(pass hv2)'; without both options you are asked
+    /// Reads it from a file descriptor that is open, e.g. '3' with '3< <(pass hv2)'
     #[arg(long, value_name = "N", conflicts_with = "password_file", help_heading = "Password of the destination")]
     password_fd: Option<u32>,
+    /// Takes it from the keyring of this system, where it is called 'hvmigrate:USER@HOST'; without these options you are asked
+    #[arg(long, conflicts_with_all = ["password_file", "password_fd"], help_heading = "Password of the destination")]
+    password_keyring: bool,
 }
 
 /// The options for the passwords of a source and a destination 'winrm://'.
@@ -24,9 +27,12 @@ pub struct PasswordsArgs {
     /// Reads the password for a source 'winrm://' from the first line of a file that only you can read
     #[arg(long, value_name = "FILE", help_heading = "Password of the source")]
     source_password_file: Option<PathBuf>,
-    /// Reads it from a file descriptor that is open; without both options you are asked
+    /// Reads it from a file descriptor that is open
     #[arg(long, value_name = "N", conflicts_with = "source_password_file", help_heading = "Password of the source")]
     source_password_fd: Option<u32>,
+    /// Takes it from the keyring of this system, where it is called 'hvmigrate:USER@HOST'; without these options you are asked
+    #[arg(long, conflicts_with_all = ["source_password_file", "source_password_fd"], help_heading = "Password of the source")]
+    source_password_keyring: bool,
 }
 
 impl From<&PasswordArgs> for PasswordsArgs {
@@ -38,14 +44,16 @@ impl From<&PasswordArgs> for PasswordsArgs {
 impl PasswordsArgs {
     /// The password; `None` when no option gives it and nobody sits at a terminal.
     pub fn password(&self, wanted: &PasswordWanted) -> Result<Option<Secret>, PasswordError> {
+        let to = &self.destination;
         let given = match wanted.side {
-            Side::Source => (&self.source_password_file, self.source_password_fd),
-            Side::Destination => (&self.destination.password_file, self.destination.password_fd),
+            Side::Source => (&self.source_password_file, self.source_password_fd, self.source_password_keyring),
+            Side::Destination => (&to.password_file, to.password_fd, to.password_keyring),
         };
         match given {
-            (Some(path), _) => hvm_engine::password_file(path).map(Some),
-            (None, Some(number)) => hvm_engine::password_descriptor(number).map(Some),
-            (None, None) => ask(wanted),
+            (Some(path), _, _) => hvm_engine::password_file(path).map(Some),
+            (None, Some(number), _) => hvm_engine::password_descriptor(number).map(Some),
+            (None, None, true) => hvm_engine::password_keyring(wanted).map(Some),
+            (None, None, false) => ask(wanted),
         }
     }
 }
