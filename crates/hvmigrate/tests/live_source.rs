@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use common::{Ran, Scene, python};
+use hvm_testkit::realm::{self, Realm};
 use hvm_testkit::running_host::FilesOfHost;
 use hvm_testkit::sample::{Variant, answers, live};
 
@@ -22,6 +23,7 @@ struct Lab {
     peer: Child,
     uri: String,
     _files: FilesOfHost,
+    _realm: Option<Realm>,
 }
 
 impl Lab {
@@ -29,11 +31,18 @@ impl Lab {
         Lab::start_with(variant, "http")
     }
 
+    /// Over `http`, sealed, over `https`, or over `http` sealed by Kerberos.
     fn start_with(variant: Variant, transport: &str) -> Option<Lab> {
         let Some(python) = python() else {
             println!("SKIPPED: pyspnego and psrpcore are not in target/peers (`cargo xtask test` installs them)");
             return None;
         };
+        if transport == "kerberos"
+            && let Some(missing) = Realm::missing(&python)
+        {
+            println!("SKIPPED: {missing}");
+            return None;
+        }
         let scene = Scene::new();
         let host = scene.sample(variant);
         live::write(&scene.dir.join("recorded"), variant, &[]).unwrap();
@@ -54,11 +63,26 @@ impl Lab {
             std::fs::write(scene.dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
             command.arg("--cert").arg(scene.dir.join("ca.pem")).arg("--key").arg(scene.dir.join("key.pem"));
         }
+        let realm = (transport == "kerberos").then(|| {
+            let folder = scene.dir.join("realm");
+            std::fs::create_dir(&folder).unwrap();
+            Realm::start(&folder, PASSWORD).unwrap()
+        });
+        if let Some(realm) = &realm {
+            command.arg("--kerberos").envs(realm.variables()).env_remove("NTLM_USER_FILE");
+        }
         let mut peer = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(peer.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let uri = format!("winrm://127.0.0.1:{}?user=HVOLD%5CAdministrator&transport={transport}", line.trim());
-        Some(Lab { scene, peer, uri, _files: files })
+        let port = line.trim();
+        let uri = match &realm {
+            Some(realm) => {
+                let user = realm::USER.replace('\\', "%5C");
+                format!("winrm://localhost:{port}?user={user}&transport=http&kerberos={}", realm.centre())
+            }
+            None => format!("winrm://127.0.0.1:{port}?user=HVOLD%5CAdministrator&transport={transport}"),
+        };
+        Some(Lab { scene, peer, uri, _files: files, _realm: realm })
     }
 
     /// Runs the program with a password for the source.
@@ -164,6 +188,17 @@ fn a_password_is_taken_from_the_keyring() {
     keyctl(&["unlink", &key, "@u"], "");
     assert!(!known.contains(PASSWORD), "{known}");
     assert!(wrong.contains("does not accept the user") && !wrong.contains("geheim"), "{wrong}");
+}
+
+#[test]
+fn kerberos_opens_a_host_that_runs() {
+    let Some(lab) = Lab::start_with(Variant::Clean, "kerberos") else { return };
+    answers::write(&lab.scene.dir.join("source"), Variant::Clean).unwrap();
+    let assessed = lab.expect(0, &["assess", "--from", &lab.uri]).stdout;
+    let of_files = lab.scene.expect(0, &["assess", "--from", "folder:source"]).stdout;
+    assert_eq!(assessed.lines().last(), of_files.lines().last(), "{assessed}");
+    let wrong = lab.scene.expect(1, &["assess", "--from", &lab.uri, "--source-password-file", "wrong"]);
+    assert!(wrong.stderr.contains("Hint:") && !wrong.stderr.contains("geheim"), "{}", wrong.stderr);
 }
 
 #[test]
