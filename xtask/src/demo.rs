@@ -4,15 +4,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::run::cargo;
+use crate::run::tested_program;
 
 /// Seconds that one run may take.
 const LIMIT: f64 = 60.0;
 
-/// Builds the release and runs its demo twice.
+/// Runs the demo twice.
 pub fn twice() -> Result<(), String> {
-    cargo(&["build", "--release", "--quiet", "--package", "hvmigrate"])?;
-    let program = crate::target().join("release").join("hvmigrate");
+    let program = tested_program()?;
     let folder = std::env::temp_dir().join(format!("hvmigrate demo {}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("'{}': {error}", folder.display()))?;
     let result = (1..=2).try_for_each(|run| once(&program, &folder, run));

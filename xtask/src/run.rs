@@ -1,6 +1,6 @@
 //! Runs commands and keeps the score.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -92,4 +92,11 @@ pub fn is_there(program: &str) -> bool {
 /// Says what file an error is about.
 pub fn at(path: &Path) -> impl Fn(std::io::Error) -> String + '_ {
     move |error| format!("'{}': {error}", path.display())
+}
+
+/// The program as the tests have built it: a release takes minutes to build, and what only has to go need not be fast.
+pub fn tested_program() -> Result<PathBuf, String> {
+    // With the features that the tests of the whole workspace ask for, so that nothing is built again.
+    cargo(&["build", "--quiet", "--package", "hvmigrate", "--features", "hvm-testkit/hyper-v"])?;
+    Ok(crate::target().join("debug").join("hvmigrate"))
 }

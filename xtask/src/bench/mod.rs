@@ -23,7 +23,7 @@ use least::{Least, Parts};
 use measure::Spread;
 use rows::{Check, Goal, Measure, Places, Row, Side};
 
-use crate::run::{Task, at, cargo, is_there, run};
+use crate::run::{Task, at, cargo, is_there, run, tested_program};
 
 #[cfg(unix)]
 pub use bare::run as run_bare;
@@ -129,6 +129,19 @@ pub fn smoke(task: &mut Task) -> Result<(), String> {
     measured(task, &Options::new(Scale::Small))
 }
 
+/// The program that is measured, or the one of the tests where it only has to go.
+fn program(options: &Options) -> Result<PathBuf, String> {
+    if options.scale == Scale::Small {
+        return tested_program();
+    }
+    let mut build = vec!["build", "--release", "--quiet", "--package", "hvmigrate"];
+    if options.what == What::Profile {
+        build.extend(["--config", "profile.release.debug='line-tables-only'"]);
+    }
+    cargo(&build)?;
+    Ok(crate::target().join("release").join("hvmigrate"))
+}
+
 /// Measures what was asked for.
 pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     let missing = missing();
@@ -143,15 +156,11 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     if options.what == What::MakeDisks {
         return Ok(());
     }
-    let mut build = vec!["build", "--release", "--quiet", "--package", "hvmigrate"];
-    if options.what == What::Profile {
-        build.extend(["--config", "profile.release.debug='line-tables-only'"]);
-    }
-    cargo(&build)?;
+    let program = program(options)?;
     let memory = Path::new("/dev/shm");
     let memory = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let places = Places {
-        program: &crate::target().join("release").join("hvmigrate"),
+        program: &program,
         disks: &disks,
         memory: memory.join(format!("hvmigrate-bench-{}", std::process::id())),
         disk: folder.join("out"),
