@@ -121,6 +121,9 @@ pub(crate) fn of_disk(error: &DiskError) -> Option<&'static str> {
         DiskError::Ambiguous { .. } => {
             "give the file, or a link to it, a name that ends as its format does, such as '.vhd' or '.qcow2'"
         }
+        DiskError::VhdSet { .. } => {
+            "on its host: Convert-VHD -Path SET.vhds -DestinationPath DISK.vhdx -VHDType Dynamic"
+        }
         DiskError::EmptyDisk { .. } => "see that the file was copied whole",
         DiskError::Gate(error) => error.reason.downcast_ref().and_then(of_reach).unwrap_or(PARENT),
         DiskError::Qcow2(Qcow2Error::Encrypted { .. }) => {

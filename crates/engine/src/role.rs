@@ -588,11 +588,14 @@ fn root_stem(inventory: &Inventory, leaf: &WindowsPath) -> String {
     chain.last().map_or_else(|| leaf.file_stem().to_owned(), |root| root.path.file_stem().to_owned())
 }
 
+/// Rules for disks that cannot be read, which can be accepted.
+const NOT_READ: [&str; 2] = ["source.problem", "machine.vhd-set"];
+
 /// The operator accepted that a disk of this machine cannot be read.
 pub(crate) fn goes_without_a_disk(findings: &[Finding], machine: &VmId) -> bool {
     let about = |subject: &Subject| matches!(subject, Subject::Disk { machine: id, .. } if id == machine);
     decisions(findings, about)
-        .any(|(finding, decision)| finding.rule == "source.problem" && decision == Decision::Accept)
+        .any(|(finding, decision)| NOT_READ.contains(&finding.rule.as_str()) && decision == Decision::Accept)
 }
 
 /// Slots of the pass-through disks that nobody said anything about.

@@ -11,7 +11,7 @@ use hvm_testkit::sample::Variant;
 use hvm_testkit::sample_2016::{self, CHECKPOINT, DATABASE, ELSEWHERE, OLD, WEB, place};
 
 const KIT: &str = "kit:DIR?os=2022&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
-const ANSWERS: [&str; 2] = ["machine.saved-state=discard", "source.problem=accept"];
+const ANSWERS: [&str; 3] = ["machine.saved-state=discard", "source.problem=accept", "machine.virtual-tpm=accept"];
 
 /// What a machine sees on the chain: one sector of each layer.
 fn content(sectors: &[(usize, u8)]) -> String {

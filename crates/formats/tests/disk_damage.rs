@@ -296,6 +296,21 @@ fn a_fixed_disk_may_not_miss_data_and_its_first_sector_is_never_a_footer() {
     assert!(matches!(error, DiskError::Vhd(VhdError::DataMissing { expected: 0x0010_0000, .. })), "{error}");
 }
 
+/// What a VHD set holds is documented nowhere: not even the mark of a VHDX in it makes a disk of it.
+#[test]
+fn a_vhd_set_is_no_disk_whatever_is_in_it() {
+    let mut bytes = vec![0x55; 4096];
+    for mark in [&b"UUUUUUUU"[..], b"vhdxfile", b"conectix", b"QFI\xfb\0\0\0\x03"] {
+        bytes[..8].copy_from_slice(mark);
+        for name in ["Shared.vhds", "SHARED.VHDS"] {
+            let error = open(memory(name, bytes.clone()), &NoParents).err().unwrap();
+            assert!(matches!(error, DiskError::VhdSet { .. }) && error.file() == name, "{error}");
+            assert!(matches!(headers(&memory(name, bytes.clone())), Err(DiskError::VhdSet { .. })));
+        }
+    }
+    assert!(open_as(memory("Shared.vhds", bytes), &NoParents, Format::Raw).is_ok(), "the operator said what it is");
+}
+
 #[test]
 fn files_without_a_mark_are_raw_only_when_their_name_does_not_promise_more() {
     let bytes = vec![0x55; 4096];

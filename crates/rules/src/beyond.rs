@@ -67,6 +67,12 @@ pub(crate) const CLAUSES: &[Clause] = &[
         answers: &[Rules(&["machine.generation"])],
     },
     Clause {
+        id: "beyond.machines.virtual-tpm",
+        chapter: MACHINES,
+        text: "What a virtual TPM holds belongs to its host; a machine that has one waits until the operator says that it can go without.",
+        answers: &[Rules(&["machine.virtual-tpm"])],
+    },
+    Clause {
         id: "beyond.checkpoints.kept",
         chapter: MACHINES,
         text: "Checkpoints are put back as the tree that they were. Where that cannot be, each is kept as a complete disk, or \
@@ -88,6 +94,12 @@ pub(crate) const CLAUSES: &[Clause] = &[
         chapter: DISKS,
         text: "A disk on whose size tools disagree is named, and the size that Hyper-V uses is taken.",
         answers: &[Rules(&["machine.disk-geometry"])],
+    },
+    Clause {
+        id: "beyond.disks.shared",
+        chapter: DISKS,
+        text: "A disk that several machines use at once does not silently become a disk of each, and a VHD set is not guessed at.",
+        answers: &[Rules(&["machine.shared-disk", "machine.vhd-set"])],
     },
     Clause {
         id: "beyond.drives.physical-dvd",
@@ -112,6 +124,12 @@ pub(crate) const CLAUSES: &[Clause] = &[
         chapter: GUESTS,
         text: "A disk keeps the size of its sectors, or is named.",
         answers: &[Rules(&["guest.sector-size"])],
+    },
+    Clause {
+        id: "beyond.guests.alignment",
+        chapter: GUESTS,
+        text: "A partition that makes each write on today's storage slow is named; it is copied as it is.",
+        answers: &[Rules(&["guest.partition-unaligned"])],
     },
     Clause {
         id: "beyond.guests.volumes",

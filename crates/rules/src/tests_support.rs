@@ -91,6 +91,18 @@ impl Sample {
         self.inventory.machines[0].state = state;
     }
 
+    /// A problem of the first machine.
+    pub fn machine_problem(&mut self, kind: &str) {
+        let subject = crate::case::of_machine(&self.inventory.machines[0]);
+        self.inventory.problems.push(Problem { kind: kind.to_owned(), ..problem(subject) });
+    }
+
+    /// A problem of its disk.
+    pub fn disk_problem(&mut self, kind: &str) {
+        let subject = crate::case::of_disk(&self.inventory.machines[0], &disk_path("Web"));
+        self.inventory.problems.push(Problem { kind: kind.to_owned(), ..problem(subject) });
+    }
+
     pub fn add_machine(&mut self, name: &str) -> &mut Machine {
         let number = self.inventory.machines.len() as u8;
         let machine = machine(name, number, &self.inventory.switches[0]);

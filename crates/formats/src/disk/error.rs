@@ -48,6 +48,15 @@ pub enum DiskError {
         /// Length of the file.
         len: u64,
     },
+    /// A VHD set, which is no disk but says where one is.
+    #[error(
+        "{file}: this is a VHD set, which only says which .avhdx files hold the disk; how it says that is not documented, and it is \
+         not read. Make a disk of it on its host (Convert-VHD) with all machines that use it off."
+    )]
+    VhdSet {
+        /// File name.
+        file: String,
+    },
     /// The marks of two formats in one file.
     #[error(
         "{file}: the file has the mark of {leading} at offset 0 and a VHD footer. One of them was written by the guest, and \
@@ -161,6 +170,7 @@ impl DiskError {
             DiskError::Read { file, .. }
             | DiskError::OutOfRange { file, .. }
             | DiskError::NotRecognised { file, .. }
+            | DiskError::VhdSet { file }
             | DiskError::Ambiguous { file, .. }
             | DiskError::EmptyDisk { file, .. }
             | DiskError::MissingParent { file, .. }

@@ -104,12 +104,19 @@ const EXTENSIONS: [(&str, Format); 5] = [
     (".qcow2", Format::Qcow2),
 ];
 
+/// The extension of a VHD set (Windows Server 2016 and later): it names the files that hold the disk, and how is documented nowhere,
+/// so that nothing of it may be taken for the disk.
+const SET: &str = ".vhds";
+
 /// Recognises the format by content.
 ///
 /// The start of a fixed VHD and the end of a VHDX or qcow2 file belong to the guest, which could put the mark of another
 /// format there and in this way choose what is read as its disk. So two marks in one file are told apart by the name
 /// alone, and refused where the name says nothing.
 pub fn detect(file: &dyn ReadAt) -> Result<Format, DiskError> {
+    if file.name().to_ascii_lowercase().ends_with(SET) {
+        return Err(DiskError::VhdSet { file: file.name().to_owned() });
+    }
     let mut start = [0; 8];
     let have = file.len().min(8) as usize;
     read(file, 0, &mut start[..have])?;

@@ -348,7 +348,7 @@ pub(super) const CLAUSES: &[Clause] = &[
         id: "guide.not-supported.saved-state",
         chapter: NOT_SUPPORTED,
         text: "The saved state of a machine is not migrated.",
-        answers: &[Rules(&["machine.saved-state", "machine.checkpoint-saved-state"])],
+        answers: &[Rules(&["machine.saved-state", "machine.checkpoint-saved-state", "machine.saved-state-unknown"])],
     },
     Clause {
         id: "guide.not-supported.processors",

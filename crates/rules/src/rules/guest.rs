@@ -47,6 +47,12 @@ pub(super) const RULES: &[Rule] = &[
         sector_size,
     ),
     rule(
+        "guest.partition-unaligned",
+        Level::Warns,
+        ("beyond.guests.alignment", "A partition does not begin where blocks of the storage begin."),
+        partition_unaligned,
+    ),
+    rule(
         "guest.partition-table",
         Level::Warns,
         ("beyond.guests.volumes", "Something is wrong with the partition table of a disk."),
@@ -236,6 +242,51 @@ fn sector_size(case: &Case<'_>) -> Vec<Seen> {
     })
 }
 
+/// Bytes of a physical sector of storage of today.
+const PHYSICAL_SECTOR: u64 = 4096;
+/// Where systems begin their partitions since Windows Server 2008: a multiple of every usual sector, cluster and stripe.
+const USUAL_START: u64 = 1 << 20;
+
+/// Partitions that hold nothing known are left alone: Microsoft's reserved one and the BIOS boot partition begin anywhere.
+fn partition_unaligned(case: &Case<'_>) -> Vec<Seen> {
+    let seen = guests(case).flat_map(|(machine, guest)| guest.disks.iter().filter_map(move |disk| unaligned(machine, disk)));
+    seen.collect()
+}
+
+fn unaligned(machine: &Machine, disk: &GuestDisk) -> Option<Seen> {
+    let known = || disk.volumes.iter().filter(|volume| volume.holds != Holds::Unknown && volume.start != 0);
+    let worst = match known().any(|volume| !volume.start.is_multiple_of(PHYSICAL_SECTOR)) {
+        true => PHYSICAL_SECTOR,
+        false => USUAL_START,
+    };
+    let starts: Vec<String> = known()
+        .filter(|volume| !volume.start.is_multiple_of(worst))
+        .map(|volume| format!("partition {} ({}) at byte {}", volume.partition, volume.kind, volume.start))
+        .collect();
+    if starts.is_empty() {
+        return None;
+    }
+    let (level, why) = match worst {
+        PHYSICAL_SECTOR => (
+            Level::Warns,
+            "no multiple of 4096: on storage with physical sectors of 4 KiB each small write becomes a read and two writes. It is copied \
+             as it is. To mend it, make a new partition in the guest, which begins at 1 MiB, and move the files there",
+        ),
+        _ => (
+            Level::Notes,
+            "a multiple of 4096 but not of 1 MiB: clusters of the guest may lie across two stripes of the storage. It is copied as it is",
+        ),
+    };
+    let message = format!(
+        "Partitions of '{}' of the virtual machine '{}' do not begin at a multiple of 1 MiB, as they do since Windows Server 2008: {}. That \
+         is {why}.",
+        disk.path,
+        machine.name,
+        starts.join(", ")
+    );
+    Some(Seen::new(of_disk(machine, &disk.path), message).level(level).at(&Place::new(disk.path.as_str(), "partition table")))
+}
+
 fn partition_table(case: &Case<'_>) -> Vec<Seen> {
     disks(case, |machine, disk| {
         let findings = disk.findings.join(" ");
@@ -367,6 +418,15 @@ pub(super) const EXAMPLES: &[Example] = &[
         quiet: |sample| _ = sample.guest(GuestFamily::Windows),
     },
     Example {
+        rule: "guest.partition-unaligned",
+        // Where Windows Server 2003 begins the first partition: behind one track of 63 sectors.
+        fires: |sample| sample.guest(GuestFamily::Windows).disks[0].volumes[0].start = 63 * 512,
+        quiet: |sample| {
+            let volume = &mut sample.guest(GuestFamily::Windows).disks[0].volumes[0];
+            (volume.start, volume.holds) = (34 * 512, Holds::Unknown);
+        },
+    },
+    Example {
         rule: "guest.partition-table",
         fires: |sample| sample.guest(GuestFamily::Windows).disks[0].findings.push("Partitions 1 and 2 overlap.".to_owned()),
         quiet: |sample| _ = sample.guest(GuestFamily::Windows),
@@ -438,6 +498,18 @@ mod tests {
         sample.guest(GuestFamily::Windows).disks[0].sector_size = Some(4096);
         sample.destination().disk_format = DiskFormat::Vhdx;
         assert!(sample.found("guest.sector-size").is_empty());
+    }
+
+    #[test]
+    fn how_serious_a_start_is_depends_on_what_it_is_a_multiple_of() {
+        let of = |start: u64| {
+            let mut sample = Sample::new();
+            sample.guest(GuestFamily::Windows).disks[0].volumes[0].start = start;
+            sample.found("guest.partition-unaligned").pop().map(|finding| finding.level)
+        };
+        assert_eq!((of(0), of(1 << 20), of(40 << 30)), (None, None, None));
+        assert_eq!((of(63 * 512), of(513)), (Some(Level::Warns), Some(Level::Warns)));
+        assert_eq!((of(64 << 10), of((1 << 20) + 4096)), (Some(Level::Notes), Some(Level::Notes)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use hvm_model::finding::Level;
 use hvm_model::vm::MachineState;
 
 use crate::case::{Case, of_machine};
+use super::shared_disk::told;
 use crate::rule::{EXCLUDE, Offer, Rule, Seen};
 #[cfg(test)]
 use crate::tests_support::Example;
@@ -29,6 +30,18 @@ pub(super) const RULES: &[Rule] = &[
         title: "A checkpoint was made while the machine ran; its memory is not carried.",
         answers: &[],
         check: checkpoint,
+    },
+    Rule {
+        id: "machine.saved-state-unknown",
+        level: Level::Blocks,
+        under_extended: Level::Blocks,
+        clause: "guide.not-supported.saved-state",
+        title: "Whether a machine or a checkpoint has a saved state could not be read.",
+        answers: &[
+            Offer::new("discard", "It is taken as off; a saved state that is there all the same is dropped, as after a power cut."),
+            EXCLUDE,
+        ],
+        check: unknown,
     },
 ];
 
@@ -65,6 +78,10 @@ fn checkpoint(case: &Case<'_>) -> Vec<Seen> {
     seen.collect()
 }
 
+fn unknown(case: &Case<'_>) -> Vec<Seen> {
+    told(case, "machine.saved-state-unreadable")
+}
+
 #[cfg(test)]
 pub(super) const EXAMPLES: &[Example] = &[
     Example {
@@ -76,5 +93,10 @@ pub(super) const EXAMPLES: &[Example] = &[
         rule: "machine.checkpoint-saved-state",
         fires: |sample| sample.add_checkpoint().has_saved_state = true,
         quiet: |sample| sample.add_checkpoint().has_saved_state = false,
+    },
+    Example {
+        rule: "machine.saved-state-unknown",
+        fires: |sample| sample.machine_problem("machine.saved-state-unreadable"),
+        quiet: |sample| sample.machine_problem("machine.setting-unreadable"),
     },
 ];

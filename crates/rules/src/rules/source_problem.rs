@@ -22,12 +22,16 @@ pub(super) const RULES: &[Rule] = &[Rule {
 }];
 
 fn check(case: &Case<'_>) -> Vec<Seen> {
-    let seen = case.inventory.problems.iter().map(|problem| {
+    let problems = case.inventory.problems.iter().filter(|problem| !OF_OTHER_RULES.contains(&problem.kind.as_str()));
+    let seen = problems.map(|problem| {
         let message = format!("{} [{}] {}", problem.message, problem.kind, problem.hint);
         Seen::new(problem.subject.clone(), message.trim_end()).at(&problem.place).only(offered(problem))
     });
     seen.collect()
 }
+
+/// Kinds of problems that have rules of their own, because more can be said of them.
+const OF_OTHER_RULES: [&str; 3] = ["machine.saved-state-unreadable", "disk.shared", "disk.vhd-set"];
 
 /// Kinds of problems after which a machine is still known well enough to be migrated, when the operator says so. After
 /// all others, such as two machines with one id, it can only be left out.
@@ -79,6 +83,16 @@ mod tests {
             sample.one("source.problem").answers.len()
         };
         assert_eq!((answers("machine.setting-unreadable"), answers("machine.duplicate-id")), (2, 1));
+    }
+
+    #[test]
+    fn what_has_a_rule_of_its_own_is_said_there_once() {
+        for kind in OF_OTHER_RULES {
+            let mut sample = Sample::new();
+            sample.machine_problem(kind);
+            let findings = sample.assess();
+            assert!(findings.len() == 1 && findings[0].rule != "source.problem" && findings[0].is_open(), "{kind}: {findings:?}");
+        }
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 
 use hvm_formats::vmxml::Node;
 use hvm_model::found::Found;
-use hvm_model::names::MacAddress;
+use hvm_model::names::{MacAddress, WindowsPath};
 use hvm_model::network::SwitchPort;
 use hvm_model::vm::{AdapterKind, Connection, Controller, Drive, IntegrationService, Media, VmAdapter};
 
 use super::live::Vlans;
 use super::switches::Networks;
-use super::vmfile::VmFile;
+use super::vmfile::{Concern, VmFile};
 use crate::reach::variables::Variables;
 
 pub(super) const IDE: &str = "83f8638b-8dca-4152-9eda-2ca8b33039b4";
@@ -20,9 +20,10 @@ pub(super) const SYNTHETIC_NIC: &str = "2fc216b0-d2e2-4967-9b6d-b8a5c9ca2778";
 pub(super) const FLOPPY: &str = "8f0d2762-0b00-4e04-af4f-19010527cb93";
 pub(super) const SERIAL: &str = "8e3a359f-559a-4b6a-98a9-1690a6100ed7";
 
-const SHARED: &str = "Move the other machines that use the disk, too, and share it again on the destination.";
 /// What keeps variables of the firmware and the content of a virtual TPM (2016 and later).
 pub(super) const GUEST_STATE: &str = "917bd8cb-3bb6-4124-9383-b7d21ac07f79";
+/// How a VHD set is called.
+pub(super) const SET: &str = ".vhds";
 /// Virtual TPM (2016 and later).
 const TPM: &str = "736e6aa9-a3f8-49c0-9550-a963214d259a";
 
@@ -149,12 +150,13 @@ impl DriveReader<'_> {
     fn shared(&self, path: &str, media: &Media) {
         let Media::VirtualDisk { path: disk } = media else { return };
         let place = self.file.place(path);
-        if self.file.flag(&format!("{path}/persistent_reservations_supported")) == Some(true) {
+        // A set is a problem of its own, whatever its drive says.
+        if !is_set(disk) && self.file.flag(&format!("{path}/persistent_reservations_supported")) == Some(true) {
             let message = format!(
                 "{place}: '{disk}' is shared with other machines (persistent reservations are on); it is carried as a disk of \
                  this one alone."
             );
-            self.file.note_with(SHARED, message, place);
+            self.file.note_as(Concern::SharedDisk(disk.clone()), message, place);
         }
     }
 
@@ -178,7 +180,7 @@ impl DriveReader<'_> {
     }
 }
 
-fn by_extension(name: &str, target: &dyn Fn() -> hvm_model::names::WindowsPath) -> Media {
+fn by_extension(name: &str, target: &dyn Fn() -> WindowsPath) -> Media {
     let lower = name.to_ascii_lowercase();
     match lower.rsplit_once('.').map(|(_, extension)| extension) {
         Some("vhd" | "avhd" | "vhdx" | "avhdx" | "vhds") => Media::VirtualDisk { path: target() },
@@ -187,11 +189,16 @@ fn by_extension(name: &str, target: &dyn Fn() -> hvm_model::names::WindowsPath) 
     }
 }
 
+/// A VHD set (2016 and later): its disk lies in other files, and how it names them is not documented.
+pub(super) fn is_set(path: &WindowsPath) -> bool {
+    path.file_name().to_ascii_lowercase().ends_with(SET)
+}
+
 /// A drive of the host rather than a file: `D:`, `D:\`, `\\.\CDROM0`.
 fn is_host_drive(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     upper.starts_with(r"\\.\") || upper.contains("CDROM") && !upper.contains(":\\") || {
-        let path = hvm_model::names::WindowsPath::new(name);
+        let path = WindowsPath::new(name);
         path.drive().is_some() && path.components().next().is_none()
     }
 }
@@ -203,11 +210,6 @@ fn numbered(name: &str, prefix: &str) -> Option<u8> {
 /// True when the machine has a virtual TPM.
 pub(super) fn has_tpm(file: &VmFile) -> bool {
     file.has(&section(TPM)) || manifest(file).iter().any(|device| device.class == TPM)
-}
-
-/// The file that keeps the state of the firmware and of a virtual TPM, where the configuration names one.
-pub(super) fn guest_state(file: &VmFile) -> Option<String> {
-    file.text(&format!("{}/StateFilePath", section(GUEST_STATE))).filter(|path| !path.is_empty())
 }
 
 fn adapters(file: &VmFile, manifest: &[Device], networks: &Networks) -> Vec<VmAdapter> {

@@ -13,6 +13,7 @@ use hvm_model::names::{ByteSize, VmId, WindowsPath};
 use hvm_model::vm::{Drive, Media};
 
 use super::Reading;
+use super::devices::{SET, is_set};
 use super::live::ToldDisks;
 use super::machines::Machines;
 use crate::error::ReachError;
@@ -24,6 +25,9 @@ const MAX_PROBES: usize = 4_000_000;
 const PROBE_STEP: u64 = 2 << 20;
 /// Length of a sector.
 const SECTOR: u64 = 512;
+
+/// Most files of a VHD set that are named.
+const MAX_NAMED: usize = 8;
 
 /// Disks and images.
 pub(super) struct Files {
@@ -99,7 +103,9 @@ impl Disks<'_> {
     fn drive(&mut self, drive: &mut Drive, user: Option<&User>) {
         let Media::VirtualDisk { path } = &mut drive.media else { return };
         match self.reading.tree.metadata(path) {
-            _ if is_set(path) => drop(self.bad.entry(path.key()).or_insert_with(|| set(path, &drive.place))),
+            _ if is_set(path) => {
+                self.bad.entry(path.key()).or_insert_with(|| set(self.reading, path, &drive.place));
+            }
             Ok(metadata) => {
                 if metadata.real_path != *path {
                     *path = metadata.real_path;
@@ -257,15 +263,38 @@ fn format_name(format: LayerFormat) -> String {
     name
 }
 
-/// Its disk lies in other files, and how it names them is not documented.
-fn is_set(path: &WindowsPath) -> bool {
-    path.file_name().to_ascii_lowercase().ends_with(".vhds")
-}
-
-fn set(path: &WindowsPath, place: &Place) -> (String, String, Place, String) {
-    let message = format!("'{path}' is a VHD set, a disk that several machines can use at once; it is not read.");
-    let hint = "Make a disk of it on the source host (Convert-VHD), or go on without it by accepting the problem.";
-    ("disk.vhd-set".to_owned(), message, place.clone(), hint.to_owned())
+/// What is said of a VHD set. The files that lie beside it and are called by it are named, but which of them is its present state is
+/// written in the set alone.
+fn set(reading: &Reading<'_>, path: &WindowsPath, place: &Place) -> (String, String, Place, String) {
+    let stem = path.file_stem().to_lowercase();
+    let is_backing = |name: &str| {
+        let name = name.to_lowercase();
+        name.starts_with(&stem) && name.ends_with(".avhdx")
+    };
+    let entries = path.parent().and_then(|folder| reading.tree.read_dir(&folder).ok()).unwrap_or_default();
+    let backing: Vec<String> = entries
+        .iter()
+        .filter(|entry| is_backing(&entry.name))
+        .map(|entry| format!("'{}'", entry.name))
+        .take(MAX_NAMED)
+        .collect();
+    let beside = match backing.is_empty() {
+        true => "no .avhdx file that is called by it lies beside it".to_owned(),
+        false => format!("beside it lie {}", backing.join(", ")),
+    };
+    let message = format!(
+        "'{path}' is a VHD set, a disk that several machines can use at once. The set only says which .avhdx files hold its content, \
+         in a way that is not documented, so that it is not read; {beside}."
+    );
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let target = format!("{}.vhdx", path.as_str().get(..path.as_str().len() - SET.len()).unwrap_or_default());
+    let hint = format!(
+        "With all its machines off, on the source host: Convert-VHD -Path {} -DestinationPath {} -VHDType Dynamic. Give the machine \
+         that disk instead, or put it into an exported copy of the machine.",
+        quoted(path.as_str()),
+        quoted(&target)
+    );
+    ("disk.vhd-set".to_owned(), message, place.clone(), hint)
 }
 
 fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, String) {

@@ -15,7 +15,7 @@ use hvm_model::vm::{
 };
 
 use super::machine::{CheckpointFile, MachineFile, Named};
-use super::vmfile::{Trouble, UNREADABLE};
+use super::vmfile::{Concern, Trouble};
 use super::{Reading, state, switches::Networks};
 
 const SETTINGS: &str = "Msvm_VirtualSystemSettingData";
@@ -118,7 +118,7 @@ fn open(reading: &Reading<'_>, entry: &WindowsPath) -> Result<Exported, (String,
         failed(format!("'{path}': neither the name of the file nor the InstanceID of its {SETTINGS} has a GUID."))
     })?;
     let trouble = |message: &String| Trouble {
-        hint: UNREADABLE,
+        concern: Concern::Setting,
         message: format!("'{path}': {message}"),
         place: Place::new(path.as_str(), ""),
     };
@@ -150,7 +150,7 @@ impl Exported {
 
     fn note(&mut self, class: &str, property: &str, what: &str) {
         let place = self.place(class, property);
-        self.trouble.push(Trouble { hint: UNREADABLE, message: format!("{place}: {what}"), place });
+        self.trouble.push(Trouble { concern: Concern::Setting, message: format!("{place}: {what}"), place });
     }
 
     fn name(&mut self) -> String {

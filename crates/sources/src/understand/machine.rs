@@ -61,7 +61,6 @@ pub(super) fn machine(
         (format!("{place}: the id of the machine, a GUID, was expected, found {found}."), place)
     })?;
     let folder = file.path.parent().unwrap_or_else(|| file.path.clone());
-    virtual_tpm(&file);
     let machine = Machine {
         name: name(&file, id.as_str()),
         notes: file.text("properties/notes").unwrap_or_default(),
@@ -117,25 +116,6 @@ pub(super) fn checkpoint(
 
 fn open(reading: &Reading<'_>, entry: &WindowsPath) -> Result<VmFile, (String, Place)> {
     VmFile::open(reading.tree, entry).map_err(|(message, at)| (message, Place::new(entry.as_str(), at)))
-}
-
-const TPM: &str = "Have the recovery keys of the guest at hand, or suspend BitLocker in it before it is moved.";
-
-/// What a virtual TPM holds cannot be read: it is told, because a guest may have keys in it that its disks need.
-fn virtual_tpm(file: &VmFile) {
-    if !devices::has_tpm(file) {
-        return;
-    }
-    let state = devices::guest_state(file).unwrap_or_else(|| state::beside(&file.path, "vmgs").to_string());
-    let place = file.place("manifest");
-    file.note_with(
-        TPM,
-        format!(
-            "{place}: the machine has a virtual TPM. What it holds lies encrypted in '{state}', which is not carried; a guest whose \
-             disks are encrypted (BitLocker) asks for its recovery key on the destination."
-        ),
-        place,
-    );
 }
 
 fn name(file: &VmFile, id: &str) -> String {

@@ -13,7 +13,7 @@ use super::exported;
 use super::machine::{self, CheckpointFile, MachineFile, Named};
 use super::registered;
 use super::switches::Networks;
-use super::vmfile::Trouble;
+use super::vmfile::{Concern, Trouble};
 use crate::reach::EntryKind;
 
 /// Most configuration files of one folder that are read.
@@ -159,12 +159,18 @@ fn report(reading: &Reading<'_>, file: &MachineFile) {
 
 fn tell(reading: &Reading<'_>, subject: &Subject, trouble: &[Trouble]) {
     for trouble in trouble {
+        let subject = match (&trouble.concern, subject) {
+            (Concern::SharedDisk(path), Subject::Machine { id, name }) => {
+                Subject::Disk { machine: id.clone(), machine_name: name.clone(), path: path.clone() }
+            }
+            _ => subject.clone(),
+        };
         reading.problem(Problem {
-            kind: "machine.setting-unreadable".to_owned(),
-            subject: subject.clone(),
+            kind: trouble.concern.kind().to_owned(),
+            subject,
             message: trouble.message.clone(),
             place: trouble.place.clone(),
-            hint: trouble.hint.to_owned(),
+            hint: trouble.concern.hint().to_owned(),
         });
     }
 }

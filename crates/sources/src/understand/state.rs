@@ -8,10 +8,8 @@ use hvm_model::vm::MachineState;
 
 use super::Reading;
 use super::registered::is_binary;
-use super::vmfile::VmFile;
+use super::vmfile::{Concern, VmFile};
 
-const UNREAD_STATE: &str =
-    "Look in Hyper-V Manager on the source host whether the machine is saved; start it and shut it down if it is.";
 /// The key of a saved state in a `.vmrs` file.
 const SAVED: &str = "savedstate";
 
@@ -58,15 +56,15 @@ fn runtime(reading: &Reading<'_>, file: &VmFile) -> Option<Place> {
             Some(Place::new(path.as_str(), format!("/{SAVED} ({})", node.position())))
         }
         Err(message) => {
-            let message = format!("{message} Whether the machine is in the saved state is not known; off is taken.");
-            file.note_with(UNREAD_STATE, message, Place::new(path.as_str(), ""));
+            let message = format!("{message} Whether there is a saved state is not known; off is taken.");
+            file.note_as(Concern::SavedState, message, Place::new(path.as_str(), ""));
             None
         }
     }
 }
 
 /// The file of the same name with another extension.
-pub(super) fn beside(path: &WindowsPath, extension: &str) -> WindowsPath {
+fn beside(path: &WindowsPath, extension: &str) -> WindowsPath {
     let folder = path.parent().unwrap_or_else(|| path.clone());
     folder.join(&format!("{}.{extension}", path.file_stem()))
 }

@@ -23,14 +23,47 @@ pub(super) struct VmFile {
     trouble: RefCell<Vec<Trouble>>,
 }
 
-/// What to do about a leaf that could not be read.
-pub(super) const UNREADABLE: &str = "Look the setting up on the source host; the inventory has its default.";
+/// What a trouble is about: its problem has a kind of its own, and a hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Concern {
+    /// A setting, for which its default is taken.
+    Setting,
+    /// Whether there is a saved state.
+    SavedState,
+    /// A disk that other machines use, too.
+    SharedDisk(WindowsPath),
+}
+
+impl Concern {
+    /// The kind of its problem.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Concern::Setting => "machine.setting-unreadable",
+            Concern::SavedState => "machine.saved-state-unreadable",
+            Concern::SharedDisk(_) => "disk.shared",
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Concern::Setting => "Look the setting up on the source host; the inventory has its default.",
+            Concern::SavedState => {
+                "Look in Hyper-V Manager on the source host whether it is saved; start the machine and shut it down if it is."
+            }
+            Concern::SharedDisk(_) => {
+                "Move the other machines that use the disk, too, and share it again on the destination \
+                 (Add-VMHardDiskDrive -SupportPersistentReservations)."
+            }
+        }
+    }
+}
 
 /// A leaf that could not be read, or that stands for something that cannot.
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
-    /// What to do about it.
-    pub(super) hint: &'static str,
+    /// What it is about.
+    pub(super) concern: Concern,
     /// A whole sentence.
     pub(super) message: String,
     pub(super) place: Place,
@@ -98,12 +131,12 @@ impl VmFile {
     }
 
     pub(super) fn note(&self, message: String, place: Place) {
-        self.note_with(UNREADABLE, message, place);
+        self.note_as(Concern::Setting, message, place);
     }
 
-    /// The same with another hint.
-    pub(super) fn note_with(&self, hint: &'static str, message: String, place: Place) {
-        self.trouble.borrow_mut().push(Trouble { hint, message, place });
+    /// The same about something else than a setting.
+    pub(super) fn note_as(&self, concern: Concern, message: String, place: Place) {
+        self.trouble.borrow_mut().push(Trouble { concern, message, place });
     }
 
     /// What could not be read so far.

@@ -24,6 +24,7 @@ pub fn newer_answers() -> Choices {
     choices(&[
         ("machine.saved-state", "*", "discard"),
         ("source.problem", "*", "accept"),
+        ("machine.virtual-tpm", "*", "accept"),
         ("machine.generation", "*", "exclude"),
     ])
 }
