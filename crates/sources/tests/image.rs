@@ -8,7 +8,9 @@ mod dead_host;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dead_host::{C, Table, can_make, disk, disks, junction, room, symlink, volume};
+use dead_host::{
+    C, Mounted, Table, can_make, disk, disks, disks_of, junction, reparse_point, room, symlink, volume, volumes,
+};
 use hvm_formats::io::read_whole;
 use hvm_model::names::WindowsPath;
 use hvm_sources::Source;
@@ -90,23 +92,23 @@ fn the_disks_give_the_inventory_of_the_folder() {
     assert_eq!(dead.disks.each_ref().map(|path| bytes(path)), before, "the disks were touched");
 }
 
-#[test]
-fn links_and_junctions_mean_what_they_mean_to_windows() {
-    let prepare = |mount: &Path| {
-        fs::create_dir_all(mount.join("Ordner/tief")).unwrap();
-        fs::write(mount.join("Ordner/tief/a.txt"), "a").unwrap();
-        symlink(&mount.join("absolute"), r"\??\C:\Ordner\tief\a.txt", r"C:\Ordner\tief\a.txt");
-        symlink(&mount.join("Ordner/relative"), r"tief\a.txt", r"tief\a.txt");
-        symlink(&mount.join("Ordner/beside"), "relative", "relative");
-        symlink(&mount.join("Ordner/up"), r"..\absolute", r"..\absolute");
-        symlink(&mount.join("from-root"), r"\Ordner\tief\a.txt", r"\Ordner\tief\a.txt");
-        junction(&mount.join("junction"), r"\??\C:\Ordner");
-        junction(&mount.join("volume"), dead_host::VOLUME_OF_D);
-        junction(&mount.join("foreign"), r"\??\Volume{ffffffff-0000-0000-0000-000000000000}\");
-        symlink(&mount.join("loop"), r"\??\C:\loop", r"C:\loop");
-    };
-    let Some(dead) = dead(prepare) else { return };
-    let source = hvm_sources::open(&dead.uri()).unwrap();
+/// Every kind of link, beside what they lead to.
+fn links(mount: &Path) {
+    fs::create_dir_all(mount.join("Ordner/tief")).unwrap();
+    fs::write(mount.join("Ordner/tief/a.txt"), "a").unwrap();
+    symlink(&mount.join("absolute"), r"\??\C:\Ordner\tief\a.txt", r"C:\Ordner\tief\a.txt");
+    symlink(&mount.join("Ordner/relative"), r"tief\a.txt", r"tief\a.txt");
+    symlink(&mount.join("Ordner/beside"), "relative", "relative");
+    symlink(&mount.join("Ordner/up"), r"..\absolute", r"..\absolute");
+    symlink(&mount.join("from-root"), r"\Ordner\tief\a.txt", r"\Ordner\tief\a.txt");
+    junction(&mount.join("junction"), r"\??\C:\Ordner");
+    junction(&mount.join("volume"), dead_host::VOLUME_OF_D);
+    junction(&mount.join("foreign"), r"\??\Volume{ffffffff-0000-0000-0000-000000000000}\");
+    symlink(&mount.join("loop"), r"\??\C:\loop", r"C:\loop");
+}
+
+/// What they mean to Windows, however the volume is reached.
+fn links_lead_where_they_should(source: &dyn Source, disk: &str) {
     for path in [
         r"C:\absolute",
         r"C:\ORDNER\Relative",
@@ -116,16 +118,61 @@ fn links_and_junctions_mean_what_they_mean_to_windows() {
         r"C:\junction\tief\a.txt",
         r"C:\junction\..\Ordner\tief\..\tief\a.txt",
     ] {
-        assert_eq!(content(&*source, path), Ok("a".to_owned()), "{path}");
+        assert_eq!(content(source, path), Ok("a".to_owned()), "{path}");
     }
     // The volume of D: without its letter.
-    let disk = &dead.host.disks[0];
-    let through = disk.windows_path.replacen("D:", r"C:\volume", 1);
+    let through = disk.replacen("D:", r"C:\volume", 1);
     assert!(source.open_disk(&WindowsPath::new(&through)).is_ok(), "{through}");
-    assert!(content(&*source, r"C:\foreign\x").is_err());
-    assert!(content(&*source, r"C:\loop").unwrap_err().contains("more than 40 symbolic links"));
+    assert_eq!(source.open_file(&WindowsPath::new(&through)).unwrap().name(), through);
+    assert!(content(source, r"C:\foreign\x").is_err());
+    assert!(content(source, r"C:\loop").unwrap_err().contains("more than 40 symbolic links"));
+}
+
+#[test]
+fn links_and_junctions_mean_what_they_mean_to_windows() {
+    let Some(dead) = dead(links) else { return };
+    let source = hvm_sources::open(&dead.uri()).unwrap();
+    links_lead_where_they_should(&*source, &dead.host.disks[0].windows_path);
     let error = content(&*source, r"E:\x").unwrap_err();
     assert!(error.contains("drive E: is not mapped: add e=DISK:PARTITION"), "{error}");
+}
+
+/// ntfs-3g shows reparse points as links in its own spelling, or as text that leads nowhere; their data say what they are.
+#[test]
+fn volumes_that_are_mounted_give_the_inventory_of_their_disks() {
+    if !can_make() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    let host = sample::write(&source, Variant::Default).unwrap();
+    let parts = volumes(folder.path(), &source, |mount| {
+        links(mount);
+        reparse_point(&mount.join("packed.txt"), 0x8000_0013);
+    });
+    let images = disks_of(folder.path(), &parts);
+    let [c, d] = parts.each_ref().map(|part| Mounted::new(part, "ro,noatime"));
+    // What the mount itself makes of them.
+    let shown = |name: &str| fs::read_link(c.at.join(name)).unwrap().to_string_lossy().into_owned();
+    assert!(
+        shown("volume").contains("Volume{") && shown("packed.txt").contains("unsupported"),
+        "{}",
+        shown("packed.txt")
+    );
+    let mounted = hvm_sources::open(&format!("folder:?c={}&d={}", c.at.display(), d.at.display())).unwrap();
+    let image = hvm_sources::open(&format!("image:{},{}", images[0].display(), images[1].display())).unwrap();
+    assert!(inventory(&*mounted) == inventory(&*image), "the mount differs from the disks");
+    let described = mounted.describe();
+    assert_eq!((described.reach.as_str(), described.drives.len()), ("folder", 2));
+    links_lead_where_they_should(&*mounted, &host.disks[0].windows_path);
+    let told = content(&*mounted, r"C:\packed.txt").unwrap_err();
+    assert!(told.contains("0x80000013") && told.contains("image:"), "{told}");
+    // Without the hive nobody knows which drive the volume is.
+    let only = hvm_sources::open(&format!("folder:?c={}", c.at.display())).unwrap();
+    assert!(content(&*only, r"C:\volume\x").is_err());
+    drop((mounted, only));
+    c.take_off();
+    d.take_off();
 }
 
 #[test]

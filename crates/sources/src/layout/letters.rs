@@ -11,7 +11,7 @@ use hvm_model::names::WindowsPath;
 use super::hives;
 use crate::error::SourceError;
 use crate::reach::volumes::VolumeId;
-use crate::reach::{ImageTree, ReadOnlyTree as _};
+use crate::reach::{ImageTree, ReadOnlyTree};
 
 const HIVE: &str = r"Windows\System32\config\SYSTEM";
 const ROLE: &str = r"ProgramData\Microsoft\Windows\Hyper-V";
@@ -49,6 +49,18 @@ pub(crate) fn assign(tree: &mut ImageTree, named: &BTreeMap<char, (usize, u32)>)
         _ => {}
     }
     Ok(())
+}
+
+/// The letters of the drives of a tree by the GUIDs under which Windows mounts their volumes in folders, in small letters: the hive
+/// of the first drive that has one names both for each volume.
+pub(crate) fn guids(tree: &dyn ReadOnlyTree) -> BTreeMap<String, char> {
+    let hive = |letter: &char| hives::read(tree, &WindowsPath::new(&format!(r"{letter}:\{HIVE}"))).ok();
+    let letters: Vec<char> = tree.drives().into_iter().map(|(letter, _)| letter).collect();
+    let hive = letters.iter().find_map(hive);
+    let devices = hive.and_then(|hive| devices(&hive).ok()).unwrap_or_default();
+    let letter_of = |id: &VolumeId| devices.iter().filter(|device| device.id == *id).find_map(Device::letter);
+    let guids = devices.iter().filter_map(|device| Some((device.guid()?.to_ascii_lowercase(), letter_of(&device.id)?)));
+    guids.collect()
 }
 
 /// The volume that Windows was started from: of several, the one with the role.

@@ -1,37 +1,126 @@
 //! A tree of folders on this computer that stand for drives: mounted volumes, or copies of them.
 
-use std::ffi::OsString;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
+use hvm_formats::guestfs::ntfs::{Reparse, ReparseKind};
 use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::names::WindowsPath;
 
 use super::drives::DriveMap;
+use super::link;
 use super::listing::{Item, Kind, Listing, Listings, MAX_ENTRIES};
 use super::walk::{self, Volumes};
 use super::{Entry, Metadata, ReadOnlyTree};
 use crate::error::ReachError;
+use crate::layout::letters;
+
+/// The extended attribute in which ntfs-3g has the data of a reparse point, as they lie on the volume.
+#[cfg(target_os = "linux")]
+const REPARSE_DATA: &str = "system.ntfs_reparse_data";
+/// Most bytes of them; Windows allows as many.
+#[cfg(target_os = "linux")]
+const MAX_REPARSE: usize = 16 << 10;
 
 /// Folders that stand for drives.
 #[derive(Debug)]
 pub struct FolderTree {
     drives: DriveMap,
-    listings: Listings<PathBuf, OsString>,
+    listings: Listings<PathBuf, Id>,
+    /// Drives by the GUIDs of their volumes, once a junction to a volume was met.
+    guids: OnceLock<BTreeMap<String, char>>,
+}
+
+/// What a name in a folder stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Id {
+    /// Its name; the root of a drive where that is mounted in the folder.
+    path: PathBuf,
+    /// Where a reparse point of NTFS leads, as Windows reads it, or why that is not known; none for a link of this computer.
+    leads: Option<Result<String, String>>,
 }
 
 impl FolderTree {
     /// A tree over folders whose paths are canonical.
     pub(crate) fn new(drives: DriveMap) -> FolderTree {
-        FolderTree { drives, listings: Listings::default() }
+        FolderTree { drives, listings: Listings::default(), guids: OnceLock::new() }
     }
+
+    fn read(&self, folder: &Path) -> io::Result<Listing<Id>> {
+        let mut items = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if items.len() >= MAX_ENTRIES {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            let file_type = entry.file_type()?;
+            let kind = match () {
+                () if file_type.is_symlink() => Kind::Link,
+                () if file_type.is_dir() => Kind::Folder,
+                () if file_type.is_file() => Kind::File,
+                () => Kind::Other,
+            };
+            let name = entry.file_name();
+            let data = if kind == Kind::Link { reparse_data(&entry.path()) } else { None };
+            let (kind, id) = match data {
+                Some(data) => self.reparse_point(name.clone().into(), &data),
+                None => (kind, Id { path: name.clone().into(), leads: None }),
+            };
+            items.push(Item { name: name.to_string_lossy().into_owned(), id, kind });
+        }
+        Ok(Listing::of(items, &[]))
+    }
+
+    /// What the mount shows as a link is what its data on the volume say.
+    fn reparse_point(&self, path: PathBuf, data: &[u8]) -> (Kind, Id) {
+        let leads = match Reparse::parse(data) {
+            None => Err("its reparse point is damaged".to_owned()),
+            Some(Reparse { kind: ReparseKind::Other, tag, .. }) => Err(format!(
+                "it is a reparse point with the tag 0x{tag:08X}, whose content the mount does not show; read the disk itself (image:)"
+            )),
+            Some(Reparse { kind, target, .. }) => {
+                let target = target.unwrap_or_default();
+                if let Some(root) = link::volume(&target).and_then(|guid| self.root_of(&guid)) {
+                    return (Kind::Folder, Id { path: root, leads: None });
+                }
+                Ok(link::of_reparse(kind, &target))
+            }
+        };
+        (Kind::Link, Id { path, leads: Some(leads) })
+    }
+
+    /// The root of the drive whose volume has this GUID.
+    fn root_of(&self, guid: &str) -> Option<PathBuf> {
+        let guids = self.guids.get_or_init(|| {
+            // A tree of its own, since reading the hive must not ask for this again.
+            let plain = FolderTree::new(self.drives.clone());
+            plain.guids.get_or_init(BTreeMap::new);
+            letters::guids(&plain)
+        });
+        self.drives.get(guids.get(guid)?).cloned()
+    }
+}
+
+/// The data of a reparse point of NTFS; none for a link of another file system.
+#[cfg(target_os = "linux")]
+fn reparse_data(path: &Path) -> Option<Vec<u8>> {
+    let mut data = vec![0; MAX_REPARSE];
+    let len = rustix::fs::lgetxattr(path, REPARSE_DATA, data.as_mut_slice()).ok()?;
+    data.truncate(len);
+    (len > 0).then_some(data)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reparse_data(_: &Path) -> Option<Vec<u8>> {
+    None
 }
 
 impl Volumes for FolderTree {
     type Node = PathBuf;
-    type Id = OsString;
+    type Id = Id;
 
     fn root(&self, letter: char) -> Option<PathBuf> {
         self.drives.get(&letter).cloned()
@@ -41,16 +130,21 @@ impl Volumes for FolderTree {
         format!("{}=/path", letter.to_ascii_lowercase())
     }
 
-    fn listing(&self, folder: &PathBuf) -> io::Result<Arc<Listing<OsString>>> {
-        self.listings.of(folder, || read(folder))
+    fn listing(&self, folder: &PathBuf) -> io::Result<Arc<Listing<Id>>> {
+        self.listings.of(folder, || self.read(folder))
     }
 
-    fn child(&self, folder: &PathBuf, item: &Item<OsString>) -> PathBuf {
-        folder.join(&item.id)
+    /// A drive that is mounted in the folder has a path of its own, which replaces that of the folder.
+    fn child(&self, folder: &PathBuf, item: &Item<Id>) -> PathBuf {
+        folder.join(&item.id.path)
     }
 
-    fn link_text(&self, folder: &PathBuf, item: &Item<OsString>) -> io::Result<String> {
-        Ok(std::fs::read_link(folder.join(&item.id))?.to_string_lossy().into_owned())
+    fn link_text(&self, folder: &PathBuf, item: &Item<Id>) -> io::Result<String> {
+        match &item.id.leads {
+            Some(Ok(text)) => Ok(text.clone()),
+            Some(Err(reason)) => Err(io::Error::new(io::ErrorKind::InvalidData, reason.clone())),
+            None => Ok(std::fs::read_link(folder.join(&item.id.path))?.to_string_lossy().into_owned()),
+        }
     }
 
     /// In the innermost folder that it lies in.
@@ -72,26 +166,6 @@ impl Volumes for FolderTree {
         };
         self.drives.iter().filter_map(inside).max_by_key(|(depth, _)| *depth).map(|(_, found)| found)
     }
-}
-
-fn read(folder: &Path) -> io::Result<Listing<OsString>> {
-    let mut items = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if items.len() >= MAX_ENTRIES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let file_type = entry.file_type()?;
-        let kind = match () {
-            () if file_type.is_symlink() => Kind::Link,
-            () if file_type.is_dir() => Kind::Folder,
-            () if file_type.is_file() => Kind::File,
-            () => Kind::Other,
-        };
-        let id = entry.file_name();
-        items.push(Item { name: id.to_string_lossy().into_owned(), id, kind });
-    }
-    Ok(Listing::of(items, &[]))
 }
 
 impl ReadOnlyTree for FolderTree {

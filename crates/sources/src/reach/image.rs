@@ -11,6 +11,7 @@ use hvm_formats::io::SharedFile;
 use hvm_model::found::Problem;
 use hvm_model::names::WindowsPath;
 
+use super::link;
 use super::listing::{Item, Kind, Listing, Listings, MAX_ENTRIES};
 use super::volumes::Disks;
 use super::walk::{self, Volumes};
@@ -21,8 +22,6 @@ use crate::error::ReachError;
 const REPARSE_POINT: u32 = 0x400;
 /// Records below this number are of the file system itself.
 const FIRST_OF_USERS: u64 = 16;
-/// Begin of the target of a junction to a volume.
-const VOLUME: &str = r"\??\Volume{";
 /// 1601-01-01 to 1970-01-01 in units of 100 ns.
 const EPOCH: i128 = 116_444_736_000_000_000;
 
@@ -135,7 +134,7 @@ impl ImageTree {
             Some(Ok(Reparse { kind: ReparseKind::Other, .. })) | None => as_it_is(plain),
             Some(Ok(Reparse { kind, target, .. })) => match target.as_deref().and_then(|target| self.mounted(target)) {
                 Some(root) => (Kind::Folder, Id { node: root, leads: None }),
-                None => (Kind::Link, Id { node, leads: target.map(|target| windows(kind, &target)) }),
+                None => (Kind::Link, Id { node, leads: target.map(|target| link::of_reparse(kind, &target)) }),
             },
         };
         Item { id, name: entry.name, kind }
@@ -143,23 +142,13 @@ impl ImageTree {
 
     /// The root of the volume that a junction leads to, when it leads to the root of one.
     fn mounted(&self, target: &str) -> Option<Node> {
-        let rest = target.get(..VOLUME.len()).filter(|begin| begin.eq_ignore_ascii_case(VOLUME));
-        let (guid, below) = target.get(rest?.len()..)?.split_once('}')?;
-        let volume = *self.guids.get(&guid.to_ascii_lowercase())?;
-        below.trim_matches('\\').is_empty().then_some(Node { volume, file: FileReference::ROOT })
+        let volume = *self.guids.get(&link::volume(target)?)?;
+        Some(Node { volume, file: FileReference::ROOT })
     }
 }
 
 fn reparse(ntfs: &Ntfs, entry: &DirEntry) -> Option<Result<Reparse, GuestFsError>> {
     if entry.attributes & REPARSE_POINT == 0 { None } else { ntfs.reparse(entry.reference).transpose() }
-}
-
-/// A relative target without a `\` would look like one of this computer.
-fn windows(kind: ReparseKind, target: &str) -> String {
-    match kind {
-        ReparseKind::RelativeSymlink if !target.starts_with('\\') => format!(r".\{target}"),
-        _ => target.to_owned(),
-    }
 }
 
 fn broken(error: GuestFsError) -> io::Error {

@@ -1,7 +1,12 @@
-//! What the text of a symbolic link means. Hyper-V's links hold Windows paths; a mount by ntfs-3g shows them as
-//! `…/.NTFS-3G/D:/…`; a copy may hold links of this computer, which count only inside the mapped folders.
+//! What the text of a symbolic link means. Hyper-V's links hold Windows paths; a mount shows them in its own spelling, ntfs-3g as
+//! `…/.NTFS-3G/D:/…`, unless their reparse points can be read; a copy may hold links of this computer, which count only inside the
+//! mapped folders.
 
+use hvm_formats::guestfs::ntfs::ReparseKind;
 use hvm_model::names::WindowsPath;
+
+/// Begin of the target of a junction to a volume.
+const VOLUME: &str = r"\??\Volume{";
 
 /// Name under which ntfs-3g shows drives that it cannot resolve itself.
 const NTFS_3G: &str = ".NTFS-3G/";
@@ -31,6 +36,21 @@ pub(super) fn read(text: &str) -> Target {
     }
 }
 
+/// The text of a link out of its reparse point: a relative target without a `\` would look like one of this computer.
+pub(super) fn of_reparse(kind: ReparseKind, target: &str) -> String {
+    match kind {
+        ReparseKind::RelativeSymlink if !target.starts_with('\\') => format!(r".\{target}"),
+        _ => target.to_owned(),
+    }
+}
+
+/// The GUID, in small letters, of the volume to whose root a junction leads.
+pub(super) fn volume(target: &str) -> Option<String> {
+    let begin = target.get(..VOLUME.len()).filter(|begin| begin.eq_ignore_ascii_case(VOLUME))?;
+    let (guid, below) = target.get(begin.len()..)?.split_once('}')?;
+    below.trim_matches('\\').is_empty().then(|| guid.to_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +69,10 @@ mod tests {
             assert_eq!(read(text), wanted, "{text}");
         }
         assert_eq!(read(r"..\x"), Target::Relative(r"..\x".to_owned()));
+        assert_eq!(read(&of_reparse(ReparseKind::RelativeSymlink, "x")), Target::Relative(r".\x".to_owned()));
+        assert_eq!(read(&of_reparse(ReparseKind::Symlink, r"\??\D:\VMs\a.xml")), wanted);
+        assert_eq!(volume(r"\??\volume{0A11-x}\"), Some("0a11-x".to_owned()));
+        assert_eq!((volume(r"\??\Volume{0A11-x}\VMs"), volume(r"\??\D:\")), (None, None));
         assert_eq!(read("../x"), Target::Local("../x".to_owned()));
     }
 }

@@ -51,19 +51,49 @@ pub fn volume(path: &Path, (start, len): (u64, u64), fill: impl FnOnce(&Path)) {
         .status()
         .unwrap();
     assert!(made.success(), "mkntfs");
-    let mount = path.with_extension("mount");
-    fs::create_dir(&mount).unwrap();
-    let mut server = Command::new("ntfs-3g")
-        .args(["-o", "no_detach,noatime,compression,streams_interface=xattr"])
-        .args([path, &mount])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait(&mut server, &mount);
-    fill(&mount);
-    unmount(&mount).unwrap();
-    assert!(server.wait().unwrap().success(), "ntfs-3g");
+    let mounted = Mounted::new(path, "noatime,compression,streams_interface=xattr");
+    fill(&mounted.at);
+    mounted.take_off();
+}
+
+/// A volume that ntfs-3g has mounted; it is taken off whatever becomes of the test.
+pub struct Mounted {
+    /// Where it is mounted.
+    pub at: PathBuf,
+    server: Child,
+}
+
+impl Mounted {
+    /// Mounts the volume in a file with these options of ntfs-3g.
+    pub fn new(path: &Path, options: &str) -> Mounted {
+        let at = path.with_extension("mount");
+        fs::create_dir_all(&at).unwrap();
+        let server = Command::new("ntfs-3g")
+            .args(["-o", &format!("no_detach,{options}")])
+            .args([path, &at])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut mounted = Mounted { at, server };
+        wait(&mut mounted.server, &mounted.at);
+        mounted
+    }
+
+    /// Takes it off in order.
+    pub fn take_off(mut self) {
+        unmount(&self.at).unwrap();
+        assert!(self.server.wait().unwrap().success(), "ntfs-3g");
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if matches!(self.server.try_wait(), Ok(None)) {
+            let _ = unmount(&self.at);
+            let _ = self.server.wait();
+        }
+    }
 }
 
 fn wait(server: &mut Child, mount: &Path) {
@@ -87,6 +117,13 @@ pub fn symlink(path: &Path, target: &str, shown: &str) {
 pub fn junction(path: &Path, target: &str) {
     fs::create_dir(path).unwrap();
     reparse(path, JUNCTION, (target, ""));
+}
+
+/// A file with a reparse point of another kind, whose data are of no use here.
+pub fn reparse_point(path: &Path, tag: u32) {
+    File::create(path).unwrap();
+    let data = [&tag.to_le_bytes()[..], &8u16.to_le_bytes(), &[0; 2], &[1; 8]].concat();
+    setxattr(path, "system.ntfs_reparse_data", &data, XattrFlags::empty()).unwrap();
 }
 
 fn reparse(path: &Path, tag: u32, (target, shown): (&str, &str)) {
@@ -185,6 +222,14 @@ pub const VOLUME_OF_D: &str = r"\??\Volume{0a11aa12-5f5c-11e0-8c26-806e6f6e6963}
 
 /// The two disks of the sample host whose drives lie below `source`; `more` changes the volume of `C:`.
 pub fn disks(folder: &Path, source: &Path, more: impl FnOnce(&Path)) -> [PathBuf; 2] {
+    let volumes = volumes(folder, source, more);
+    let disks = disks_of(folder, &volumes);
+    volumes.iter().for_each(|volume| fs::remove_file(volume).unwrap());
+    disks
+}
+
+/// The volumes of these disks, each in a file.
+pub fn volumes(folder: &Path, source: &Path, more: impl FnOnce(&Path)) -> [PathBuf; 2] {
     let [c, d] = ["c", "d"].map(|name| folder.join(name));
     let drive = |letter: &str| source.join(letter);
     volume(&c, (C.1, room(size_of(&drive("C")))), |mount| {
@@ -192,13 +237,16 @@ pub fn disks(folder: &Path, source: &Path, more: impl FnOnce(&Path)) -> [PathBuf
         more(mount);
     });
     volume(&d, (D.1, room(size_of(&drive("D")))), |mount| copy_drive(&drive("D"), mount));
+    [c, d]
+}
+
+/// The disks with these volumes.
+pub fn disks_of(folder: &Path, [c, d]: &[PathBuf; 2]) -> [PathBuf; 2] {
     let reserved = folder.join("reserved");
     File::create(&reserved).unwrap().set_len(100 * MIB).unwrap();
     let paths = ["system.img", "data.img"].map(|name| folder.join(name));
-    disk(&paths[0], &Table::Mbr(C.0), &[(MIB, &reserved), (C.1, &c)]);
-    disk(&paths[1], &Table::Mbr(D.0), &[(D.1, &d)]);
-    for volume in [c, d, reserved] {
-        fs::remove_file(volume).unwrap();
-    }
+    disk(&paths[0], &Table::Mbr(C.0), &[(MIB, &reserved), (C.1, c)]);
+    disk(&paths[1], &Table::Mbr(D.0), &[(D.1, d)]);
+    fs::remove_file(reserved).unwrap();
     paths
 }
