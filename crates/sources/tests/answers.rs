@@ -130,6 +130,67 @@ fn what_the_host_could_not_answer_stays_unknown_and_says_why() {
     assert!(!matches!(inventory.switches[0].kind, Found::Read { .. }), "the registry is all that tells");
 }
 
+/// Kind and uplink of each network; switch and VLAN of each adapter of the management operating system.
+fn networks_of(inventory: &Inventory) -> (Vec<String>, Vec<String>) {
+    let switch = |switch: &hvm_model::network::VirtualSwitch| {
+        format!("{}: {:?} {:?}", switch.name, switch.kind.value(), switch.uplink.value())
+    };
+    let adapter = |adapter: &hvm_model::network::ManagementAdapter| {
+        format!("{}: {:?} {:?}", adapter.connection, adapter.switch.value(), adapter.vlan.value())
+    };
+    (inventory.switches.iter().map(switch).collect(), inventory.management_adapters.iter().map(adapter).collect())
+}
+
+/// The second version of the classes, which is all that hosts of 2012 R2 and later have, tells the same as the first.
+#[test]
+fn both_versions_of_the_classes_tell_the_same_of_networks() {
+    let (folder, alone, first) = collection(Variant::Default);
+    let wmi = folder.path().join("wmi");
+    fs::remove_dir_all(wmi.join("root.virtualization")).unwrap();
+    assert_ne!(networks_of(&read(folder.path())), networks_of(&first));
+    answers::write_switches(folder.path(), Variant::Default).unwrap();
+    let second = read(folder.path());
+    assert_eq!(networks_of(&second), networks_of(&first));
+    for switch in &second.switches {
+        told(&switch.kind);
+    }
+    let vlans = second.management_adapters.iter().filter(|adapter| matches!(adapter.vlan, Found::Read { .. })).count();
+    assert_eq!(vlans, 1, "of the other nothing was set, which is known");
+    assert!(second.management_adapters.iter().all(|adapter| told(&adapter.switch).as_str().len() == 36));
+    // A port that is connected and belongs to no switch that is told of: nothing is concluded from what the others have.
+    let path = wmi.join("root.virtualization.v2");
+    let allocations = path.join("Msvm_EthernetPortAllocationSettingData.xml");
+    let text = String::from_utf16_lossy(
+        &fs::read(&allocations)
+            .unwrap()
+            .chunks(2)
+            .skip(1)
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+            .collect::<Vec<_>>(),
+    );
+    let changed =
+        text.replace(&format!("Microsoft:{}", ids::EXTERN_2.0), "Microsoft:00000000-0000-0000-0000-000000000000");
+    assert_ne!(changed, text);
+    fs::write(&allocations, answers::utf16(&changed)).unwrap();
+    let kinds = |inventory: &Inventory| inventory.switches.iter().map(|switch| switch.kind.clone()).collect::<Vec<_>>();
+    assert_eq!(kinds(&read(folder.path())), kinds(&alone), "the registry is all that tells");
+    // Two physical adapters behind one switch.
+    let twice = text.replace(
+        "</ANSWERS>",
+        &format!("{}</ANSWERS>", text.lines().find(|line| line.contains("ExternalEthernetPort")).unwrap()),
+    );
+    fs::write(&allocations, answers::utf16(&twice)).unwrap();
+    let inventory = read(folder.path());
+    let teamed = inventory
+        .switches
+        .iter()
+        .find(|switch| matches!(&switch.uplink, Found::Unknown { reason } if reason.contains("embedded")));
+    assert_eq!(*told(&teamed.unwrap().kind), SwitchKind::External);
+    fs::remove_file(path.join("Msvm_ActiveConnection.xml")).unwrap();
+    let inventory = read(folder.path());
+    assert!(inventory.management_adapters.iter().all(|adapter| adapter.vlan.value().is_none()), "no way to the port");
+}
+
 /// A class with its properties.
 fn class(
     name: &'static str,

@@ -15,7 +15,7 @@ use hvm_model::found::{Found, Problem};
 use hvm_model::inventory::Inventory;
 use hvm_model::names::WindowsPath;
 use hvm_sources::SourceError;
-use hvm_testkit::sample::answers::utf16;
+use hvm_testkit::sample::answers::{utf16, write_switches};
 use hvm_testkit::sample::{SampleDisk, Variant, ids};
 use hvm_winrm::Secret;
 
@@ -222,4 +222,32 @@ fn who_is_not_let_in_is_told_at_once() {
     let told = open(&running.uri(), PASSWORD);
     assert!(told.contains("There is no connection to"), "{told}");
     assert!(begun.elapsed() < Duration::from_secs(20), "it was tried for {:?}", begun.elapsed());
+}
+
+/// Hosts of Windows Server 2012 R2 and later have the second version of the classes alone.
+#[test]
+fn a_later_host_tells_its_networks() {
+    let Some(running) = start(Variant::Default) else { return };
+    let networks = |inventory: &Inventory| {
+        let switches =
+            inventory.switches.iter().map(|switch| (switch.kind.value().copied(), switch.uplink.value().cloned()));
+        let adapters = inventory.management_adapters.iter();
+        let adapters = adapters.map(|adapter| (adapter.switch.value().cloned(), adapter.vlan.value().cloned()));
+        (switches.collect::<Vec<_>>(), adapters.collect::<Vec<_>>())
+    };
+    let first = networks(&running.open().unwrap().inventory().unwrap());
+    let v1 = running.recorded.join("wmi").join("root.virtualization");
+    fs::remove_dir_all(&v1).unwrap();
+    // The namespace in which the other one is, without classes.
+    fs::create_dir(&v1).unwrap();
+    write_switches(&running.recorded, Variant::Default).unwrap();
+    let inventory = running.open().unwrap().inventory().unwrap();
+    assert_eq!(networks(&inventory), first);
+    assert!(
+        matches!(&inventory.switches[0].kind, Found::Read { place, .. } if place.file == r"WMI root\virtualization\v2")
+    );
+    assert!(
+        running.record().contains("REFERENCES OF {Msvm_LANEndpoint."),
+        "associations are asked for from their one end"
+    );
 }

@@ -427,9 +427,12 @@ Sub Answers()
     For Each class_ In Array("Msvm_VirtualSystemManagementServiceSettingData", "Msvm_ExternalEthernetPort", _
         "Msvm_InternalEthernetPort", "Msvm_ComputerSystem", "Msvm_VirtualSystemSettingData", _
         "Msvm_EthernetSwitchPortVlanSettingData", "Msvm_EthernetSwitchPortSecuritySettingData", _
-        "Msvm_EthernetSwitchPortOffloadSettingData", "Msvm_EthernetSwitchPortBandwidthSettingData")
+        "Msvm_EthernetSwitchPortOffloadSettingData", "Msvm_EthernetSwitchPortBandwidthSettingData", _
+        "Msvm_VirtualEthernetSwitch", "Msvm_EthernetPortAllocationSettingData")
       Ask service, V2, class_
     Next
+    AskLinks service, V2, "Msvm_ActiveConnection", "Msvm_LANEndpoint"
+    AskLinks service, V2, "Msvm_EthernetDeviceSAPImplementation", "Msvm_LANEndpoint"
     Security service, V2
   End If
 End Sub

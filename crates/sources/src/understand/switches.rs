@@ -13,7 +13,7 @@ use hvm_model::network::{ManagementAdapter, PhysicalAdapter, SwitchPort, Virtual
 use super::Reading;
 use super::adapters::{Nic, Nics, Role};
 use super::hyperv::SWITCH_DRIVER;
-use super::live::{Features, Ports, features, ports};
+use super::live::{Features, Ports, allocations, features, ports};
 use super::registry::{RegKey, raw_text, searchable};
 
 /// All switches.
@@ -88,11 +88,12 @@ pub(super) fn read(reading: &Reading<'_>, nics: &Nics) -> Networks {
     let concluded = conclude::conclude(&switches, nics);
     let by_id = switches.iter().enumerate().map(|(index, read)| (read.id.as_str().to_owned(), index)).collect();
     let of_role = |role: Role| nics.list.iter().filter(move |nic| nic.role == role);
-    let ports = ports(reading);
+    // A host of 2012 answers in both versions of the classes; those of 2012 R2 and later have the second one alone.
+    let (ports, features, allocations) = (ports(reading), features(reading), allocations(reading));
     Networks {
         adapters: of_role(Role::Physical).map(physical).collect(),
         management_adapters: of_role(Role::Management)
-            .map(|nic| match ports.management(&nic.id) {
+            .map(|nic| match allocations.management(&nic.id, &features).or_else(|| ports.management(&nic.id)) {
                 Some((switch, vlan)) => management(nic, switch, vlan),
                 None => management(nic, concluded.switch_of(&nic.id), Found::unknown(NO_VLAN)),
             })
@@ -101,7 +102,8 @@ pub(super) fn read(reading: &Reading<'_>, nics: &Nics) -> Networks {
             .into_iter()
             .map(|read| {
                 let by_registry = || (concluded.kind(&read.id), concluded.uplink(&read.id));
-                let (kind, uplink) = ports.kind(&read.id).unwrap_or_else(by_registry);
+                let told = allocations.kind(&read.id).or_else(|| ports.kind(&read.id));
+                let (kind, uplink) = told.unwrap_or_else(by_registry);
                 VirtualSwitch {
                     kind,
                     uplink,
@@ -116,7 +118,7 @@ pub(super) fn read(reading: &Reading<'_>, nics: &Nics) -> Networks {
         by_id,
         unknown,
         ports,
-        features: features(reading),
+        features,
         addresses_known: nics.addresses_known,
     }
 }

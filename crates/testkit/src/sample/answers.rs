@@ -100,6 +100,98 @@ pub fn write_features(collection: &Path, ports: &[PortFeatures]) -> io::Result<(
     answers.save(collection)
 }
 
+/// Writes what a host of Windows Server 2012 R2 or later says of its switches into a collection: the same networks as the host's, in
+/// the second version of the classes, which tells the VLAN of the adapter on [`ids::EXTERN_1`] as well.
+pub fn write_switches(collection: &Path, variant: Variant) -> io::Result<()> {
+    let mut answers = Answers::default();
+    for class in ["Msvm_EthernetSwitchPortVlanSettingData", CONNECTION, IMPLEMENTATION, "Msvm_LANEndpoint"] {
+        answers.0.entry((V2, class.to_owned())).or_default();
+    }
+    for (number, network) in (1..).zip(&networks(variant)) {
+        answers.object(V2, "Msvm_VirtualEthernetSwitch", &[property("Name", "string", &network.id)]);
+        let port = |letter: char| format!("9C400001-2B1A-4D3C-8E4F-00000000{letter}00{number}");
+        if let Some(nic) = &network.uplink {
+            let device = format!(
+                "Msvm_ExternalEthernetPort.CreationClassName=\"Msvm_ExternalEthernetPort\",DeviceID=\"Microsoft:{nic}\",\
+                 SystemCreationClassName=\"Msvm_ComputerSystem\",SystemName=\"{}\"",
+                ids::COMPUTER_NAME
+            );
+            allocation(&mut answers, &network.id, &port('E'), &device);
+        }
+        if let Some(nic) = &network.management {
+            let host = format!(
+                "Msvm_ComputerSystem.CreationClassName=\"Msvm_ComputerSystem\",Name=\"{}\"",
+                ids::COMPUTER_NAME
+            );
+            allocation(&mut answers, &network.id, &port('F'), &host);
+            endpoints(&mut answers, &network.id, &port('F'), nic);
+            if network.id == ids::EXTERN_1.0 {
+                let id = format!(r"Microsoft:{}\{}\C\VLAN", network.id, port('F'));
+                answers.object(
+                    V2,
+                    "Msvm_EthernetSwitchPortVlanSettingData",
+                    &[
+                        property("InstanceID", "string", id),
+                        property("OperationMode", "uint32", 1),
+                        property("AccessVlanId", "uint16", VLAN_HOST),
+                    ],
+                );
+            }
+        }
+        // A machine's adapter names its switch.
+        let switch = format!(
+            "Msvm_VirtualEthernetSwitch.CreationClassName=\"Msvm_VirtualEthernetSwitch\",Name=\"{}\"",
+            network.id
+        );
+        allocation(&mut answers, ids::FILES.0, &port('A'), &switch);
+    }
+    answers.save(collection)
+}
+
+const CONNECTION: &str = "Msvm_ActiveConnection";
+const IMPLEMENTATION: &str = "Msvm_EthernetDeviceSAPImplementation";
+
+/// What a port is connected to.
+fn allocation(answers: &mut Answers, of: &str, port: &str, resource: &str) {
+    answers.object(
+        V2,
+        "Msvm_EthernetPortAllocationSettingData",
+        &[
+            property("InstanceID", "string", format!(r"Microsoft:{of}\{port}")),
+            array("HostResource", "string", [format!(r"\\{}\{V2}:{resource}", ids::COMPUTER_NAME)]),
+        ],
+    );
+}
+
+/// The way from an adapter of the host to its port.
+fn endpoints(answers: &mut Answers, switch: &str, port: &str, nic: &str) {
+    const LAN: &str = "Msvm_LANEndpoint";
+    let host = ("Msvm_ComputerSystem", ids::COMPUTER_NAME);
+    let at_switch = ("Msvm_VirtualEthernetSwitch", switch);
+    let (own, other) = (format!("/DEVICE/{nic}"), format!("/DEVICE/{port}"));
+    for ((class, system), name) in [(host, &own), (at_switch, &other)] {
+        let keys =
+            [("SystemCreationClassName", class), ("SystemName", system), ("CreationClassName", LAN), ("Name", name)];
+        answers.object(V2, LAN, &keys.map(|(name, value)| property(name, "string", value)));
+    }
+    let lan = |end, (class, system): (&str, &str), name: &str| {
+        let keys =
+            [("SystemCreationClassName", class), ("SystemName", system), ("CreationClassName", LAN), ("Name", name)];
+        reference(end, LAN, &keys)
+    };
+    let device = |class: &str, (of, system): (&str, &str), id: &str| {
+        let keys =
+            [("SystemCreationClassName", of), ("SystemName", system), ("CreationClassName", class), ("DeviceID", id)];
+        reference("Antecedent", class, &keys)
+    };
+    let adapter = device("Msvm_InternalEthernetPort", host, &format!("Microsoft:{nic}"));
+    answers.object(V2, IMPLEMENTATION, &[adapter, lan("Dependent", host, &own)]);
+    let adapter = device("Msvm_EthernetSwitchPort", at_switch, &format!("Microsoft:{port}"));
+    answers.object(V2, IMPLEMENTATION, &[adapter, lan("Dependent", at_switch, &other)]);
+    let ends = [lan("Antecedent", at_switch, &other), lan("Dependent", host, &own)];
+    answers.object(V2, CONNECTION, &ends);
+}
+
 /// Text as Windows' scripts write it: UTF-16 with its mark.
 #[must_use]
 pub fn utf16(text: &str) -> Vec<u8> {

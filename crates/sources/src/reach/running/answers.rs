@@ -10,12 +10,14 @@ use hvm_winrm::{Argument, Resource};
 use super::{Link, convert};
 use crate::reach::answers::{Answer, Answers, CIMV2, Question, V1, V2};
 
-/// Associations, and the class at the end from which each is asked for: providers need not list them as a class.
-const LINKS: [(&str, &str); 4] = [
-    ("Msvm_BindsTo", "Msvm_SwitchPort"),
-    ("Msvm_ActiveConnection", "Msvm_SwitchPort"),
-    ("Msvm_NetworkElementSettingData", "Msvm_VLANEndpoint"),
-    ("Msvm_GlobalEthernetPortSAPImplementation", "Msvm_SwitchLANEndpoint"),
+/// Associations of a namespace, and the class at the end from which each is asked for: providers need not list them as a class.
+const LINKS: [(&str, &str, &str); 6] = [
+    (V1, "Msvm_BindsTo", "Msvm_SwitchPort"),
+    (V1, "Msvm_ActiveConnection", "Msvm_SwitchPort"),
+    (V1, "Msvm_NetworkElementSettingData", "Msvm_VLANEndpoint"),
+    (V1, "Msvm_GlobalEthernetPortSAPImplementation", "Msvm_SwitchLANEndpoint"),
+    (V2, "Msvm_ActiveConnection", "Msvm_LANEndpoint"),
+    (V2, "Msvm_EthernetDeviceSAPImplementation", "Msvm_LANEndpoint"),
 ];
 /// Keys of the classes from which associations are asked for (their MOF).
 const KEYS: [&str; 4] = ["SystemCreationClassName", "SystemName", "CreationClassName", "Name"];
@@ -43,10 +45,12 @@ impl LiveAnswers {
             return Ok(Answer::Silent);
         }
         match question {
-            Question::Instances(_, class) => match LINKS.iter().find(|(link, _)| *link == class) {
-                Some((link, from)) => self.links(namespace, link, from).map(Answer::Objects),
-                None => self.select(namespace, &format!("SELECT * FROM {class}")).map(Answer::Objects),
-            },
+            Question::Instances(_, class) => {
+                match LINKS.iter().find(|(at, link, _)| (*at, *link) == (namespace, class)) {
+                    Some((_, link, from)) => self.links(namespace, link, from).map(Answer::Objects),
+                    None => self.select(namespace, &format!("SELECT * FROM {class}")).map(Answer::Objects),
+                }
+            }
             _ => self.security(namespace).map(Answer::Objects),
         }
     }

@@ -58,7 +58,7 @@ fn by_guid(objects: Vec<Object>) -> HashMap<String, Vec<Object>> {
 }
 
 /// All GUIDs in a text, upper case.
-fn guids(text: &str) -> Vec<String> {
+pub(super) fn guids(text: &str) -> Vec<String> {
     let parts = text.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
     let is_guid = |part: &&str| part.len() == 36 && part.matches('-').count() == 4;
     parts.filter(is_guid).map(str::to_ascii_uppercase).collect()

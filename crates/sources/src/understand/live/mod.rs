@@ -2,6 +2,7 @@
 //! them, burnt-in addresses, members of a local group, rights on namespaces. Without answers all of it stays unknown.
 
 mod addresses;
+mod allocations;
 mod disks;
 mod features;
 mod ports;
@@ -9,6 +10,7 @@ mod rights;
 mod running;
 
 pub(super) use addresses::{Addresses, addresses};
+pub(super) use allocations::allocations;
 pub(super) use disks::ToldDisks;
 pub(super) use features::{Features, features};
 pub(super) use ports::{Ports, Vlans, ports};
