@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::found::{Found, Place};
-use crate::names::{MacAddress, WindowsPath};
+use crate::names::{ByteSize, MacAddress, WindowsPath};
 
 /// The host that is to be left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,12 +27,35 @@ pub struct Host {
     pub logical_processors: Found<u32>,
     /// Processor description (`PROCESSOR_IDENTIFIER`): family, model, stepping, vendor.
     pub processor: Found<String>,
+    /// Memory of the system, bytes; no file has it, only the host itself tells it.
+    #[serde(default = "not_read::<ByteSize>")]
+    pub memory: Found<ByteSize>,
+    /// Its fixed drives with their free space; only the host itself tells them.
+    #[serde(default = "not_read::<Vec<HostVolume>>")]
+    pub volumes: Found<Vec<HostVolume>>,
     /// Hyper-V's own settings.
     pub settings: HyperVSettings,
     /// Who may reach the host from elsewhere.
     pub remote_administration: RemoteAdministration,
     /// Firewall rules that concern Hyper-V and differ from the default.
     pub firewall: Firewall,
+}
+
+fn not_read<T>() -> Found<T> {
+    Found::unknown("The document was written before this was read.")
+}
+
+/// A fixed drive of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostVolume {
+    /// Its letter with a colon: `C:`.
+    pub letter: String,
+    /// File system by Windows' name, such as `NTFS`; empty where it is not told.
+    pub file_system: String,
+    /// Length, bytes.
+    pub size: ByteSize,
+    /// Bytes free when the host was asked.
+    pub free: ByteSize,
 }
 
 /// Identity of the operating system.

@@ -36,6 +36,9 @@ pub struct Machine {
     pub owner: Option<String>,
     /// True when the configuration says that the machine belongs to a cluster.
     pub highly_available: bool,
+    /// Settings that are read and that no step of a migration sets.
+    #[serde(default)]
+    pub by_hand: Vec<SettingByHand>,
     /// Nodes of the configuration that hvmigrate does not know, as paths; they are kept in the copy of the file.
     pub unknown_nodes: Vec<String>,
     /// Where it was read.
@@ -78,6 +81,24 @@ impl Machine {
             None => Some("It is not known from which checkpoint its present state derives.".to_owned()),
         }
     }
+}
+
+/// A setting that is not as a new machine has it, and that somebody has to set on the destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "setting", rename_all = "kebab-case")]
+pub enum SettingByHand {
+    /// The guest sees the virtualization extensions of the processor, and can be a host itself (2016 and later).
+    NestedVirtualization {
+        /// Where it was read.
+        place: Place,
+    },
+    /// Secure Boot trusts other keys than those of Windows (2016 and later).
+    SecureBootTemplate {
+        /// GUID of the template, lower case without braces; 272e7447-90a4-4563-a4b9-8e4ab00526ce is Microsoft's authority for UEFI.
+        id: String,
+        /// Where it was read.
+        place: Place,
+    },
 }
 
 /// Whether a machine is off, as far as its files tell.

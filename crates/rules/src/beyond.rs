@@ -67,6 +67,12 @@ pub(crate) const CLAUSES: &[Clause] = &[
         answers: &[Rules(&["machine.generation"])],
     },
     Clause {
+        id: "beyond.machines.by-hand",
+        chapter: MACHINES,
+        text: "A setting of a later release that no step sets is named with the command that sets it.",
+        answers: &[Rules(&["machine.nested-virtualization", "machine.secure-boot-template"])],
+    },
+    Clause {
         id: "beyond.machines.virtual-tpm",
         chapter: MACHINES,
         text: "What a virtual TPM holds belongs to its host; a machine that has one waits until the operator says that it can go without.",

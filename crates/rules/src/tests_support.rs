@@ -91,6 +91,10 @@ impl Sample {
         self.inventory.machines[0].state = state;
     }
 
+    pub fn by_hand(&mut self, setting: SettingByHand) {
+        self.inventory.machines[0].by_hand.push(setting);
+    }
+
     /// A problem of the first machine.
     pub fn machine_problem(&mut self, kind: &str) {
         let subject = crate::case::of_machine(&self.inventory.machines[0]);
@@ -312,6 +316,8 @@ fn host() -> Host {
         other_roles: Vec::new(),
         cluster: None,
         logical_processors: read(8),
+        memory: read(ByteSize(16 << 30)),
+        volumes: read(Vec::new()),
         processor: read("Intel64 Family 6".to_owned()),
         settings: settings(),
         remote_administration: RemoteAdministration {
@@ -436,6 +442,7 @@ fn machine(name: &str, number: u8, switch: &VirtualSwitch) -> Machine {
         current_checkpoint: Found::unknown("There is none."),
         owner: None,
         highly_available: false,
+        by_hand: Vec::new(),
         unknown_nodes: Vec::new(),
         place: Place::new(format!(r"D:\VMs\{name}.xml"), ""),
     }

@@ -88,7 +88,15 @@ fn addresses_members_and_rights_are_known() {
     assert_eq!(rights.namespace, r"root\virtualization");
     assert_eq!((added.entry.sid.as_str(), added.entry.mask, added.subnamespaces), (ids::DCOM_GROUP_SID, 0x21, true));
     let unknown = |inventory: &Inventory, item: &str| inventory.unknowns.iter().any(|known| known.item.contains(item));
-    for item in ["WMI namespace", "Distributed COM", "VLAN", "MAC addresses of physical", "NUMA"] {
+    assert_eq!(told(&inventory.host.memory).0, answers::MEMORY);
+    let drives: Vec<_> = told(&inventory.host.volumes)
+        .iter()
+        .map(|volume| (volume.letter.as_str(), volume.size.0, volume.free.0))
+        .collect();
+    assert_eq!(drives, answers::DRIVES, "and no drive without a size");
+    let items =
+        ["WMI namespace", "Distributed COM", "VLAN", "MAC addresses of physical", "NUMA", "Memory of", "Free space"];
+    for item in items {
         assert!(unknown(&alone, item) && !unknown(&inventory, item), "{item}");
     }
     assert_eq!(inventory.problems, alone.problems);
@@ -101,6 +109,8 @@ fn nothing_else_changes() {
     alone.switches.clone_from(&inventory.switches);
     alone.adapters.clone_from(&inventory.adapters);
     alone.management_adapters.clone_from(&inventory.management_adapters);
+    alone.host.memory.clone_from(&inventory.host.memory);
+    alone.host.volumes.clone_from(&inventory.host.volumes);
     alone.host.settings.numa_spanning.clone_from(&inventory.host.settings.numa_spanning);
     alone.host.remote_administration.clone_from(&inventory.host.remote_administration);
     for (machine, told) in alone.machines.iter_mut().zip(&inventory.machines) {

@@ -18,11 +18,13 @@ use collected_host::{collection, read, told_disks};
 use running_host::Running;
 
 /// What only the host itself tells, and files do not.
-const TOLD_BY_THE_HOST: [&str; 16] = [
+const TOLD_BY_THE_HOST: [&str; 18] = [
     "/adapters/*/mac",
+    "/host/memory",
     "/host/remote_administration/dcom_users",
     "/host/remote_administration/wmi_namespaces",
     "/host/settings/numa_spanning",
+    "/host/volumes",
     "/machines/*/checkpoints/*/configuration/adapters/*/mac_spoofing",
     "/machines/*/checkpoints/*/configuration/adapters/*/port_settings",
     "/machines/*/checkpoints/*/configuration/adapters/*/vlan",

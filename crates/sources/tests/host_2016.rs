@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use hvm_model::finding::Subject;
 use hvm_model::host::WindowsRelease;
 use hvm_model::inventory::Inventory;
-use hvm_model::vm::{Machine, MachineState, Media};
+use hvm_model::vm::{Machine, MachineState, Media, SettingByHand};
 use hvm_testkit::hvs::{HvsSpec, Key};
 use hvm_testkit::sample_2016::{
     self, CHECKPOINT, DAMAGED, DATABASE, DISKS, ELSEWHERE, HYPER_V, LOST, OLD, UNLISTED, WEB, configuration, place,
@@ -137,7 +137,11 @@ fn a_saved_machine_of_generation_2_with_a_checkpoint_is_read() {
     assert_eq!(leaf.format, "vhdx-differencing");
     assert_eq!(leaf.parent.as_ref().unwrap().as_str(), format!(r"{ELSEWHERE}\Daten.vhdx"));
     // What a new machine does not have, and nothing else.
-    assert_eq!(database.unknown_nodes, ["settings/processors/nested_virtualization/enabled"]);
+    assert_eq!(database.unknown_nodes, Vec::<String>::new());
+    let [SettingByHand::NestedVirtualization { place }] = &database.by_hand[..] else {
+        panic!("{:?}", database.by_hand)
+    };
+    assert!(place.at.contains("nested_virtualization/enabled"), "{place}");
     let tpm = inventory.machines.iter().map(|machine| (machine.id.as_str(), machine.configuration.firmware.tpm));
     assert!(tpm.into_iter().all(|(id, tpm)| tpm == (id == DATABASE).then_some(true)));
     let after = fs::read(host.at(&format!(r"{ELSEWHERE}\Virtual Machines\{DATABASE}.vmcx"))).unwrap();
@@ -282,6 +286,28 @@ fn with(host: &Host, change: impl FnOnce(&mut Node)) -> Inventory {
     change(&mut node);
     fs::write(host.usual(WEB, "vmcx"), configuration(&node)).unwrap();
     host.read()
+}
+
+#[test]
+fn another_template_of_secure_boot_is_told_and_that_of_windows_is_not() {
+    const LEAF: &str = "secure_boot_template_id";
+    let host = Host::new();
+    let found = |text: &str| {
+        let inventory = with(&host, |node| {
+            let bios = node.at("_ac6b8dc1-3257-4a70-b1b2-a9c9215659ad_");
+            bios.remove(LEAF);
+            bios.push(Node::text(LEAF, text));
+        });
+        let web = machine(&inventory, WEB);
+        assert_eq!(web.unknown_nodes, Vec::<String>::new());
+        web.by_hand.clone()
+    };
+    assert_eq!(found("00000000-0000-0000-0000-000000000000"), []);
+    assert_eq!(found("1734C6E8-3154-4DDA-BA5F-A874CC483422"), []);
+    let [SettingByHand::SecureBootTemplate { id, .. }] = &found("{272E7447-90A4-4563-A4B9-8E4AB00526CE}")[..] else {
+        panic!("it is another one");
+    };
+    assert_eq!(id, "272e7447-90a4-4563-a4b9-8e4ab00526ce");
 }
 
 #[test]

@@ -25,6 +25,7 @@ families![
     answers,
     authorization,
     authorization_place,
+    by_hand,
     checkpoints,
     cluster,
     configuration,

@@ -1,7 +1,8 @@
 //! What a machine or a checkpoint consists of, apart from its devices: memory, processors, firmware, actions.
 
 use hvm_model::vm::{
-    AutomaticActions, BootDevice, Firmware, MachineConfiguration, Memory, Numa, Processors, StartAction, StopAction,
+    AutomaticActions, BootDevice, Firmware, MachineConfiguration, Memory, Numa, Processors, SettingByHand, StartAction,
+    StopAction,
 };
 
 use super::devices;
@@ -11,6 +12,13 @@ use crate::reach::variables::Variables;
 
 /// Section of the virtual BIOS.
 const BIOS: &str = "_ac6b8dc1-3257-4a70-b1b2-a9c9215659ad_";
+/// Whether the guest sees the virtualization extensions (2016 and later).
+pub(super) const NESTED: &str = "settings/processors/nested_virtualization/enabled";
+/// In the section of the BIOS, the template of Secure Boot (2016 and later).
+pub(super) const TEMPLATE: &str = "secure_boot_template_id";
+/// Machines of generation 1 have no template; those of generation 2 have that of Windows (`Get-VMHost`: SecureBootTemplates).
+const NO_TEMPLATE: &str = "00000000-0000-0000-0000-000000000000";
+const WINDOWS_TEMPLATE: &str = "1734c6e8-3154-4dda-ba5f-a874cc483422";
 /// Defaults of values that Hyper-V does not always write.
 const MAXIMUM_MIB: u64 = 1_048_576;
 const BUFFER_PERCENT: u32 = 20;
@@ -104,6 +112,20 @@ fn firmware(file: &VmFile) -> Firmware {
         secure_boot: file.flag(&format!("{BIOS}/secure_boot_enabled")),
         tpm: devices::has_tpm(file).then_some(true),
     }
+}
+
+/// Settings of 2016 and later that no step sets, where they are not as a new machine has them.
+pub(super) fn by_hand(file: &VmFile) -> Vec<SettingByHand> {
+    let mut settings = Vec::new();
+    if file.flag(NESTED) == Some(true) {
+        settings.push(SettingByHand::NestedVirtualization { place: file.place(NESTED) });
+    }
+    let path = format!("{BIOS}/{TEMPLATE}");
+    let id = file.text(&path).map(|id| id.trim_matches(['{', '}']).to_ascii_lowercase());
+    if let Some(id) = id.filter(|id| !id.is_empty() && ![NO_TEMPLATE, WINDOWS_TEMPLATE].contains(&id.as_str())) {
+        settings.push(SettingByHand::SecureBootTemplate { id, place: file.place(&path) });
+    }
+    settings
 }
 
 /// The defaults of a new machine: start when it was running, save.

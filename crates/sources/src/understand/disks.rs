@@ -286,7 +286,6 @@ fn set(reading: &Reading<'_>, path: &WindowsPath, place: &Place) -> (String, Str
         "'{path}' is a VHD set, a disk that several machines can use at once. The set only says which .avhdx files hold its content, \
          in a way that is not documented, so that it is not read; {beside}."
     );
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let target = format!("{}.vhdx", path.as_str().get(..path.as_str().len() - SET.len()).unwrap_or_default());
     let hint = format!(
         "With all its machines off, on the source host: Convert-VHD -Path {} -DestinationPath {} -VHDType Dynamic. Give the machine \
@@ -295,6 +294,12 @@ fn set(reading: &Reading<'_>, path: &WindowsPath, place: &Place) -> (String, Str
         quoted(&target)
     );
     ("disk.vhd-set".to_owned(), message, place.clone(), hint)
+}
+
+/// A text in PowerShell, which takes the typographic apostrophes for apostrophes, too.
+fn quoted(text: &str) -> String {
+    let doubled = |c: char| std::iter::repeat_n(c, if matches!(c, '\'' | '\u{2018}'..='\u{201b}') { 2 } else { 1 });
+    format!("'{}'", text.chars().flat_map(doubled).collect::<String>())
 }
 
 fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, String) {
@@ -344,6 +349,12 @@ fn broken(error: &DiskError) -> (String, String, Place, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_cannot_end_its_quotes() {
+        assert_eq!(quoted("D:\\it's.vhds"), "'D:\\it''s.vhds'");
+        assert_eq!(quoted("a\u{2019}; calc"), "'a\u{2019}\u{2019}; calc'");
+    }
 
     #[test]
     fn formats_have_the_names_of_the_inventory() {

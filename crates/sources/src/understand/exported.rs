@@ -60,6 +60,7 @@ pub(super) fn machine(
         current_checkpoint: Found::unknown("The machine has no checkpoints."),
         owner: None,
         highly_available: false,
+        by_hand: Vec::new(),
         unknown_nodes: Vec::new(),
         place: file.place(SETTINGS, "ElementName"),
         configuration_file: file.path.clone(),

@@ -1,6 +1,7 @@
 //! Which leaves of a configuration are known. Others are no fault: they are listed, kept in the copy of the file, and the
 //! operator is told. Repeated and numbered names are one pattern: `controller#/drive#`.
 
+use super::configuration::{NESTED, TEMPLATE};
 use super::devices::{self, Device, FLOPPY, GUEST_STATE, IDE, SCSI, SERIAL, SYNTHETIC_NIC};
 use super::vmfile::VmFile;
 
@@ -49,7 +50,7 @@ const NONE: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Leaves that 2016 and later write into every configuration, as a new machine of version 9.0 has them. They are not carried, so that
 /// another value is told.
-const LATER: [(&str, &str); 20] = [
+const LATER: [(&str, &str); 19] = [
     ("global_settings/critical_error/action", "1"),
     ("global_settings/critical_error/timeout", "1800"),
     ("global_settings/devices/cpu_architecture", "1"),
@@ -68,12 +69,11 @@ const LATER: [(&str, &str); 20] = [
     ("settings/processors/enable_perfmon_pmu", "False"),
     ("settings/processors/hide_hypervisor_present", "False"),
     ("settings/processors/hwthreads", "0"),
-    ("settings/processors/nested_virtualization/enabled", "False"),
     ("settings/topology/high_mmio_gap_mb", "512"),
 ];
 
 /// The same of the sections of devices.
-const LATER_OF_DEVICES: [(&str, &str); 15] = [
+const LATER_OF_DEVICES: [(&str, &str); 14] = [
     ("AllowPacketDirect", "False"),
     ("DeviceNamingEnabled", "False"),
     ("FileIsPlatformManaged", "True"),
@@ -88,11 +88,10 @@ const LATER_OF_DEVICES: [(&str, &str); 15] = [
     ("controller#/drive#/ignore_flushes", "False"),
     ("controller#/drive#/qos_policy_id", NONE),
     ("controller#/drive#/write_hardening_method", "0"),
-    ("secure_boot_template_id", NONE),
 ];
 
 /// Leaves outside of device sections; `*` at the end stands for anything.
-const OUTSIDE: [&str; 54] = [
+const OUTSIDE: [&str; 55] = [
     "properties/creation_time",
     "properties/global_id",
     "properties/highly_available",
@@ -116,6 +115,7 @@ const OUTSIDE: [&str; 54] = [
     "settings/processors/features/limit",
     "settings/processors/limit",
     "settings/processors/limit_cpuid",
+    NESTED,
     "settings/processors/reservation",
     "settings/processors/vnuma/count_per_node/max",
     "settings/processors/vnuma/node_per_socket/max",
@@ -173,7 +173,7 @@ const ADAPTER: [&str; 10] = [
     "VpciInstanceGuid",
 ];
 
-const FIRMWARE: [&str; 11] = [
+const FIRMWARE: [&str; 12] = [
     "base_board/serial_number",
     "bios_guid",
     "bios_serial_number",
@@ -185,6 +185,7 @@ const FIRMWARE: [&str; 11] = [
     "pause_after_boot_failure",
     "pxe_preferred_protocol",
     "secure_boot_enabled",
+    TEMPLATE,
 ];
 
 /// The unknown leaves of a file, as paths without the root.
@@ -260,8 +261,8 @@ mod tests {
         assert_eq!(pattern("metrics/devicetype[2]/guid"), "metrics/devicetype/guid");
         assert!(fits(&OUTSIDE, &pattern("manifest/vdev013/name")));
         assert!(fits(&OUTSIDE, "global_settings/metrics/devicetype/guid"));
-        assert!(is_usual("settings/processors/nested_virtualization/enabled", "False"));
-        assert!(!is_usual("settings/processors/nested_virtualization/enabled", "True"));
+        assert!(is_usual("settings/memory/sgx/enabled", "False") && !is_usual("settings/memory/sgx/enabled", "True"));
+        assert!(fits(&OUTSIDE, NESTED) && fits(&FIRMWARE, TEMPLATE), "they are read");
         assert!(is_usual("_83f8638b-8dca-4152-9eda-2ca8b33039b4_/controller1/drive0/caching_mode", "0"));
         assert!(!fits(&OUTSIDE, "settings/memory/crystalline") && !fits(&OUTSIDE, "properties/parent_id"));
     }

@@ -73,6 +73,7 @@ pub(super) fn machine(
         current_checkpoint: Found::unknown("The machine has no checkpoints."),
         owner: file.text("global_settings/owner/sid").filter(|sid| !sid.is_empty()),
         highly_available: file.flag("properties/highly_available").unwrap_or(false),
+        by_hand: configuration::by_hand(&file),
         unknown_nodes: known::unknown(&file),
         place: file.place("properties/name"),
         configuration_file: file.path.clone(),

@@ -137,6 +137,8 @@ fn host(reading: &Reading<'_>) -> Host {
         cluster: cluster::read(reading),
         logical_processors: os::logical_processors(reading),
         processor: os::processor(reading),
+        memory: live::memory(reading),
+        volumes: live::volumes(reading),
         settings: hyperv::read(reading),
         remote_administration: RemoteAdministration {
             dcom: dcom::read(reading),

@@ -41,7 +41,7 @@ const ALWAYS: [Item; 7] = [
         "Memory of the host",
         "The amount of memory is not written to a file that is read.",
         "On the host: systeminfo, 'Total Physical Memory'.",
-        |_, _| false,
+        |host, _| host.memory.value().is_some(),
     ),
     (
         "Static IPv6 addresses",
@@ -53,7 +53,7 @@ const ALWAYS: [Item; 7] = [
         "Free space and file systems of the drives",
         "A folder does not tell which volume it was copied from.",
         "On the host: fsutil volume diskfree C:",
-        |_, _| false,
+        |host, _| host.volumes.value().is_some(),
     ),
 ];
 

@@ -20,11 +20,18 @@ pub const DCOM_MEMBER: (&str, &str) = ("MUSTER", "Hyper-V Fernzugriff");
 /// Address of the adapter of [`ids::EXTERN_2`], which no file holds.
 pub const MAC_UPLINK_2: &str = "001018AABBCC";
 
+/// Memory of the host, bytes.
+pub const MEMORY: u64 = 17_179_332_608;
+/// Its fixed drives: letter, length and free bytes.
+pub const DRIVES: [(&str, u64, u64); 2] =
+    [("C:", 107_267_223_552, 71_004_299_264), ("D:", 999_650_164_736, 402_653_184_000)];
+
 /// Writes the answers of the host into the folder `wmi` of a collection.
 pub fn write(collection: &Path, variant: Variant) -> io::Result<()> {
     let mut answers = Answers::default();
     switches(&mut answers, variant);
     addresses(&mut answers, variant);
+    computer(&mut answers);
     rights(&mut answers);
     answers.save(collection)
 }
@@ -411,6 +418,30 @@ fn addresses(answers: &mut Answers, variant: Variant) {
                 property("PermanentAddress", "string", address),
             ],
         );
+    }
+}
+
+fn computer(answers: &mut Answers) {
+    let memory = [property("Name", "string", ids::COMPUTER_NAME), property("TotalPhysicalMemory", "uint64", MEMORY)];
+    answers.object(CIMV2, "Win32_ComputerSystem", &memory);
+    drives(answers);
+}
+
+/// The fixed drives, and others that have no size.
+pub(super) fn drives(answers: &mut Answers) {
+    for (letter, size, free) in DRIVES {
+        let own = [
+            property("DeviceID", "string", letter),
+            property("DriveType", "uint32", 3),
+            property("FileSystem", "string", "NTFS"),
+            property("FreeSpace", "uint64", free),
+            property("Size", "uint64", size),
+        ];
+        answers.object(CIMV2, "Win32_LogicalDisk", &own);
+    }
+    for (letter, kind) in [("A:", 2), ("E:", 5)] {
+        let own = [property("DeviceID", "string", letter), property("DriveType", "uint32", kind)];
+        answers.object(CIMV2, "Win32_LogicalDisk", &own);
     }
 }
 

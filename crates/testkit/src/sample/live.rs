@@ -41,11 +41,7 @@ fn computer(more: &mut Answers) {
             property("Version", "string", "6.1.7601"),
         ],
     );
-    let kinds = VOLUMES.iter().map(|(letter, _)| (*letter, 3)).chain([('A', 2), ('E', 5)]);
-    for (letter, kind) in kinds {
-        let own = [property("DeviceID", "string", format!("{letter}:")), property("DriveType", "uint32", kind)];
-        more.object(CIMV2, "Win32_LogicalDisk", &own);
-    }
+    answers::drives(more);
     for (letter, guid) in VOLUMES {
         let own = [
             property("DeviceID", "string", format!("\\\\?\\Volume{{{guid}}}\\")),

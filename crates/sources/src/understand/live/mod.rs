@@ -3,6 +3,7 @@
 
 mod addresses;
 mod allocations;
+mod computer;
 mod disks;
 mod features;
 mod ports;
@@ -11,6 +12,7 @@ mod running;
 
 pub(super) use addresses::{Addresses, addresses};
 pub(super) use allocations::allocations;
+pub(super) use computer::{memory, volumes};
 pub(super) use disks::ToldDisks;
 pub(super) use features::{Features, features};
 pub(super) use ports::{Ports, Vlans, ports};
