@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hvm_formats::disk::OpenOptions;
-use hvm_formats::disk::{DiskError, headers_with};
+use hvm_formats::disk::{DiskError, OpenOptions, SharedDisk, headers_with};
 use hvm_formats::guestfs::{DiskContents, inspect};
-use hvm_model::names::ByteSize;
+use hvm_model::names::{ByteSize, WindowsPath};
 use hvm_sources::error::SourceError;
 use hvm_sources::{ChainOptions, open_disk_file};
 use hvm_transfer::LayerNote;
@@ -15,7 +14,7 @@ use serde::Serialize;
 use crate::disks::plain;
 use crate::error::EngineError;
 use crate::events::{Observer, Relay};
-use crate::hints;
+use crate::{hints, origin};
 
 /// 2000-01-01 00:00:00 UTC, from which VHD counts, in seconds since 1970.
 const VHD_EPOCH: i64 = 946_684_800;
@@ -186,8 +185,22 @@ pub fn disk_hash(
     options: &ChainOptions,
     observer: &dyn Observer,
 ) -> Result<String, EngineError> {
-    let disk = open_disk_file(path, options)?;
-    let relay = Relay::new(observer, path.display().to_string());
+    hash_of(open_disk_file(path, options)?, path.display().to_string(), kind, observer)
+}
+
+/// The same of a disk of a source, by its path on the old host; its parents are looked for there.
+pub fn source_disk_hash(
+    uri: &str,
+    path: &WindowsPath,
+    kind: HashKind,
+    observer: &dyn Observer,
+) -> Result<String, EngineError> {
+    let disk = origin::open(uri, observer)?.open_disk(path)?;
+    hash_of(disk, path.to_string(), kind, observer)
+}
+
+fn hash_of(disk: SharedDisk, name: String, kind: HashKind, observer: &dyn Observer) -> Result<String, EngineError> {
+    let relay = Relay::new(observer, name);
     let value = match kind {
         HashKind::Plain => hvm_transfer::hash(disk, &relay.watch())?,
         HashKind::Tree => hvm_transfer::tree_hash(disk, &relay.watch())?,

@@ -34,7 +34,7 @@ mod workdir;
 
 pub use assess::{Assessment, assess};
 pub use collect::{Collected, collect, write_collector};
-pub use disk::{Depth, DiskInfo, DiskLayer, HashKind, disk_hash, disk_info};
+pub use disk::{Depth, DiskInfo, DiskLayer, HashKind, disk_hash, disk_info, source_disk_hash};
 pub use disks::{
     Conversion, DiskCheck, DiskComparison, DiskConversion, DiskDifference, DiskExtent, DiskExtents, DiskFinding,
     DiskProof, DiskRange, DiskServer, Durability, LeftOut, Listen, ManifestInfo, NewKey, Reflink, SpareRoom, Until,

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use hvm_engine::{ChainOptions, Checksums, HashKind, ParentTime};
+use hvm_model::names::WindowsPath;
 
 use crate::messages::{Exit, Failure};
 use crate::output;
@@ -22,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   hvmigrate disk info Web_1A2B.avhd
   hvmigrate disk hash Web_1A2B.avhd --parent-dir /mnt/disks
+  hvmigrate disk hash --from image:/dev/sdb,/dev/sdc 'D:\\VMs\\Web.vhd'
   hvmigrate disk convert Web.vhd Web.qcow2 --to qcow2
   hvmigrate disk convert Web_1A2B.avhd new/Web_1A2B.avhdx --to vhdx --keep-chain
   hvmigrate disk convert Web.vhd Web.vhdx --to vhdx --skip-free-space --limit 50M
@@ -50,6 +52,9 @@ enum Verb {
         /// Prints the value that manifests and reports give instead: a BLAKE3 tree in which zeros cost nothing
         #[arg(long)]
         tree: bool,
+        /// Takes FILE for the path of a disk on the old host, and reads it from this source: folder:, image: or export:
+        #[arg(long, value_name = "URI", conflicts_with_all = ["parent_dir", "accept_checksums", "accept_parent_time"])]
+        from: Option<String>,
     },
     /// Writes the disk as a new file, its chain flattened or kept
     Convert(convert::Args),
@@ -97,10 +102,16 @@ impl DiskArgs {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     match &args.verb {
         Verb::Info(args) => return info::run(args),
-        Verb::Hash { disk, tree } => {
+        Verb::Hash { disk, tree, from } => {
             let progress = Progress::new();
             let kind = if *tree { HashKind::Tree } else { HashKind::Plain };
-            let hash = hvm_engine::disk_hash(&disk.file, kind, &disk.options(), &progress);
+            let hash = match from {
+                Some(uri) => {
+                    let path = WindowsPath::new(&disk.file.to_string_lossy());
+                    hvm_engine::source_disk_hash(uri, &path, kind, &progress)
+                }
+                None => hvm_engine::disk_hash(&disk.file, kind, &disk.options(), &progress),
+            };
             progress.end();
             output::data(&format!("{}  {}\n", hash?, disk.file.display()))?;
         }
