@@ -2,7 +2,8 @@
 //!
 //! Everything here is written from the specifications alone and shares no code with the readers and writers of the
 //! product: it is the independent side of each comparison. The code is naive on purpose; where a quick way and an
-//! obvious way exist, it takes the obvious one.
+//! obvious way exist, it takes the obvious one. One thing is taken from the product: the model of a Hyper-V host reads the configurations
+//! that it registers with `hvm-formats`.
 #![forbid(unsafe_code)]
 
 pub mod bulk;

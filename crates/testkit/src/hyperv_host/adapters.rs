@@ -257,6 +257,15 @@ impl Host {
         Ok(Some(bandwidth).filter(|bandwidth| *bandwidth != Bandwidth::default()).or(adapter.bandwidth))
     }
 
+    pub(super) fn rename_adapter(&mut self, call: &Call) -> Run<Vec<Value>> {
+        let name = call.text("NewName").unwrap_or_default();
+        for id in self.meant(call)? {
+            self.change()?;
+            self.adapter(&id)?.name = name.clone();
+        }
+        Ok(Vec::new())
+    }
+
     pub(super) fn connect_adapter(&mut self, call: &Call) -> Run<Vec<Value>> {
         let switch = match call.objects("VMSwitch").and_then(|objects| objects.into_iter().next()) {
             Some((_, id)) => id,

@@ -12,11 +12,13 @@ pub(super) const SYSTEM: &str = r"C:\Windows\system32";
 type Command = fn(&mut Host, &Call) -> Run<Vec<Value>>;
 
 /// The commands; each one that `signatures.txt` has stands here.
-const COMMANDS: [(&str, Command); 103] = [
+const COMMANDS: [(&str, Command); 107] = [
     ("Get-VM", Host::get_vm),
     ("New-VM", Host::new_vm),
     ("Set-VM", Host::set_vm),
     ("Remove-VM", Host::remove_vm),
+    ("Compare-VM", Host::compare_vm),
+    ("Import-VM", Host::import_vm),
     ("Start-VM", Host::start_vm),
     ("Checkpoint-VM", Host::checkpoint_vm),
     ("Get-VMSnapshot", Host::get_snapshot),
@@ -33,6 +35,7 @@ const COMMANDS: [(&str, Command); 103] = [
     ("Add-VMNetworkAdapter", Host::add_adapter),
     ("Remove-VMNetworkAdapter", Host::remove_adapter),
     ("Set-VMNetworkAdapter", Host::set_adapter),
+    ("Rename-VMNetworkAdapter", Host::rename_adapter),
     ("Connect-VMNetworkAdapter", Host::connect_adapter),
     ("Disconnect-VMNetworkAdapter", Host::disconnect_adapter),
     ("Get-VMNetworkAdapterVlan", Host::get_vlan),
@@ -43,6 +46,7 @@ const COMMANDS: [(&str, Command); 103] = [
     ("Remove-VMDvdDrive", Host::remove_dvd),
     ("Get-VMHardDiskDrive", Host::get_disk),
     ("Add-VMHardDiskDrive", Host::add_disk),
+    ("Set-VMHardDiskDrive", Host::set_disk),
     ("Remove-VMHardDiskDrive", Host::remove_disk),
     ("Get-Disk", Host::get_physical_disk),
     ("Get-VMFloppyDiskDrive", Host::get_floppy),
@@ -157,6 +161,7 @@ impl Computer for Host {
     }
 
     fn run(&mut self, call: &Call) -> Run<Vec<Value>> {
+        self.check_planned(call)?;
         match COMMANDS.iter().find(|(name, _)| *name == call.name) {
             Some((_, command)) => command(self, call),
             None => fault(format!("the model does not do {}", call.name)),

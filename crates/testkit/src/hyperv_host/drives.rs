@@ -163,6 +163,28 @@ impl Host {
         self.take_out(call, "VMHardDiskDrive", DriveKind::Disk)
     }
 
+    /// Another file in a hard disk drive that is there.
+    pub(super) fn set_disk(&mut self, call: &Call) -> Run<Vec<Value>> {
+        let Some(path) = self.medium(call, &[".vhd", ".vhdx", ".avhd", ".avhdx"])? else {
+            return crate::powershell::fault("Set-VMHardDiskDrive without -Path");
+        };
+        let (machine, index) = self.place(call, "VMHardDiskDrive", DriveKind::Disk)?;
+        let Some(mut drive) = self.machine(&machine)?.drives.get(index).cloned() else { return Ok(Vec::new()) };
+        if drive.disk.is_some() {
+            return crate::powershell::fault("Set-VMHardDiskDrive -Path of a physical disk");
+        }
+        let before = drive.path.replace(path);
+        // The drive itself may have the disk already.
+        if before != drive.path {
+            self.check_free(call, &drive)?;
+        }
+        self.change()?;
+        if let Some(place) = self.machine(&machine)?.drives.get_mut(index) {
+            *place = drive;
+        }
+        Ok(Vec::new())
+    }
+
     pub(super) fn set_dvd(&mut self, call: &Call) -> Run<Vec<Value>> {
         let path = self.medium(call, &[".iso"])?;
         let (machine, index) = self.place(call, "VMDvdDrive", DriveKind::Dvd)?;

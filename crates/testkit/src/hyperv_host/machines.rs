@@ -33,7 +33,8 @@ impl Host {
         let names = call.texts("VMName").or_else(|| call.texts("Name")).unwrap_or_default();
         let mut ids = Vec::new();
         for name in &names {
-            let found = self.state.machines.iter().filter(|machine| machine.name.eq_ignore_ascii_case(name));
+            let called = |machine: &&Machine| !machine.planned && machine.name.eq_ignore_ascii_case(name);
+            let found = self.state.machines.iter().filter(called);
             let before = ids.len();
             ids.extend(found.map(|machine| machine.id.clone()));
             if ids.len() == before {
@@ -66,7 +67,8 @@ impl Host {
         let wanted = if call.has("Name") { Some(self.machines_of(call)?) } else { None };
         let id = call.text("Id");
         let fits = |machine: &&Machine| {
-            wanted.as_ref().is_none_or(|ids| ids.contains(&machine.id))
+            !machine.planned
+                && wanted.as_ref().is_none_or(|ids| ids.contains(&machine.id))
                 && id.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(&machine.id))
         };
         Ok(self.state.machines.iter().filter(fits).map(|machine| self.machine_object(machine)).collect())
@@ -103,7 +105,7 @@ impl Host {
             ..Adapter::default()
         };
         let mut machine = new_machine(self.release, (id, name, generation), startup);
-        machine.location = format!("{}\\{}", path.trim_end_matches('\\'), machine.name);
+        machine.place(&format!("{}\\{}", path.trim_end_matches('\\'), machine.name));
         machine.adapters = vec![Adapter { vmq_weight: 100, ipsec_limit: 512, ..adapter }];
         self.files.create_folder(&machine.location);
         if let Some(path) = call.text("VHDPath") {
@@ -133,6 +135,11 @@ impl Host {
         if call.text("NewVMName").is_some_and(|name| name.is_empty()) {
             return thrown("Set-VM -NewVMName: the name is empty.");
         }
+        for parameter in ["SnapshotFileLocation", "SmartPagingFilePath"] {
+            if let Some(path) = call.text(parameter).filter(|path| !self.files.has_folder(path)) {
+                return thrown(format!("Set-VM -{parameter} '{path}': the folder is not there."));
+            }
+        }
         let id = self.machine_of(call)?;
         self.change()?;
         let machine = self.machine(&id)?;
@@ -142,6 +149,8 @@ impl Host {
             ("AutomaticStartAction", &mut machine.start_action),
             ("AutomaticStopAction", &mut machine.stop_action),
             ("CheckpointType", &mut machine.checkpoint_type),
+            ("SnapshotFileLocation", &mut machine.snapshot_location),
+            ("SmartPagingFilePath", &mut machine.paging_location),
         ];
         for (parameter, place) in texts {
             if let Some(text) = call.text(parameter) {
@@ -162,6 +171,7 @@ impl Host {
         let machine = self.machine_off(call)?.clone();
         self.change()?;
         self.state.machines.retain(|other| other.id != machine.id);
+        self.remove_configuration(&machine);
         self.merge(&machine);
         Ok(Vec::new())
     }
@@ -231,7 +241,7 @@ pub(super) fn check_memory_size(parameter: &str, bytes: i64) -> Run<()> {
 
 /// A machine as Hyper-V makes it. Generation 1 has a DVD drive, a floppy drive and a SCSI controller; generation 2 has a SCSI
 /// controller.
-fn new_machine(release: Release, (id, name, generation): (String, String, i64), startup: i64) -> Machine {
+pub(super) fn new_machine(release: Release, (id, name, generation): (String, String, i64), startup: i64) -> Machine {
     let first = generation == 1;
     let known = if release == Release::Server2012 { 5 } else { 6 };
     let services =
@@ -246,6 +256,9 @@ fn new_machine(release: Release, (id, name, generation): (String, String, i64), 
         notes: String::new(),
         generation,
         location: String::new(),
+        snapshot_location: String::new(),
+        paging_location: String::new(),
+        planned: false,
         state: "Off".to_owned(),
         start_action: "StartIfRunning".to_owned(),
         start_delay: 0,

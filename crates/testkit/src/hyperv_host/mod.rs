@@ -7,6 +7,7 @@
 mod accounts;
 mod adapters;
 mod computer;
+mod configuration;
 mod drives;
 mod files;
 mod firewall;
@@ -15,6 +16,7 @@ mod mirror;
 mod network;
 mod objects;
 mod parts;
+mod registration;
 mod registry;
 mod release;
 mod served;

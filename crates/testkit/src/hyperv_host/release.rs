@@ -45,6 +45,21 @@ impl Release {
         Release::ALL.into_iter().find(|release| release.name().eq_ignore_ascii_case(name))
     }
 
+    /// Whether it imports a configuration of this version, which is major * 256 + minor: the table of "Upgrade virtual machine
+    /// version in Hyper-V", and for 2012 and 2012 R2 what they write themselves; 2012 R2 takes that of 2012 too.
+    pub fn imports(self, version: i64) -> bool {
+        match self {
+            Release::Server2012 => version == 0x400,
+            Release::Server2012R2 => version == 0x400 || version == 0x500,
+            Release::Server2016 => [0x500, 0x602, 0x700, 0x701, 0x800].contains(&version),
+            Release::Server2019 => [0x500, 0x602, 0x700, 0x701, 0x800, 0x801, 0x802, 0x803, 0x900].contains(&version),
+            Release::Server2022 => [0x800, 0x801, 0x802, 0x803, 0x900, 0x901, 0x902, 0x903, 0xA00].contains(&version),
+            Release::Server2025 => {
+                [0x800, 0x801, 0x802, 0x803, 0x900, 0x901, 0x902, 0x903, 0xA00, 0xB00, 0xC00].contains(&version)
+            }
+        }
+    }
+
     /// `Version` of `Win32_OperatingSystem`.
     pub fn version(self) -> &'static str {
         match self {

@@ -136,8 +136,9 @@ impl Host {
         self.change()?;
         let before = self.machine(&id)?.clone();
         let Some(snapshot) = before.snapshots.get(place).cloned() else { return Ok(Vec::new()) };
-        let (parent, location) = (Some(snapshot.id), before.location.clone());
-        let mut machine = Machine { id, snapshots: before.snapshots.clone(), parent, location, ..snapshot.machine };
+        let parent = Some(snapshot.id);
+        let mut machine = Machine { id, snapshots: before.snapshots.clone(), parent, ..snapshot.machine };
+        machine.place(&before.location);
         self.put_above(&mut machine)?;
         let id = machine.id.clone();
         *self.machine(&id)? = machine;

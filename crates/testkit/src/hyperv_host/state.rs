@@ -212,6 +212,12 @@ pub struct Machine {
     pub generation: i64,
     /// Folder of its configuration.
     pub location: String,
+    /// Folder of its checkpoints.
+    pub snapshot_location: String,
+    /// Folder of its file for smart paging.
+    pub paging_location: String,
+    /// Whether it is one that was compared and not imported yet.
+    pub planned: bool,
     /// `Off`, `Running` or `Saved`.
     pub state: String,
     /// What happens when the host starts.
@@ -274,6 +280,13 @@ pub struct Snapshot {
 }
 
 impl Machine {
+    /// Its files lie in this folder.
+    pub(super) fn place(&mut self, folder: &str) {
+        for place in [&mut self.location, &mut self.snapshot_location, &mut self.paging_location] {
+            *place = folder.to_owned();
+        }
+    }
+
     /// Without what is made anew each time.
     fn without_ids(&mut self, id: &str, adapter: &dyn Fn(&mut Adapter), names: &BTreeMap<String, String>) {
         let adapters = self.adapters.clone();

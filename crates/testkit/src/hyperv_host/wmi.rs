@@ -8,6 +8,7 @@ use super::{Host, Release};
 use crate::powershell::{Call, List, Object, Run, Value, fault, thrown};
 
 const SETTINGS: &str = "Msvm_VirtualSystemSettingData";
+const PLANNED: &str = "Msvm_PlannedComputerSystem";
 const SERVICE: &str = "Msvm_VirtualSystemManagementService";
 const NETWORK: &str = "Win32_NetworkAdapterConfiguration";
 const SECURITY: &str = "__SystemSecurity";
@@ -86,12 +87,21 @@ impl Host {
             return Ok(self.state.machines.iter().map(object).collect());
         }
         let query = call.text("Query").unwrap_or_default();
+        if let Some(rest) = query.strip_prefix(&format!("SELECT * FROM {PLANNED} WHERE Name = '")) {
+            let id = rest.strip_suffix('\'').unwrap_or_default();
+            let found = self.state.machines.iter().filter(|machine| machine.planned && machine.id == id);
+            let object = |machine: &super::Machine| {
+                let path = format!(r#"\\HV-NEW-01\root\virtualization\v2:{PLANNED}.Name="{}""#, machine.id);
+                Object::new(PLANNED, &machine.id).with("Name", &machine.id).with("__PATH", path).value()
+            };
+            return Ok(found.map(object).collect());
+        }
         let id = query
             .strip_prefix(&format!("SELECT * FROM {SETTINGS} WHERE VirtualSystemIdentifier = '"))
             .and_then(|rest| rest.strip_suffix("' AND VirtualSystemType = 'Microsoft:Hyper-V:System:Realized'"));
         let Some(id) = id else { return fault(format!("the query '{query}'")) };
         // Texts in a query are compared without regard to small and large letters; the id is in capitals all the same.
-        let found = self.state.machines.iter().filter(|machine| machine.id == id);
+        let found = self.state.machines.iter().filter(|machine| !machine.planned && machine.id == id);
         let object = |machine: &super::Machine| {
             let mut object = Object::new(SETTINGS, &machine.id)
                 .with("ElementName", &machine.name)
@@ -120,6 +130,7 @@ impl Host {
             (SETTINGS, "gettext", [Value::Word(word)]) if word.name == "WmiDtd20" => {
                 Some(embedded(&target.borrow()).map(Value::from))
             }
+            (SERVICE, "destroysystem", [Value::Text(path)]) => Some(self.destroy_planned(path)),
             (SERVICE, "modifysystemsettings", [Value::Text(text)]) => Some(self.modify_settings(text)),
             (NETWORK, "setwinsserver", [first, second]) => Some(self.set_wins(&id, first, second)),
             (NETWORK, "settcpipnetbios", [mode]) => Some(self.set_netbios(&id, mode)),
@@ -155,6 +166,18 @@ impl Host {
             *first = Value::bytes(&bytes);
         }
         Ok(Value::number(0))
+    }
+
+    /// A planned machine goes; what it was made of stays.
+    fn destroy_planned(&mut self, path: &str) -> Run<Value> {
+        let id = path.rsplit_once(&format!("{PLANNED}.Name=\"")).and_then(|(_, id)| id.strip_suffix('"'));
+        let is_it = |machine: &super::Machine| machine.planned && Some(machine.id.as_str()) == id;
+        if !self.state.machines.iter().any(is_it) {
+            return Ok(Host::answer(32_773));
+        }
+        self.change()?;
+        self.state.machines.retain(|machine| !is_it(machine));
+        Ok(Host::answer(0))
     }
 
     fn answer(number: i64) -> Value {
