@@ -60,7 +60,7 @@ fn every_script_has_a_mark_and_crlf() {
         let bare = text.replace("\r\n", "").matches('\n').count();
         assert!(bare == 0 || machine, "{name}: {bare}");
     }
-    assert_eq!(scripts, 12 + 8 + 1);
+    assert_eq!(scripts, 13 + 8 + 1);
 }
 
 #[test]

@@ -15,7 +15,9 @@ const RELEASES: [&str; 6] = ["2012", "2012R2", "2016", "2019", "2022", "2025"];
 fn scripts(release: &str) -> BTreeMap<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let mut role = if release == "2012" { role() } else { with_generation_2(role()) };
-    role.machines.push(tree_machine(if release == "2012" { 1 } else { 2 }));
+    let generation = if release == "2012" { 1 } else { 2 };
+    role.machines.push(tree_machine(generation));
+    role.machines.push(registered_machine(if release == "2012" { 0x400 } else { 0x800 }, generation));
     let plan = plan(role);
     copy(folder.path(), &plan);
     let kit = select::open(&format!("kit:{}?os={release}", folder.path().display())).unwrap();

@@ -24,6 +24,7 @@ mod owned;
 mod perform;
 mod placing;
 mod plan;
+mod put_back;
 mod report;
 mod role;
 mod rollback;

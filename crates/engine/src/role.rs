@@ -13,8 +13,8 @@ use hvm_model::inventory::Inventory;
 use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
 use hvm_model::network::{SwitchKind, VirtualSwitch, Vlan};
 use hvm_model::role::{
-    PhysicalDisk, PlacedDisk, PlacedFile, PlacedParent, Role, RoleCheckpoint, RoleMachine, RoleManagementAdapter,
-    RoleMember, RoleSettings, RoleSwitch,
+    PhysicalDisk, PlacedDisk, PlacedFile, PlacedParent, PutBack, Role, RoleCheckpoint, RoleMachine,
+    RoleManagementAdapter, RoleMember, RoleSettings, RoleSwitch,
 };
 use hvm_model::vm::{Checkpoint, Connection, Drive, Machine, MachineConfiguration, Media, StartAction};
 use hvm_rules::Decision;
@@ -25,6 +25,7 @@ use hvm_sources::{ChainOptions, open_disk_file};
 use crate::error::EngineError;
 use crate::images::Images;
 use crate::placing::Placing;
+use crate::put_back;
 
 /// What a role is built from.
 pub(crate) struct RoleInput<'a> {
@@ -225,8 +226,10 @@ fn role_machines(
     let mut role = bare_machine(machine);
     let tree = input.capabilities.keeps_checkpoints && machine.tree_obstacle().is_none();
     let mut checkpoints = if tree { Checkpoints::Tree } else { Checkpoints::Disks };
+    let mut wants_new = false;
     for (finding, decision) in decisions(input.findings, |subject| subject.machine() == Some(&machine.id)) {
         match decision {
+            Decision::MakeAnew => wants_new = true,
             Decision::Rename(name) => role.name = name,
             Decision::CurrentOnly => checkpoints = Checkpoints::LeftOut,
             Decision::CheckpointMachines => checkpoints = Checkpoints::Machines,
@@ -250,6 +253,7 @@ fn role_machines(
     role.original_configuration = copied_file(input.source, &machine.configuration_file, || {
         placing.fixed("source-configuration", machine.id.as_str(), &ending(&machine.configuration_file))
     });
+    role.put_back = put_back::way(input, machine, (role.original_configuration.as_ref(), wants_new), placing);
     taken.insert(role.name.to_lowercase());
     let named = role.name.clone();
     let mut all = vec![role];
@@ -278,6 +282,7 @@ fn bare_machine(machine: &Machine) -> RoleMachine {
         disks: Vec::new(),
         images: Vec::new(),
         original_configuration: None,
+        put_back: None,
         pass_through: Vec::new(),
         physical: Vec::new(),
         checkpoints: Vec::new(),
@@ -364,6 +369,9 @@ fn checkpoint_machine(
     role.folder = placing.machine_folder(&role.name);
     place_disks(input, machine, &mut role, placing, None)?;
     role.images = Images::default().place(input.source, &role.folder, &mut role.configuration, placing);
+    if let DestinationKind::HyperV { .. } = input.capabilities.kind {
+        role.put_back = Some(PutBack::Anew { reason: "It is a checkpoint of another machine.".to_owned() });
+    }
     Ok(Some(role))
 }
 

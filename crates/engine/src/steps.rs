@@ -6,7 +6,7 @@ use hvm_model::capabilities::DestinationKind;
 use hvm_model::finding::{Finding, Subject};
 use hvm_model::inventory::Inventory;
 use hvm_model::plan::{Action, Phase, Step};
-use hvm_model::role::{PlacedDisk, PlacedFile, RoleMachine};
+use hvm_model::role::{PlacedDisk, PlacedFile, PutBack, RoleMachine};
 
 use crate::host;
 use crate::role::Built;
@@ -157,6 +157,14 @@ fn copies(input: &StepInput<'_>, steps: &mut Vec<Step>) {
             let id = format!("copy-file.{}.configuration", machine.id);
             steps.push(copy_file(id, machine_of(machine), "guide.automatic.machines", "the configuration file", file));
         }
+        if let Some((_, beside)) = machine.registration() {
+            for file in beside {
+                let ending = file.target.rsplit_once('.').map_or("", |(_, ending)| ending);
+                let id = format!("copy-file.{}.{ending}", machine.id);
+                let what = "what belongs to the configuration file";
+                steps.push(copy_file(id, machine_of(machine), "guide.automatic.machines", what, file));
+            }
+        }
         let files = input.built.checkpoint_files.iter().enumerate().filter(|(_, (id, _))| *id == machine.id);
         for (number, (_, file)) in files {
             let id = format!("copy-file.{}.checkpoint-{}", machine.id, number + 1);
@@ -266,12 +274,24 @@ fn makes(input: &StepInput<'_>, steps: &mut Vec<Step>) {
             id: format!("register-machine.{}", machine.id),
             phase: Phase::Migrate,
             subject: machine_of(machine),
-            title: format!("Define the virtual machine '{}'", machine.name),
+            title: machine_title(machine),
             clause: "guide.overview.import".to_owned(),
             action: Action::RegisterMachine { machine: machine.id.clone() },
         });
     }
     steps.push(step("complete", Phase::Migrate, "tools.restart", Action::Complete));
+}
+
+/// What is done with a machine, and on Hyper-V what becomes of its id.
+fn machine_title(machine: &RoleMachine) -> String {
+    let name = &machine.name;
+    match &machine.put_back {
+        None => format!("Define the virtual machine '{name}'"),
+        Some(PutBack::Registered { .. }) => {
+            format!("Register the virtual machine '{name}' from its own configuration, under its id")
+        }
+        Some(PutBack::Anew { .. }) => format!("Make the virtual machine '{name}' anew around its disks, with a new id"),
+    }
 }
 
 fn finish(input: &StepInput<'_>, steps: &mut Vec<Step>) {

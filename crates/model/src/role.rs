@@ -139,6 +139,9 @@ pub struct RoleMachine {
     pub images: Vec<PlacedImage>,
     /// The configuration file, copied as it is.
     pub original_configuration: Option<PlacedFile>,
+    /// How it is put back on Hyper-V; `None` on other destinations and in plans of versions that made every machine anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<PutBack>,
     /// Slots of pass-through disks that a person connects, e.g. `ide0-1`.
     pub pass_through: Vec<String>,
     /// Physical disks of the destination that are attached.
@@ -171,6 +174,44 @@ impl RoleMachine {
             current_checkpoint: None,
             ..self.clone()
         }
+    }
+}
+
+/// How Hyper-V gets a machine back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "way", rename_all = "kebab-case")]
+pub enum PutBack {
+    /// Its own configuration is registered in place: it keeps its id, and its devices theirs.
+    Registered {
+        /// Configuration version as (major, minor).
+        version: (u16, u16),
+        /// Files that lie beside the configuration and belong to it (`.vmrs`, `.vmgs`), copied as they are.
+        beside: Vec<PlacedFile>,
+    },
+    /// It is made anew around its disks and gets another id.
+    Anew {
+        /// Why, a whole sentence.
+        reason: String,
+    },
+}
+
+impl RoleMachine {
+    /// Its configuration file and what lies beside it, where it is registered from them.
+    pub fn registration(&self) -> Option<(&PlacedFile, &[PlacedFile])> {
+        match (&self.put_back, &self.original_configuration) {
+            (Some(PutBack::Registered { beside, .. }), Some(file)) => Some((file, beside)),
+            _ => None,
+        }
+    }
+
+    /// What becomes of its id and why, a sentence or two; `None` where that is no question.
+    pub fn put_back_text(&self) -> Option<String> {
+        Some(match self.put_back.as_ref()? {
+            PutBack::Registered { version: (major, minor), .. } => {
+                format!("Registered in place from its own configuration (version {major}.{minor}); it keeps its id.")
+            }
+            PutBack::Anew { reason } => format!("Made anew around its disks, with a new id. {reason}"),
+        })
     }
 }
 

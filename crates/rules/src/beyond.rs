@@ -61,6 +61,13 @@ pub(crate) const CLAUSES: &[Clause] = &[
         answers: &[Rules(&["machine.configuration-version"])],
     },
     Clause {
+        id: "beyond.machines.put-back",
+        chapter: MACHINES,
+        text: "A machine keeps its id where the destination registers its own configuration; where it is made anew, the reason is \
+               said.",
+        answers: &[Rules(&["machine.configuration"]), Steps(&["register-machine."])],
+    },
+    Clause {
         id: "beyond.machines.generation",
         chapter: MACHINES,
         text: "A machine of generation 2 goes only where its firmware exists.",

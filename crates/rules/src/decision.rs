@@ -34,6 +34,10 @@ pub enum Decision {
     CheckpointMachines,
     /// `current-only`: only the present state is migrated.
     CurrentOnly,
+    /// `register`: the machine's own configuration is registered in place.
+    Register,
+    /// `new`: the machine is made anew around its disks.
+    MakeAnew,
     /// `leave`: what differs on the source is not repeated on the destination.
     Leave,
     /// `disk:IDENTITY`: this physical disk of the destination is attached.
@@ -117,6 +121,8 @@ fn meaning(offer: &str, given: &str) -> Result<Decision, String> {
         "tree" => Decision::CheckpointTree,
         "disks" => Decision::CheckpointDisks,
         "machines" => Decision::CheckpointMachines,
+        "register" => Decision::Register,
+        "new" => Decision::MakeAnew,
         "leave" => Decision::Leave,
         "current-only" => Decision::CurrentOnly,
         "external" => Decision::Kind(SwitchKind::External),

@@ -12,7 +12,7 @@ use crate::files;
 use crate::hyperv::{Kit, access, cmdlet, firewall, json, readme};
 
 /// The fixed scripts.
-const SCRIPTS: [(&str, &str); 12] = [
+const SCRIPTS: [(&str, &str); 13] = [
     ("Import-HyperVRole.ps1", include_str!("scripts/Import-HyperVRole.ps1")),
     ("Test-HyperVRole.ps1", include_str!("scripts/Test-HyperVRole.ps1")),
     ("Undo-HyperVRole.ps1", include_str!("scripts/Undo-HyperVRole.ps1")),
@@ -22,6 +22,7 @@ const SCRIPTS: [(&str, &str); 12] = [
     ("Merge-WmiNamespace.ps1", include_str!("scripts/Merge-WmiNamespace.ps1")),
     ("Kit.ps1", include_str!("scripts/Kit.ps1")),
     ("Machines.ps1", include_str!("scripts/Machines.ps1")),
+    ("Registration.ps1", include_str!("scripts/Registration.ps1")),
     ("Checkpoints.ps1", include_str!("scripts/Checkpoints.ps1")),
     ("Access.ps1", include_str!("scripts/Access.ps1")),
     ("Firewall.ps1", include_str!("scripts/Firewall.ps1")),
@@ -59,6 +60,7 @@ struct IndexMachine<'a> {
     startup_bytes: u64,
     physical: Vec<&'a DiskIdentity>,
     checkpoints: Vec<&'a CheckpointId>,
+    registered: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,6 +142,7 @@ fn index_machine(machine: &RoleMachine) -> IndexMachine<'_> {
         startup_bytes: ByteSize::from_mib(machine.configuration.memory.startup_mib).0,
         physical: machine.physical.iter().map(|physical| &physical.disk).collect(),
         checkpoints: machine.checkpoints.iter().map(|checkpoint| &checkpoint.id).collect(),
+        registered: machine.registration().is_some(),
     }
 }
 
@@ -150,6 +153,9 @@ fn index_files(kit: &Kit, plan: &Plan) -> Result<Vec<IndexFile>, DestinationErro
         paths.extend(machine.disks.iter().map(|disk| disk.target.as_str()));
         let images = machine.images.iter().chain(machine.checkpoints.iter().flat_map(|checkpoint| &checkpoint.images));
         paths.extend(images.map(|image| image.file.target.as_str()));
+        if let Some((file, beside)) = machine.registration() {
+            paths.extend([file].into_iter().chain(beside).map(|file| file.target.as_str()));
+        }
     }
     paths.extend(plan.role.settings.authorization_store.iter().map(|file| file.target.as_str()));
     paths.sort_unstable();

@@ -5,7 +5,7 @@
 
 use hvm_model::names::{ByteSize, CheckpointId};
 use hvm_model::network::PortSettings;
-use hvm_model::role::{Role, RoleCheckpoint, RoleMachine};
+use hvm_model::role::{PlacedDisk, Role, RoleCheckpoint, RoleMachine};
 use hvm_model::vm::{
     AdapterKind, BootDevice, Connection, Controller, IntegrationService, Media, StartAction, StopAction, VmAdapter,
 };
@@ -13,11 +13,15 @@ use hvm_model::vm::{
 use crate::error::DestinationError;
 use crate::hyperv::adapters::with_vlan;
 use crate::hyperv::cmdlet::{Arg, Call, StepScript};
+use crate::hyperv::registered;
 use crate::hyperv::release::Release;
 
 /// The calls for one machine.
 pub(crate) fn script(release: &Release, role: &Role, machine: &RoleMachine) -> Result<StepScript, DestinationError> {
     check(release, machine)?;
+    if let Some(files) = machine.registration() {
+        return Ok(registered::script(release, role, machine, files));
+    }
     let folder = machine.folder.as_str();
     let (mut perform, last) = match (&machine.current_checkpoint, machine.checkpoints.last()) {
         (Some(current), Some(last)) => (vec![opened(machine, current)], Some(last)),
@@ -104,7 +108,7 @@ fn check(release: &Release, machine: &RoleMachine) -> Result<(), DestinationErro
     })
 }
 
-fn on_machine(cmdlet: &str) -> Call {
+pub(super) fn on_machine(cmdlet: &str) -> Call {
     Call::new(cmdlet).variable("VM", "machine")
 }
 
@@ -131,7 +135,12 @@ fn frame(machine: &RoleMachine, calls: &mut Vec<Call>) {
     let controllers = scsi.max().unwrap_or(0).max(configuration.scsi_controllers);
     let bare = Call::new("Initialize-KitMachine").variable("Machine", "machine");
     calls.push(bare.text("SourceId", machine.id.as_str()).number("ScsiControllers", controllers));
-    let actions = &configuration.actions;
+    named(machine, calls);
+}
+
+/// Its name, its notes, and what it does when the host starts and stops.
+pub(super) fn named(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let actions = &machine.configuration.actions;
     let mut set = on_machine("Set-VM").text("NewVMName", &machine.name).text("Notes", &machine.notes);
     set = set.word("AutomaticStartAction", start_word(actions.start));
     if let Some(delay) = actions.start_delay_seconds {
@@ -157,7 +166,7 @@ fn stop_word(action: StopAction) -> &'static str {
     }
 }
 
-fn memory_and_processors(machine: &RoleMachine, calls: &mut Vec<Call>) {
+pub(super) fn memory_and_processors(machine: &RoleMachine, calls: &mut Vec<Call>) {
     let memory = &machine.configuration.memory;
     let bytes = |mib: u64| ByteSize::from_mib(mib).0;
     let mut set = on_machine("Set-VMMemory").boolean("DynamicMemoryEnabled", memory.dynamic);
@@ -213,7 +222,7 @@ fn startup_order(order: &[BootDevice]) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
+pub(super) fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
     let firmware = &machine.configuration.firmware;
     if machine.generation == 1 && (!firmware.boot_order.is_empty() || firmware.num_lock.is_some()) {
         let mut set = on_machine("Set-VMBios");
@@ -248,7 +257,7 @@ fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
 
 /// A virtual TPM, which is empty, and a key of this host that protects it. A state that derives from one with a TPM has it already;
 /// a key that is made once more would not open it.
-fn tpm(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
+pub(super) fn tpm(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
     let wanted = machine.configuration.firmware.tpm.filter(|_| machine.generation == 2 && release.has_virtual_tpm());
     let is_new = calls.iter().any(|call| call.name == "New-VM");
     match wanted {
@@ -269,22 +278,13 @@ fn boot_disk(machine: &RoleMachine, calls: &mut Vec<Call>) {
     calls.push(on_machine("Set-VMFirmware").variable("FirstBootDevice", "disk"));
 }
 
-fn at(call: Call, number: u8, slot: u8) -> Call {
+pub(super) fn at(call: Call, number: u8, slot: u8) -> Call {
     call.number("ControllerNumber", number).number("ControllerLocation", slot)
 }
 
 fn drives(machine: &RoleMachine, calls: &mut Vec<Call>) {
-    for disk in machine.disks_of(None) {
-        let kind = if disk.controller == Controller::Scsi { "SCSI" } else { "IDE" };
-        let add = on_machine("Add-VMHardDiskDrive").word("ControllerType", kind);
-        calls.push(at(add, disk.number, disk.slot).with("Path", Arg::KitPath(disk.target.clone())));
-    }
-    for physical in &machine.physical {
-        let kind = if physical.controller == Controller::Scsi { "SCSI" } else { "IDE" };
-        let add = Call::new("Add-KitPhysicalDisk").variable("Machine", "machine").text("ControllerType", kind);
-        let add = at(add, physical.number, physical.slot).text("By", physical.disk.by.word());
-        calls.push(add.text("Value", &physical.disk.value));
-    }
+    calls.extend(machine.disks_of(None).map(new_disk));
+    physical_disks(machine, calls);
     for image in &machine.images {
         let path = Arg::KitPath(image.file.target.clone());
         calls.push(match image.controller {
@@ -303,6 +303,26 @@ fn drives(machine: &RoleMachine, calls: &mut Vec<Call>) {
             Media::Iso { path } if !placed => calls.push(empty_drive(drive.number, drive.slot, path.as_str())),
             _ => {}
         }
+    }
+}
+
+/// Hyper-V's word for a controller of hard disks.
+pub(super) fn controller_word(controller: Controller) -> &'static str {
+    if controller == Controller::Scsi { "SCSI" } else { "IDE" }
+}
+
+/// A new drive with a disk of the kit.
+pub(super) fn new_disk(disk: &PlacedDisk) -> Call {
+    let add = on_machine("Add-VMHardDiskDrive").word("ControllerType", controller_word(disk.controller));
+    at(add, disk.number, disk.slot).with("Path", Arg::KitPath(disk.target.clone()))
+}
+
+pub(super) fn physical_disks(machine: &RoleMachine, calls: &mut Vec<Call>) {
+    for physical in &machine.physical {
+        let kind = controller_word(physical.controller);
+        let add = Call::new("Add-KitPhysicalDisk").variable("Machine", "machine").text("ControllerType", kind);
+        let add = at(add, physical.number, physical.slot).text("By", physical.disk.by.word());
+        calls.push(add.text("Value", &physical.disk.value));
     }
 }
 
@@ -330,6 +350,17 @@ fn network_adapter(role: &Role, adapter: &VmAdapter, calls: &mut Vec<Call>) {
         add.switch("DynamicMacAddress")
     };
     calls.push(add.switch("Passthru").into_variable("adapter"));
+    connected(role, adapter, calls);
+    ported(adapter, on_adapter("Set-VMNetworkAdapter"), calls);
+}
+
+/// A call for the adapter at hand.
+pub(super) fn on_adapter(cmdlet: &str) -> Call {
+    Call::new(cmdlet).variable("VMNetworkAdapter", "adapter")
+}
+
+/// Connects the adapter at hand to its network.
+pub(super) fn connected(role: &Role, adapter: &VmAdapter, calls: &mut Vec<Call>) {
     if let Connection::Switch { switch, name, .. } = &adapter.connection {
         let id = switch_id(role, switch, name.as_deref()).unwrap_or_default();
         let connect = Call::new("Connect-KitAdapter").variable("Adapter", "adapter").text("SwitchId", &id);
@@ -338,11 +369,13 @@ fn network_adapter(role: &Role, adapter: &VmAdapter, calls: &mut Vec<Call>) {
             None => connect,
         });
     }
-    let on_adapter = |cmdlet: &str| Call::new(cmdlet).variable("VMNetworkAdapter", "adapter");
+}
+
+/// The VLAN of the adapter at hand and what else its port has, which `set` takes.
+pub(super) fn ported(adapter: &VmAdapter, mut set: Call, calls: &mut Vec<Call>) {
     if let Some(vlan) = adapter.vlan.value() {
         calls.push(with_vlan(on_adapter("Set-VMNetworkAdapterVlan"), vlan));
     }
-    let mut set = on_adapter("Set-VMNetworkAdapter");
     if let Some(spoofing) = adapter.mac_spoofing.value() {
         set = set.word("MacAddressSpoofing", on_off(*spoofing));
     }
@@ -405,7 +438,7 @@ pub(crate) const SERVICES: [(IntegrationService, &str); 6] = [
 
 /// Serial ports of the present state. Those of checkpoints stay unconnected: a pipe cannot be taken away again on releases whose
 /// cmdlet wants a path.
-fn ports(machine: &RoleMachine, calls: &mut Vec<Call>) {
+pub(super) fn ports(machine: &RoleMachine, calls: &mut Vec<Call>) {
     for (number, pipe) in (1u8..).zip(&machine.configuration.com_ports) {
         if let Some(pipe) = pipe {
             calls.push(on_machine("Set-VMComPort").number("Number", number).text("Path", pipe));
@@ -413,7 +446,7 @@ fn ports(machine: &RoleMachine, calls: &mut Vec<Call>) {
     }
 }
 
-fn services(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
+pub(super) fn services(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
     let configuration = &machine.configuration;
     let off = configuration.disabled_integration_services.iter().map(|service| (*service, "Off"));
     let on = configuration.guest_services.then_some((IntegrationService::GuestServices, "On"));

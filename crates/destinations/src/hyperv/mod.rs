@@ -17,6 +17,7 @@ mod observe_machine;
 pub(crate) mod quote;
 mod read;
 mod readme;
+mod registered;
 mod release;
 mod settings;
 mod switches;

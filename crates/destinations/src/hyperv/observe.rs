@@ -101,7 +101,7 @@ fn of_calls(calls: &[Call]) -> Found {
     if let Some(call) = first("Save-KitCheckpoint") {
         return observe_machine::checkpoint(call, calls);
     }
-    if first("New-VM").is_some() || first("Open-KitMachine").is_some() {
+    if ["New-VM", "Open-KitMachine", "Compare-KitMachine"].into_iter().any(|name| first(name).is_some()) {
         return observe_machine::settings(calls);
     }
     if let Some(call) = first("Add-VMNetworkAdapter") {

@@ -47,11 +47,12 @@ pub(super) fn settings(calls: &[Call]) -> Found {
     let mut id = None;
     for call in calls {
         match call.name.as_str() {
-            "New-VM" => created(call, &mut items)?,
+            "New-VM" | "Compare-KitMachine" => created(call, &mut items)?,
             "Open-KitMachine" => {
                 created(call, &mut items)?;
                 items.add("current-checkpoint", text(call, "Parent")?);
             }
+            "Import-KitMachine" => id = Some(text(call, "Id")?),
             "Initialize-KitMachine" => id = Some(text(call, "SourceId")?),
             "Set-VM" => machine(call, &mut items)?,
             "Set-VMMemory" => memory(call, &mut items)?,
@@ -65,10 +66,17 @@ pub(super) fn settings(calls: &[Call]) -> Found {
             "Enable-VMTPM" => items.add("firmware.tpm", true),
             "Disable-VMTPM" => items.add("firmware.tpm", false),
             "Set-KitFirmware" => firmware(call, &mut items)?,
-            "Add-VMHardDiskDrive" | "Add-KitPhysicalDisk" | "Add-VMDvdDrive" | "Set-VMFloppyDiskDrive" => {
-                drive(call, &mut items)?
-            }
-            "Add-VMNetworkAdapter" | "Connect-KitAdapter" | "Set-VMNetworkAdapterVlan" | "Set-VMNetworkAdapter" => {
+            "Add-VMHardDiskDrive"
+            | "Add-KitPhysicalDisk"
+            | "Add-VMDvdDrive"
+            | "Set-VMFloppyDiskDrive"
+            | "Set-KitDisk"
+            | "Set-KitDvd" => drive(call, &mut items)?,
+            "Add-VMNetworkAdapter"
+            | "Get-KitAdapter"
+            | "Connect-KitAdapter"
+            | "Set-VMNetworkAdapterVlan"
+            | "Set-VMNetworkAdapter" => {
                 adapter(call, &mut items)?;
             }
             "Set-VMComPort" => items.add(format!("com{}", number(call, "Number")?), text(call, "Path")?),
@@ -171,8 +179,11 @@ fn drive(call: &Call, items: &mut Items) -> Result<(), String> {
     let place =
         || Ok::<_, String>(format!("{}-{}", number(call, "ControllerNumber")?, number(call, "ControllerLocation")?));
     match call.name.as_str() {
-        "Add-VMHardDiskDrive" => {
-            let kind = words(call, "ControllerType")?.join(",").to_lowercase();
+        "Add-VMHardDiskDrive" | "Set-KitDisk" => {
+            let kind = match call.name.as_str() {
+                "Set-KitDisk" => text(call, "ControllerType")?.to_lowercase(),
+                _ => words(call, "ControllerType")?.join(",").to_lowercase(),
+            };
             items.add(format!("drive.{kind}{}", place()?), format!("disk {}", kit_path(call, "Path")?));
         }
         "Add-KitPhysicalDisk" => {
@@ -191,14 +202,12 @@ fn drive(call: &Call, items: &mut Items) -> Result<(), String> {
 
 fn adapter(call: &Call, items: &mut Items) -> Result<(), String> {
     match call.name.as_str() {
-        "Add-VMNetworkAdapter" => {
+        "Add-VMNetworkAdapter" | "Get-KitAdapter" => {
             items.adapters += 1;
             items.of_adapter("name", text(call, "Name")?);
             items.of_adapter("kind", if boolean(call, "IsLegacy")? { "Legacy" } else { "Synthetic" });
-            let fixed = call.arg("StaticMacAddress").is_some();
-            items.of_adapter("mac-is-static", fixed);
-            if fixed {
-                items.of_adapter("mac", mac(text(call, "StaticMacAddress")?)?);
+            if call.name != "Get-KitAdapter" {
+                address(call, items)?;
             }
         }
         "Connect-KitAdapter" if call.arg("SwitchName").is_some() => {
@@ -211,7 +220,19 @@ fn adapter(call: &Call, items: &mut Items) -> Result<(), String> {
     Ok(())
 }
 
+fn address(call: &Call, items: &mut Items) -> Result<(), String> {
+    let fixed = call.arg("StaticMacAddress").is_some();
+    items.of_adapter("mac-is-static", fixed);
+    if fixed {
+        items.of_adapter("mac", mac(text(call, "StaticMacAddress")?)?);
+    }
+    Ok(())
+}
+
 fn port_settings(call: &Call, items: &mut Items) -> Result<(), String> {
+    if call.arg("StaticMacAddress").is_some() || call.arg("DynamicMacAddress").is_some() {
+        address(call, items)?;
+    }
     let flags = [
         ("MacAddressSpoofing", "mac-spoofing"),
         ("DhcpGuard", "dhcp-guard"),

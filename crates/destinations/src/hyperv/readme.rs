@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use hvm_model::host::WindowsRelease;
 use hvm_model::plan::{Action, Plan};
+use hvm_model::role::{PutBack, RoleMachine};
 use hvm_model::setting::{Carry, settings_of};
 
 use crate::hyperv::carries::carries;
@@ -40,13 +41,7 @@ const END: &str = "
                                                          namespaces; the copied disks stay
 
 What the kit does and does not keep
-   - Virtual machines are made anew around their disks, because
-     {anew}. They get new ids; the old id of each one is in
-     machines\\*\\machine.json, and state\\log.jsonl notes which new id belongs to it. Backup or monitoring software that
-     knows them by id has to be told.
-   - Network adapters of virtual machines are new devices with the same MAC address where it was static. A guest with a
-     static IP address may see a new network adapter and want its address set again.
-   - A dynamic MAC address is given anew from this host's range when a virtual machine starts.
+{put_back}   - A dynamic MAC address is given anew from this host's range when a virtual machine starts.
    - Checkpoints are made anew too, in the tree that they were, without the memory of machines that ran. Undoing the import
      removes their disks with them: copy the kit again before another import.
    - What the host does when a virtual machine ends unexpectedly stays at this host's default.
@@ -60,7 +55,7 @@ pub(crate) fn text(release: &Release, plan: &Plan) -> String {
     for line in manual(plan) {
         let _ = writeln!(text, "   - {}", one_line(&line));
     }
-    text.push_str(&END.replace("{anew}", &anew(release)));
+    text.push_str(&END.replace("{put_back}", &put_back(release, plan)));
     let mut lost = Vec::new();
     for setting in settings_of(&plan.role) {
         if let Carry::NotCarried { reason } = carries(release, &setting) {
@@ -73,15 +68,58 @@ pub(crate) fn text(release: &Release, plan: &Plan) -> String {
     text
 }
 
-/// Why machines are not registered from their own configuration.
+const REGISTERED: &str = "   - These virtual machines are registered from their own configuration, of which a copy lies in their folders below
+     machines. They keep their ids, their network adapters are the devices that they were, and what hvmigrate does not know
+     of them is kept too:
+";
+
+const ANEW: &str = "   - These virtual machines are made anew around their disks. They get new ids; the old id of each one is in
+     machines\\*\\machine.json, and state\\log.jsonl notes which new id belongs to it. Backup or monitoring software that
+     knows them by id has to be told. Their network adapters are new devices with the same MAC address where it was static. A
+     guest with a static IP address may see a new network adapter and want its address set again:
+";
+
+/// How the machines are put back, with the reasons.
+fn put_back(release: &Release, plan: &Plan) -> String {
+    let (registered, made): (Vec<&RoleMachine>, _) =
+        plan.role.machines.iter().partition(|machine| machine.registration().is_some());
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    for machine in made {
+        let reason = match &machine.put_back {
+            Some(PutBack::Anew { reason }) => reason.clone(),
+            _ => anew(release),
+        };
+        let name = one_line(&format!("'{}'", machine.name));
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, names)) => names.push(name),
+            None => reasons.push((reason, vec![name])),
+        }
+    }
+    let mut text = String::new();
+    if !registered.is_empty() {
+        text.push_str(REGISTERED);
+        for machine in registered {
+            let _ = writeln!(text, "       '{}' ({})", one_line(&machine.name), machine.id);
+        }
+    }
+    if !reasons.is_empty() {
+        text.push_str(ANEW);
+        for (reason, names) in reasons {
+            let _ = writeln!(text, "       {}: {}", names.join(", "), one_line(&reason));
+        }
+    }
+    text
+}
+
+/// Why machines are not registered from their own configuration, for plans that do not say it.
 fn anew(release: &Release) -> String {
     if release.windows == WindowsRelease::Server2012 {
-        return "no documentation says that Windows Server 2012 registers a configuration of an older release in place"
+        return "No documentation says that Windows Server 2012 registers a configuration of an older release in place."
             .to_owned();
     }
     format!(
         "{} registers no configuration of Windows Server 2008 or 2008 R2 in place, and one way for all old hosts can be compared \
-         setting by setting",
+         setting by setting.",
         release.windows
     )
 }

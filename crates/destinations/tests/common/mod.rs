@@ -150,6 +150,7 @@ fn machine(id: &str, name: &str, folder: &str) -> RoleMachine {
         images: Vec::new(),
         checkpoint_of: None,
         original_configuration: None,
+        put_back: None,
         pass_through: Vec::new(),
         physical: Vec::new(),
         checkpoints: Vec::new(),
@@ -226,6 +227,75 @@ pub fn tree_machine(generation: u8) -> RoleMachine {
     tree.configuration = configuration;
     tree.current_checkpoint = CHECKPOINTS[2].0.parse().ok();
     tree
+}
+
+pub const REGISTERED: &str = "AAAAAAAA-0000-4000-8000-000000000005";
+/// Devices of that machine's network adapters.
+pub const DEVICES: [&str; 3] = [
+    "EEEEEEEE-0000-4000-8000-000000000001",
+    "EEEEEEEE-0000-4000-8000-000000000002",
+    "EEEEEEEE-0000-4000-8000-000000000003",
+];
+
+/// A machine that is registered from a configuration of a version, as major * 256 + minor. The plan differs from the configuration in
+/// what an operator may answer, and in what is not there any more.
+pub fn registered_machine(version: u16, generation: u8) -> RoleMachine {
+    let mut own = machine(REGISTERED, "Own ‘O’ & Söhne", "Own O");
+    own.generation = generation;
+    let path = |name: &str, ending: &str| format!("source-configuration/{name}.{ending}");
+    let is_xml = version <= 0x500;
+    own.original_configuration = Some(file(r"D:\o", &path(REGISTERED, if is_xml { "xml" } else { "vmcx" })));
+    let beside: &[&str] = match (is_xml, generation) {
+        (true, _) => &[],
+        (false, 1) => &["vmrs"],
+        (false, _) => &["vmrs", "vmgs"],
+    };
+    let beside = beside.iter().map(|ending| file(r"D:\o", &path(REGISTERED, ending))).collect();
+    own.put_back = Some(PutBack::Registered { version: (version >> 8, version & 0xFF), beside });
+    let ending = if generation == 1 { "vhd" } else { "vhdx" };
+    let at =
+        |controller, number, slot, name: &str| disk(controller, number, slot, &format!("disks/Own O/{name}.{ending}"));
+    own.disks = vec![at(Controller::Scsi, 0, 0, "system"), at(Controller::Scsi, 0, 5, "Größe")];
+    own.pass_through = vec!["scsi0-7".to_owned()];
+    let configuration = &mut own.configuration;
+    configuration.scsi_controllers = 1;
+    configuration.firmware.boot_order.reverse();
+    if generation == 1 {
+        own.disks[0] = at(Controller::Ide, 0, 0, "system");
+        own.images = vec![
+            PlacedImage {
+                controller: Controller::Ide,
+                number: 1,
+                slot: 0,
+                file: file(r"D:\a.iso", "images/Own O/a.iso"),
+            },
+            PlacedImage {
+                controller: Controller::Floppy,
+                number: 0,
+                slot: 0,
+                file: file(r"D:\a.vfd", "images/Own O/a.vfd"),
+            },
+        ];
+        configuration.drives = vec![drive(Controller::Ide, 1, 1, Media::PhysicalDvd { path: "E:".to_owned() })];
+    } else {
+        configuration.firmware.boot_order.clear();
+        configuration.firmware.num_lock = None;
+        configuration.firmware.secure_boot = Some(true);
+        configuration.drives = vec![drive(Controller::Scsi, 0, 3, Media::EmptyDvd)];
+    }
+    let device = |number: usize, adapter: VmAdapter| VmAdapter { id: DEVICES[number].to_owned(), ..adapter };
+    let mut first = adapter("Netzwerk ‘1’", AdapterKind::Synthetic, Some("00-15-5D-01-07-E8"), Some((1, "internal")));
+    first.vlan = Found::read(Vlan::Access { id: 7 }, "f", "a");
+    first.mac_spoofing = Found::read(true, "f", "a");
+    let second = if generation == 1 { AdapterKind::Legacy } else { AdapterKind::Synthetic };
+    configuration.adapters = vec![
+        device(0, first),
+        device(1, adapter("off", second, None, None)),
+        device(2, adapter("gone", AdapterKind::Synthetic, None, None)),
+    ];
+    configuration.com_ports = [None, Some(r"\\.\pipe\own".to_owned())];
+    configuration.disabled_integration_services = vec![IntegrationService::Vss];
+    own
 }
 
 fn web() -> RoleMachine {
@@ -515,6 +585,9 @@ pub fn copied(plan: &Plan) -> Vec<String> {
         all.extend(machine.disks.iter().map(|disk| disk.target.clone()));
         let of_checkpoints = machine.checkpoints.iter().flat_map(|checkpoint| &checkpoint.images);
         all.extend(machine.images.iter().chain(of_checkpoints).map(|image| image.file.target.clone()));
+        if let Some((file, beside)) = machine.registration() {
+            all.extend([file].into_iter().chain(beside).map(|file| file.target.clone()));
+        }
     }
     all
 }

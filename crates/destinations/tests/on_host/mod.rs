@@ -18,8 +18,16 @@ pub const RELEASES: &[&str] = &["2012", "2012R2", "2016", "2019", "2022", "2025"
 
 /// A kit of the plan, and a host with the files of the kit.
 pub fn host_with_kit(os: &str, plan: &Plan) -> (Box<dyn Destination>, Host) {
+    host_with_files(os, plan, &[])
+}
+
+/// The same, where some of the copied files hold what they should.
+pub fn host_with_files(os: &str, plan: &Plan, files: &[(String, Vec<u8>)]) -> (Box<dyn Destination>, Host) {
     let folder = tempfile::tempdir().unwrap();
     copy(folder.path(), plan);
+    for (path, bytes) in files {
+        std::fs::write(folder.path().join(path), bytes).unwrap();
+    }
     let kit = select::open(&format!("kit:{}?os={os}", folder.path().display())).unwrap();
     perform_all(kit.as_ref(), plan);
     let mut host = Host::new(Release::of(os).unwrap(), &["Ethernet", "Ethernet 2"]);

@@ -56,6 +56,7 @@ families![
     os_source,
     pass_through,
     processors,
+    put_back,
     saved_state,
     several_roles,
     shared_disk,

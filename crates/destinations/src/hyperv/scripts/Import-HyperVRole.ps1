@@ -18,6 +18,7 @@ param(
 )
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Registration.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Checkpoints.ps1'))
 
 function Test-KitSystem {
@@ -96,6 +97,11 @@ function Test-KitNames {
     foreach ($machine in @($Role.machines)) {
         if (@($others | Where-Object { $_.Name -eq $machine.name }).Count -gt 0) {
             "This host already has a virtual machine '{0}'." -f $machine.name
+        }
+        if ($machine.registered) {
+            foreach ($other in @($others | Where-Object { ([string]$_.Id) -eq [string]$machine.id })) {
+                "This host already has a virtual machine with the id {0}: '{1}'. Remove it when it is an earlier copy. {2}" -f $machine.id, $other.Name, (Get-KitOtherWay -Name $machine.name)
+            }
         }
     }
     $networks = @(Get-VMSwitch | Where-Object { -not ([string]$_.Notes).StartsWith('hvmigrate:') })

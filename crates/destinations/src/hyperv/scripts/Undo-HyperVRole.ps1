@@ -10,6 +10,7 @@ order. The copied disks and files stay.
 param()
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Kit.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Machines.ps1'))
+. ([System.IO.Path]::Combine($PSScriptRoot, 'Registration.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Checkpoints.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Access.ps1'))
 . ([System.IO.Path]::Combine($PSScriptRoot, 'Firewall.ps1'))
