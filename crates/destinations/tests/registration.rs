@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use common::*;
 use hvm_destinations::destination::Destination;
 use hvm_model::plan::Plan;
-use hvm_model::role::Role;
+use hvm_model::role::{PhysicalDisk, PlacedDisk, Role};
 use hvm_model::setting::{Carry, settings_of};
 use hvm_testkit::hvs::{HvsSpec, Key};
 use hvm_testkit::hyperv_host::{Host, Machine};
@@ -108,11 +108,14 @@ fn bytes(xml: &MachineXml, generation: u8) -> Vec<u8> {
     if xml.version <= 0x500 { node.to_utf16() } else { HvsSpec::default().write(&[Key::of_xml(&node)]) }
 }
 
-fn lab_with((os, version, generation): (&str, u16, u8), change: impl FnOnce(&mut MachineXml)) -> Lab {
+fn lab_with(case: (&str, u16, u8), change: impl FnOnce(&mut MachineXml)) -> Lab {
     let bare = Role { dcom: Vec::new(), wmi_namespaces: Vec::new(), firewall: Vec::new(), ..role() };
-    let machine = registered_machine(version, generation);
-    let target = machine.original_configuration.as_ref().unwrap().target.clone();
-    let plan = plan(Role { machines: vec![machine], management_adapters: Vec::new(), ..bare });
+    let machines = vec![registered_machine(case.1, case.2)];
+    lab_of(case, plan(Role { machines, management_adapters: Vec::new(), ..bare }), change)
+}
+
+fn lab_of((os, version, generation): (&str, u16, u8), plan: Plan, change: impl FnOnce(&mut MachineXml)) -> Lab {
+    let target = plan.role.machines[0].original_configuration.as_ref().unwrap().target.clone();
     let mut xml = configuration(version, generation);
     change(&mut xml);
     let (kit, host) = host_with_files(os, &plan, &[(target, bytes(&xml, generation))]);
@@ -187,6 +190,27 @@ fn registering_gives_what_was_planned_and_keeps_the_ids() {
         let before = lab.host.state.clone();
         good(&import(&mut lab.host));
         assert_eq!(lab.host.state, before, "performing twice is performing once");
+    }
+}
+
+#[test]
+fn physical_disks_become_what_was_answered() {
+    for case in FEW {
+        let mut plan = lab(case).plan;
+        let machine = &mut plan.role.machines[0];
+        let image = format!("disks/Own O/image.{}", if case.2 == 1 { "vhd" } else { "vhdx" });
+        let taken =
+            PlacedDisk { slot: 7, local: Some("/dev/sdb".to_owned()), target: image, ..machine.disks[1].clone() };
+        let (controller, number, disk) = (taken.controller, taken.number, "0a2b3c4d".parse().unwrap());
+        machine.physical = vec![PhysicalDisk { controller, number, slot: 8, disk }];
+        machine.disks.push(taken);
+        machine.pass_through.clear();
+        let physical = Drive { slot: DriveSlot::Scsi(8), media: Media::Physical("another disk".to_owned()) };
+        let mut lab = lab_of(case, plan, |xml| xml.drives.push(physical));
+        good(&import(&mut lab.host));
+        let host = lab.host.clone();
+        as_planned(&host, &lab);
+        good(&test(&mut lab.host));
     }
 }
 
@@ -319,7 +343,8 @@ fn machine_step(host: &mut Host) -> String {
 
 #[test]
 fn what_hyper_v_does_not_take_is_told_and_nothing_stays_of_it() {
-    let other_way = "--answer 'machine.configuration@Own ‘O’ & Söhne=new'";
+    let other_way = format!("--answer machine.configuration@{REGISTERED}=new");
+    let other_way = other_way.as_str();
     let saved = |xml: &mut MachineXml| {
         xml.saved = Some(SavedState { memory: r"E:\a.bin".to_owned(), devices: r"E:\a.vsv".to_owned() });
     };

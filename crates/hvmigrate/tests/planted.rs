@@ -21,6 +21,11 @@ fn expected(host: &SampleHost) -> BTreeSet<Said> {
     all.insert(said("machine.checkpoints", ids::TREE.1));
     all.insert(said("machine.disk-geometry", ids::MEDIA.1));
     all.insert(said("remote.wmi-unknown", "WMI namespace"));
+    // The destination imports the configurations of its own release, but of machines with checkpoints or a saved state.
+    if host.planted.iter().any(|planted| planted.kind == Kind::Source2012) {
+        let registered = [ids::BOOT, ids::FILES, ids::MEDIA, ids::PROCESSORS, ids::MEMORY];
+        all.extend(registered.map(|(id, _)| said("machine.configuration", id)));
+    }
     all
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use hvm_model::plan::{Action, Phase, Plan, Step, Verdict};
 use hvm_model::report::{Report, Verification};
+use hvm_model::role::RoleMachine;
 
 use super::assessment::wrapped;
 use super::html::status;
@@ -25,6 +26,7 @@ pub fn plan(plan: &Plan) -> String {
             }
         }
     }
+    put_back(&mut out, plan);
     let _ = writeln!(out, "\nSTEPS ({})", plan.steps.len());
     for step in &plan.steps {
         let mark = if matches!(step.action, Action::Confirm { .. }) { "you" } else { "   " };
@@ -33,6 +35,25 @@ pub fn plan(plan: &Plan) -> String {
     out.push('\n');
     estimate(&mut out, plan);
     out
+}
+
+/// What becomes of the ids of the machines and why, each reason once.
+fn put_back(out: &mut String, plan: &Plan) {
+    let mut known: Vec<(String, Vec<&str>)> = Vec::new();
+    for machine in &plan.role.machines {
+        let Some(text) = machine.put_back_text() else { continue };
+        match known.iter_mut().find(|(other, _)| *other == text) {
+            Some((_, names)) => names.push(&machine.name),
+            None => known.push((text, vec![&machine.name])),
+        }
+    }
+    if !known.is_empty() {
+        out.push_str("\nPUT BACK\n");
+    }
+    for (text, names) in known {
+        wrapped(out, 2, &names.join(", "));
+        wrapped(out, 4, &text);
+    }
 }
 
 fn estimate(out: &mut String, plan: &Plan) {
@@ -103,6 +124,10 @@ pub fn report(report: &Report) -> String {
     if let Some(plan) = &report.plan {
         for machine in &plan.machines {
             let _ = writeln!(out, "  {:<9} {}", verdict(&machine.verdict), machine.name);
+            let planned = plan.role.machines.iter().find(|planned| planned.id == machine.id);
+            if let Some(text) = planned.and_then(RoleMachine::put_back_text) {
+                wrapped(&mut out, 12, &text);
+            }
         }
     }
     let spent: f64 = report.steps.iter().filter_map(|step| step.seconds).sum();

@@ -377,3 +377,88 @@ fn what_is_not_known_of_the_security_of_folders_is_a_fault() {
         assert!(matches!(result, Err(Stop::Throw(_))), "{line}: {result:?}");
     }
 }
+
+/// A configuration of a machine that has a network and a disk of another host.
+fn foreign(host: &mut Host, id: &str, version: i64) -> String {
+    let mut xml = crate::vmxml::MachineXml::new(id, "own");
+    xml.version = version;
+    let media = crate::vmxml::Media::Vhd(r"E:\a.vhd".to_owned());
+    xml.drives = vec![crate::vmxml::Drive { slot: crate::vmxml::DriveSlot::Ide(0, 0), media }];
+    xml.nics = vec![crate::vmxml::Nic {
+        kind: crate::vmxml::NicKind::Synthetic,
+        instance: "EEEEEEEE-0000-4000-8000-000000000001".to_owned(),
+        name: "nic".to_owned(),
+        mac: "00-15-5D-01-07-E8".to_owned(),
+        mac_is_static: true,
+        connection: Some(("99999999-AAAA-4000-8000-000000000009".to_owned(), "P".to_owned())),
+    }];
+    host.files.create_folder(r"D:\x\own\Virtual Machines");
+    let path = format!(r"D:\x\own\Virtual Machines\{id}.xml");
+    host.files.write(&path, xml.to_bytes()).unwrap();
+    path
+}
+
+const FOREIGN: &str = "AAAAAAAA-0000-4000-8000-000000000005";
+
+/// As in the example of `Import-VM`: what the report names is set right by its source.
+#[test]
+fn a_configuration_is_compared_set_right_and_imported() {
+    for (release, version) in
+        [(Release::Server2012, 0x400), (Release::Server2012R2, 0x500), (Release::Server2019, 0x500)]
+    {
+        let mut host = host(release);
+        let path = foreign(&mut host, FOREIGN, version);
+        let compared = host.run_text(&format!(
+            "$report = Compare-VM -Path '{path}' -Register
+             $report.Incompatibilities | ForEach-Object {{ $_.MessageId }}
+             $network = @($report.Incompatibilities | Where-Object {{ $_.MessageId -eq 33012 }})[0]
+             Disconnect-VMNetworkAdapter -VMNetworkAdapter $network.Source
+             Set-VMHardDiskDrive -VMHardDiskDrive @(Get-VMHardDiskDrive -VM $report.VM)[0] -Path 'D:\\x\\a.vhd'
+             @(Get-VM).Count
+             $report = Compare-VM -CompatibilityReport $report
+             $null -eq $report.Incompatibilities
+             (Import-VM -CompatibilityReport $report).Name
+             @(Get-VM).Count"
+        ));
+        let wanted = [33_012, 0, 0].map(Value::Int).into_iter();
+        let wanted = wanted.chain([Value::Bool(true), Value::from("own"), Value::Int(1)]);
+        assert_eq!(compared, Ok(wanted.collect::<Vec<Value>>()));
+        let machine = &host.state.machines[0];
+        assert_eq!((machine.id.as_str(), machine.location.as_str()), (FOREIGN, r"D:\x\own"));
+        host.run_text("Remove-VM -Name 'own' -Force").unwrap();
+        assert!(host.files.read(&path).is_none(), "Hyper-V removes the configuration with its machine");
+    }
+}
+
+#[test]
+fn what_does_not_go_with_configurations_and_planned_machines_is_refused() {
+    let compare = |path: &str| format!("$report = Compare-VM -Path '{path}' -Register\n");
+    let planned = [
+        "Add-VMDvdDrive -VM $report.VM -ControllerNumber 1 -ControllerLocation 1",
+        "Start-VM -VM $report.VM",
+        "Set-VM -VM $report.VM -NewVMName 'x'",
+        "Import-VM -CompatibilityReport $report",
+        "Get-VM -Name 'own'",
+    ];
+    for lines in planned {
+        let mut host = host(Release::Server2019);
+        let path = foreign(&mut host, FOREIGN, 0x500);
+        assert!(host.run_text(&(compare(&path) + lines)).is_err(), "{lines}");
+    }
+    for (release, version) in [(Release::Server2012, 0x500), (Release::Server2016, 0x400), (Release::Server2022, 0x500)]
+    {
+        let mut host = host(release);
+        let path = foreign(&mut host, FOREIGN, version);
+        assert!(
+            matches!(host.run_text(&compare(&path)), Err(Stop::Throw(message)) if message.contains("not supported"))
+        );
+    }
+    let mut host = host(Release::Server2019);
+    let path = foreign(&mut host, FOREIGN, 0x500);
+    host.run_text(&compare(&path)).unwrap();
+    let twice = host.run_text(&compare(&path));
+    assert!(matches!(&twice, Err(Stop::Throw(message)) if message.contains("already")), "{twice:?}");
+    host.files.write(&path, b"no configuration".to_vec()).unwrap();
+    host.state.machines.clear();
+    assert!(matches!(host.run_text(&compare(&path)), Err(Stop::Throw(_))));
+}

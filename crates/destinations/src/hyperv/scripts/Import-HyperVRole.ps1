@@ -100,7 +100,7 @@ function Test-KitNames {
         }
         if ($machine.registered) {
             foreach ($other in @($others | Where-Object { ([string]$_.Id) -eq [string]$machine.id })) {
-                "This host already has a virtual machine with the id {0}: '{1}'. Remove it when it is an earlier copy. {2}" -f $machine.id, $other.Name, (Get-KitOtherWay -Name $machine.name)
+                "This host already has a virtual machine with the id {0}: '{1}'. Remove it when it is an earlier copy. {2}" -f $machine.id, $other.Name, (Get-KitOtherWay -Id $machine.id)
             }
         }
     }

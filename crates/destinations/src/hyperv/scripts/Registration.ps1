@@ -76,8 +76,8 @@ function Remove-KitHalfRegistered {
 
 function Get-KitOtherWay {
     [CmdletBinding()]
-    param([Parameter(Mandatory = $true)][AllowEmptyString()][string]$Name)
-    "To make the virtual machine anew around its disks instead, plan again with --answer 'machine.configuration@{0}=new'." -f $Name
+    param([Parameter(Mandatory = $true)][string]$Id)
+    "To make the virtual machine anew around its disks instead, plan again with --answer machine.configuration@{0}=new." -f $Id.ToUpperInvariant()
 }
 
 # Hyper-V's report on the configuration, with a planned machine made of it.
@@ -93,7 +93,7 @@ function Compare-KitMachine {
         [string]$GuestState = ''
     )
     foreach ($other in @(Get-VM | Where-Object { ([string]$_.Id) -eq $Id })) {
-        throw ("This host already has a virtual machine with the id {0}: '{1}' in '{2}'. Remove it when it is an earlier copy. {3}" -f $Id, $other.Name, $other.ConfigurationLocation, (Get-KitOtherWay -Name $Name))
+        throw ("This host already has a virtual machine with the id {0}: '{1}' in '{2}'. Remove it when it is an earlier copy. {3}" -f $Id, $other.Name, $other.ConfigurationLocation, (Get-KitOtherWay -Id $Id))
     }
     $place = [System.IO.Path]::Combine($KitMachines, $Folder, 'Virtual Machines')
     [void][System.IO.Directory]::CreateDirectory($place)
@@ -114,7 +114,7 @@ function Compare-KitMachine {
     catch {
         $message = [string]$_
         Remove-KitRegistered -Folder $Folder -Id $Id
-        throw ("Hyper-V does not take the configuration of '{0}': {1} {2}" -f $Name, $message, (Get-KitOtherWay -Name $Name))
+        throw ("Hyper-V does not take the configuration of '{0}': {1} {2}" -f $Name, $message, (Get-KitOtherWay -Id $Id))
     }
     $report
 }
@@ -162,7 +162,7 @@ function Set-KitDisk {
     )
     $drives = @(Get-VMHardDiskDrive -VM $Machine -ControllerType $ControllerType -ControllerNumber $ControllerNumber -ControllerLocation $ControllerLocation)
     if ($drives.Count -ne 1) {
-        throw ("The configuration of '{0}' has no hard disk at {1} {2}-{3}. {4}" -f $Machine.Name, $ControllerType, $ControllerNumber, $ControllerLocation, (Get-KitOtherWay -Name $Machine.Name))
+        throw ("The configuration of '{0}' has no hard disk at {1} {2}-{3}. {4}" -f $Machine.Name, $ControllerType, $ControllerNumber, $ControllerLocation, (Get-KitOtherWay -Id $Machine.Id))
     }
     Set-VMHardDiskDrive -VMHardDiskDrive $drives[0] -Path $Path
 }
@@ -181,7 +181,7 @@ function Import-KitMachine {
     if ($left.Count -gt 0) {
         $lines = @($left | ForEach-Object { '{0} ({1})' -f ([string]$_.Message).Trim(), $_.MessageId })
         Remove-KitRegistered -Folder $Folder -Id $Id
-        throw ("Hyper-V cannot import the configuration of '{0}': {1} {2}" -f $Name, ($lines -join ' '), (Get-KitOtherWay -Name $Name))
+        throw ("Hyper-V cannot import the configuration of '{0}': {1} {2}" -f $Name, ($lines -join ' '), (Get-KitOtherWay -Id $Id))
     }
     [void](Import-VM -CompatibilityReport $compared)
     $location = [System.IO.Path]::Combine($KitMachines, $Folder)
@@ -191,7 +191,7 @@ function Import-KitMachine {
             Remove-VM -VM $other -Force
         }
         Remove-KitRegistered -Folder $Folder -Id $Id
-        throw ("Hyper-V did not register '{0}' with the id {1} in '{2}'. {3}" -f $Name, $Id, $location, (Get-KitOtherWay -Name $Name))
+        throw ("Hyper-V did not register '{0}' with the id {1} in '{2}'. {3}" -f $Name, $Id, $location, (Get-KitOtherWay -Id $Id))
     }
     Write-KitLog -Step ('machine-id.' + $Id) -Result 'note' -Message ([string]$machine.Id)
     # The configuration may name folders of the old host.
@@ -243,7 +243,7 @@ function Get-KitAdapter {
     $end = '\' + $DeviceId
     $adapters = @(Get-VMNetworkAdapter -VM $Machine | Where-Object { ([string]$_.Id).EndsWith($end, [System.StringComparison]::OrdinalIgnoreCase) })
     if (($adapters.Count -ne 1) -or ($adapters[0].IsLegacy -ne $IsLegacy)) {
-        throw ("The virtual machine '{0}' has no such network adapter: {1}. {2}" -f $Machine.Name, $DeviceId, (Get-KitOtherWay -Name $Machine.Name))
+        throw ("The virtual machine '{0}' has no such network adapter: {1}. {2}" -f $Machine.Name, $DeviceId, (Get-KitOtherWay -Id $Machine.Id))
     }
     if ($adapters[0].Name -cne $Name) {
         Rename-VMNetworkAdapter -VMNetworkAdapter $adapters[0] -NewName $Name

@@ -58,7 +58,8 @@ fn each(
         report::write(&document, &folder.join(format!("report-{}{word}", origin.prefix())))?;
         let now = lost(&document);
         let differs = before.map_or_else(|| not_carried(&now), |before| differences(&before, &now));
-        output::data(&format!("{title}: {}\n{}{differs}", proof(&document), left_out(&document)))?;
+        let lines = [left_out(&document), put_back(&document), differs].concat();
+        output::data(&format!("{title}: {}\n{lines}", proof(&document)))?;
         before = Some(now);
         all_good &= good;
     }
@@ -70,6 +71,13 @@ fn left_out(document: &Report) -> String {
     let machines = document.plan.iter().flat_map(|plan| &plan.machines);
     let stays = machines.filter(|machine| machine.verdict != Verdict::Migrate);
     stays.map(|machine| format!("  stays behind: {}\n", machine.name)).collect()
+}
+
+/// The machines that keep their ids, because the release imports their own configurations.
+fn put_back(document: &Report) -> String {
+    let machines = document.plan.iter().flat_map(|plan| &plan.role.machines);
+    let registered = machines.filter(|machine| machine.registration().is_some());
+    registered.map(|machine| format!("  keeps its id: {}\n", machine.name)).collect()
 }
 
 fn lost(document: &Report) -> Lost {

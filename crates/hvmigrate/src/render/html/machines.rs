@@ -3,6 +3,7 @@
 use hvm_model::names::ByteSize;
 use hvm_model::plan::Verdict;
 use hvm_model::report::Report;
+use hvm_model::role::RoleMachine;
 use hvm_model::vm::{Machine, MachineConfiguration, MachineState};
 
 use crate::render::page::Page;
@@ -40,7 +41,7 @@ fn row(page: &mut Page, report: &Report, machine: &Machine) {
         page.text(count(report.inventory.leaf_disks(machine).count(), "disk"));
     }
     page.raw("</td>");
-    verdict_cell(page, report, machine);
+    verdict_cell(page, report, machine, planned);
     let estimate = report.plan.iter().flat_map(|plan| &plan.estimate.machines).find(|known| known.id == machine.id);
     let downtime = estimate.map(|known| duration(known.downtime_seconds)).unwrap_or_default();
     page.wrap("<td class=\"n\">", downtime, "</td></tr>\n");
@@ -66,7 +67,7 @@ fn changed(before: String, after: String) -> String {
     if before == after { after } else { format!("{before} → {after}") }
 }
 
-fn verdict_cell(page: &mut Page, report: &Report, machine: &Machine) {
+fn verdict_cell(page: &mut Page, report: &Report, machine: &Machine, planned: Option<&RoleMachine>) {
     let found = report.plan.iter().flat_map(|plan| &plan.machines).find(|known| known.id == machine.id);
     page.raw("<td>");
     if let Some(found) = found {
@@ -81,6 +82,9 @@ fn verdict_cell(page: &mut Page, report: &Report, machine: &Machine) {
                 page.wrap("<br><code>", finding, "</code>");
             }
         }
+    }
+    if let Some(text) = planned.and_then(RoleMachine::put_back_text) {
+        page.wrap("<br>", text, "");
     }
     page.raw("</td>");
 }

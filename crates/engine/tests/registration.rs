@@ -1,0 +1,162 @@
+#![allow(clippy::unwrap_used, missing_docs)]
+//! Machines whose configuration the destination imports keep their ids: planned, migrated to a kit, imported on the model of a host,
+//! and what was seen there compared with the plan.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Case, tree, tree_with_times};
+use hvm_engine::{Quiet, VerifyOptions};
+use hvm_model::plan::Plan;
+use hvm_model::role::PutBack;
+use hvm_testkit::hvs::{HvsSpec, Key, Value as Stored};
+use hvm_testkit::hyperv_host::{Host, Release};
+use hvm_testkit::powershell::{End, Value};
+use hvm_testkit::sample::{self, Variant};
+use hvm_testkit::sample_2016::{self, DATABASE, HYPER_V, OLD, WEB, place};
+use hvm_testkit::vhdx::{Kind, LayerContent, VhdxSpec};
+
+const KIT_2019: &str = "kit:DIR?os=2019&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
+const KIT_2022: &str = "kit:DIR?os=2022&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
+const ANSWERS: [&str; 2] = ["machine.saved-state=discard", "source.problem=accept"];
+const ON_HOST: &str = r"D:\Kit";
+
+fn case(kind: &'static str) -> Case {
+    let case = Case::new(kind, Variant::Clean);
+    fs::remove_dir_all(&case.host.folder).unwrap();
+    sample_2016::write(&case.host.folder).unwrap();
+    case
+}
+
+/// How a machine is put back: its version where it is registered, else the reason.
+fn way(plan: &Plan, id: &str) -> Result<(u16, u16), String> {
+    let machine = plan.role.machines.iter().find(|machine| machine.id.as_str() == id).unwrap();
+    match machine.put_back.clone().unwrap() {
+        PutBack::Registered { version, .. } => Ok(version),
+        PutBack::Anew { reason } => Err(reason),
+    }
+}
+
+/// The kit on a host of a release, imported and looked at there.
+fn imported(case: &Case, release: &str) -> Host {
+    let mut host = Host::new(Release::of(release).unwrap(), &["Ethernet"]);
+    let root = case.root();
+    for (name, _) in tree(&root).into_iter().filter(|(name, _)| !name.ends_with('/')) {
+        let path = format!("{ON_HOST}\\{}", name.replace('/', "\\"));
+        host.files.create_folder(path.rsplit_once('\\').unwrap().0);
+        host.files.write(&path, fs::read(root.join(&name)).unwrap()).unwrap();
+    }
+    let outcome = host.run(&format!("{ON_HOST}\\Import-HyperVRole.ps1"), &[("SourceIsOff", Value::Bool(true))]);
+    assert_eq!(outcome.end, End::Code(0), "{outcome:#?}");
+    let outcome = host.run(&format!("{ON_HOST}\\Test-HyperVRole.ps1"), &[]);
+    assert_eq!(outcome.end, End::Code(0), "{outcome:#?}");
+    host
+}
+
+/// Nothing that was seen on the host differs from the plan.
+fn as_planned(case: &Case, host: &Host) {
+    let seen = case.work().join("observed.json");
+    fs::write(&seen, host.files.read(&format!("{ON_HOST}\\state\\observed.json")).unwrap()).unwrap();
+    let options = VerifyOptions { observed: Some(seen), ..VerifyOptions::default() };
+    assert_eq!(hvm_engine::verify(&case.work(), options, &Quiet).unwrap().differences, []);
+}
+
+fn ids(host: &Host) -> Vec<&str> {
+    let mut ids: Vec<&str> = host.state.machines.iter().map(|machine| machine.id.as_str()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[test]
+fn what_the_release_imports_keeps_its_id() {
+    let case = case(KIT_2019);
+    let before = tree_with_times(&case.host.folder);
+    let plan = case.plan(&ANSWERS).unwrap();
+    assert_eq!((way(&plan, WEB), way(&plan, OLD)), (Ok((9, 0)), Ok((5, 0))));
+    assert!(way(&plan, DATABASE).unwrap_err().contains("checkpoints"));
+    let titles: Vec<&str> = plan.steps.iter().map(|step| step.title.as_str()).collect();
+    let title = |start: &str| titles.iter().filter(|title| title.starts_with(start)).count();
+    assert_eq!((title("Register the virtual machine"), title("Make the virtual machine")), (2, 1));
+    assert!(plan.steps.iter().any(|step| step.id == format!("copy-file.{WEB}.vmrs")));
+    case.migrate_all();
+    let host = imported(&case, "2019");
+    assert!(ids(&host).contains(&WEB) && ids(&host).contains(&OLD) && !ids(&host).contains(&DATABASE));
+    as_planned(&case, &host);
+    let readme = fs::read_to_string(case.root().join("README.txt")).unwrap();
+    assert!(readme.contains(&format!("({WEB})")) && readme.contains("'Datenbank': It has checkpoints"), "{readme}");
+    assert_eq!(tree_with_times(&case.host.folder), before, "the source was touched");
+}
+
+#[test]
+fn what_it_does_not_import_or_nobody_wants_is_made_anew() {
+    let case = case(KIT_2022);
+    let plan = case.plan(&ANSWERS).unwrap();
+    assert_eq!(way(&plan, WEB), Ok((9, 0)));
+    assert!(way(&plan, OLD).unwrap_err().contains("and this one has 5.0"));
+    let wanted = format!("machine.configuration@{WEB}=new");
+    let plan = case.plan(&[&ANSWERS[..], &[&wanted]].concat()).unwrap();
+    assert!(way(&plan, WEB).unwrap_err().contains("The operator chose it"));
+    case.migrate_all();
+    let host = imported(&case, "2022");
+    assert!(host.state.machines.len() == 3 && [WEB, OLD, DATABASE].iter().all(|id| !ids(&host).contains(id)));
+    as_planned(&case, &host);
+}
+
+/// Machines of version 4.0 with all that they have, among them a physical disk, images, and disks that cannot be read.
+#[test]
+fn a_host_of_2012_goes_to_the_same_release() {
+    const KIT_2012: &str = "kit:DIR?os=2012&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
+    let case = Case::new(KIT_2012, Variant::Source2012);
+    // What a person does afterwards is left out here.
+    let answers = ["machine.memory-exceeds=reduce:8GiB", "firewall.changed=leave", "remote.dcom-widened=leave"];
+    let plan = case.plan(&[&ANSWERS[..], &answers].concat()).unwrap();
+    let ways = plan.role.machines.iter().map(|machine| (machine.id.as_str(), way(&plan, machine.id.as_str())));
+    let registered: Vec<&str> = ways.filter(|(_, way)| *way == Ok((4, 0))).map(|(id, _)| id).collect();
+    assert!(registered.contains(&sample::ids::MEDIA.0) && !registered.contains(&sample::ids::TREE.0), "{registered:?}");
+    case.migrate_all();
+    let host = imported(&case, "2012");
+    let kept: Vec<&str> = ids(&host).into_iter().filter(|id| registered.contains(id)).collect();
+    assert_eq!(kept.len(), registered.len());
+    as_planned(&case, &host);
+}
+
+/// A file of the samples; they lie beside the repository or where the variable says.
+fn real(name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
+    let path = std::env::var_os("HVM_SAMPLES").map_or(beside, PathBuf::from).join("vm-config").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: real configurations cannot be registered, there is no {}", path.display());
+    None
+}
+
+#[test]
+fn real_configurations_are_registered() {
+    let (second, first) = ("D351C151-DAC7-4042-B434-B72D522C1E4A", "EC04F346-DB96-4700-AF5B-77B3C56C38BD");
+    let (Some(xml), Some(tables)) = (real(&format!("{second}.xml")), real(&format!("{first}.vmcx"))) else {
+        return;
+    };
+    let case = case(KIT_2019);
+    let at = |path: &str| place(&case.host.folder, path);
+    fs::copy(xml, at(&format!(r"{HYPER_V}\Virtual Machines\{second}.xml"))).unwrap();
+    let path = format!(r"{HYPER_V}\Virtual Machines\{first}.vmcx");
+    fs::copy(tables, at(&path)).unwrap();
+    let listed = Key::node("VirtualMachines").with(Key::text(&format!("_{first}_"), &path));
+    let list = Key::node("Configurations").with(Key::new("FormatVersion", Stored::Int(2))).with(listed);
+    fs::write(at(&format!(r"{HYPER_V}\data.vmcx")), HvsSpec::default().write(&[list])).unwrap();
+    fs::create_dir_all(at(r"C:\Disks")).unwrap();
+    for (seed, generation) in [(1, 1), (2, 2)] {
+        let spec = VhdxSpec { seed, ..VhdxSpec::new(Kind::Dynamic, 0x30 + seed as u8) };
+        let image = spec.image(&LayerContent::new(4 << 20, 1 << 20, 512));
+        image.write_to(&at(&format!(r"C:\Disks\Default Generation {generation}.vhdx"))).unwrap();
+    }
+    let plan = case.plan(&ANSWERS).unwrap();
+    assert_eq!((way(&plan, first), way(&plan, second)), (Ok((9, 0)), Ok((5, 0))));
+    case.migrate_all();
+    let host = imported(&case, "2019");
+    assert_eq!(ids(&host), [OLD, second, first]);
+    as_planned(&case, &host);
+}
