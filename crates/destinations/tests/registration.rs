@@ -356,10 +356,13 @@ fn what_hyper_v_does_not_take_is_told_and_nothing_stays_of_it() {
         assert!(message.contains("There is too little memory. (0)") && message.contains(other_way), "{message}");
         assert_eq!(lab.host.state, before.state);
         assert!(files(&lab.host) == files(&before));
-        // What fails in the middle stays half done until the next run or undoing.
+        // What fails in the middle leaves nothing either.
         let mut lab = lab_with(case, saved);
         let before = lab.host.clone();
-        assert!(matches!(import(&mut lab.host).end, End::Error(_)) && there(&lab.host).planned);
+        let message = self::message(&import(&mut lab.host));
+        assert!(message.contains("is Saved") && message.contains(other_way), "{message}");
+        assert_eq!(lab.host.state.machines, before.state.machines);
+        assert!(files(&lab.host) == files(&before));
         good(&undo(&mut lab.host));
         nothing_left(&lab.host, &before);
     }
@@ -394,6 +397,29 @@ fn a_machine_that_is_here_already_is_left_alone() {
         let message = machine_step(&mut lab.host);
         assert!(message.contains("already has a virtual machine with the id"), "{message}");
         assert!(lab.host.state == before.state && files(&lab.host) == files(&before));
+    }
+}
+
+/// Nobody's machine is taken away because the notes of the kit are gone.
+#[test]
+fn a_machine_that_has_checkpoints_or_runs_by_now_is_left_alone() {
+    for case in FEW {
+        let mut lab = lab(case);
+        good(&import(&mut lab.host));
+        let mut running = lab.host.clone();
+        running.state.machines[0].state = "Running".to_owned();
+        let before = running.state.clone();
+        assert!(machine_step(&mut running).contains("Turn it off first"));
+        assert!(running.state == before && files(&running) == files(&lab.host));
+        lab.host.run_text("Checkpoint-VM -VM @(Get-VM)[0] -SnapshotName 'theirs'").unwrap();
+        for path in lab.host.files.entries(&format!("{KIT}\\state")) {
+            lab.host.files.remove(&path);
+        }
+        let seen = |host: &Host| (there(host).id.clone(), there(host).snapshots.len(), files(host));
+        let before = seen(&lab.host);
+        let message = message(&import(&mut lab.host));
+        assert!(message.contains("has checkpoints already"), "{message}");
+        assert!(seen(&lab.host) == before);
     }
 }
 

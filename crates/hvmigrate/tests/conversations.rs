@@ -42,6 +42,7 @@ conversations! {
     assess_guide,
     assess_headers,
     plan_blocked,
+    put_back,
     migration,
     rollback,
     flipped_byte,

@@ -133,8 +133,10 @@ function Invoke-KitStep {
         & (Get-KitPath -Relative $Step.file) -Mode 'Perform'
     }
     catch {
-        Write-KitLog -Step $Step.id -Result 'failed' -Message ([string]$_)
-        throw ("The step '{0}' failed: {1} Mend the cause and run the script again; what is done stays done." -f $Step.title, $_)
+        $message = [string]$_
+        Write-KitLog -Step $Step.id -Result 'failed' -Message $message
+        $hint = Resolve-KitRegistration -Step $Step -Message $message
+        throw ("The step '{0}' failed: {1} {2}Mend the cause and run the script again; what is done stays done." -f $Step.title, $message, $hint)
     }
     Write-KitLog -Step $Step.id -Result 'done'
 }

@@ -80,6 +80,27 @@ function Get-KitOtherWay {
     "To make the virtual machine anew around its disks instead, plan again with --answer machine.configuration@{0}=new." -f $Id.ToUpperInvariant()
 }
 
+# After a step that registers a machine has failed: what it left is taken away, as the next run would do, and the other way is told.
+function Resolve-KitRegistration {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Step,
+        [Parameter(Mandatory = $true)][AllowEmptyString()][string]$Message
+    )
+    $role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
+    foreach ($machine in @($role.machines | Where-Object { $_.registered -and ([string]$Step.id).EndsWith([string]$_.id, [System.StringComparison]::OrdinalIgnoreCase) })) {
+        try {
+            Remove-KitHalfRegistered -Folder $machine.folder -Id $machine.id
+        }
+        catch {
+            Write-Warning -Message ("What is left of the virtual machine '{0}' was not taken away: {1}" -f $machine.name, $_)
+        }
+        if (-not $Message.Contains('machine.configuration@')) {
+            (Get-KitOtherWay -Id $machine.id) + ' '
+        }
+    }
+}
+
 # Hyper-V's report on the configuration, with a planned machine made of it.
 function Compare-KitMachine {
     [CmdletBinding()]
