@@ -11,8 +11,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("hvm-model", &[]),
     ("hvm-formats", &[]),
     ("hvm-rules", &["hvm-model"]),
-    ("hvm-winrm", &[]),
-    ("hvm-sources", &["hvm-formats", "hvm-model", "hvm-winrm"]),
+    ("hvm-login", &[]),
+    ("hvm-winrm", &["hvm-login"]),
+    ("hvm-smb", &["hvm-login"]),
+    ("hvm-sources", &["hvm-formats", "hvm-model", "hvm-smb", "hvm-winrm"]),
     ("hvm-destinations", &["hvm-formats", "hvm-model", "hvm-winrm"]),
     ("hvm-transfer", &["hvm-formats", "hvm-model"]),
     (

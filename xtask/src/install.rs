@@ -44,6 +44,8 @@ const PEERS: &[Peer] = &[
     peer("/usr/sbin/krb5kdc", &["krb5-kdc", "krb5-admin-server"], "logging in by Kerberos"),
     peer("/usr/lib/python3/dist-packages/gssapi/__init__.py", &["python3-gssapi"], "logging in by Kerberos"),
     peer("keyctl", &["keyutils"], "keeping a password in the kernel's keyring"),
+    peer("/usr/sbin/smbd", &["samba", "samba-vfs-modules"], "serving shares"),
+    peer("smbclient", &["smbclient"], "reading shares"),
     peer("nbdinfo", &["libnbd-bin"], "reading exports over NBD"),
     peer("curl", &["curl"], "fetching over HTTPS"),
     peer("openssl", &["openssl"], "fetching over HTTPS"),
@@ -87,7 +89,8 @@ pub fn peers(task: &mut Task) -> Result<(), String> {
 }
 
 /// Packages of PyPI in an environment of their own, `peers` in the target folder: dissect.hypervisor reads VHD, VHDX and
-/// qcow2; pyspnego and psrpcore make a server of Windows Remote Management, pypsrp and pywinrm are clients of one. They are
+/// qcow2; pyspnego and psrpcore make a server of Windows Remote Management, pypsrp and pywinrm are clients of one; smbprotocol is another
+/// client of shares. They are
 /// run as outside programs and never become a part of this one (dissect.hypervisor is under the AGPL).
 fn python_peers() -> Result<(), String> {
     let folder = crate::target().join("peers");
@@ -99,8 +102,9 @@ fn python_peers() -> Result<(), String> {
         "psrpcore==0.3.1",
         "pypsrp==0.9.1",
         "pywinrm==0.5.0",
+        "smbprotocol==1.17.0",
     ];
-    let imports = "import dissect.hypervisor.disk.vhdx, backports.zstd, spnego, psrpcore, pypsrp, winrm";
+    let imports = "import dissect.hypervisor.disk.vhdx, backports.zstd, spnego, psrpcore, pypsrp, winrm, smbprotocol";
     if output(&python, &["-c", imports]).is_ok() {
         return Ok(());
     }

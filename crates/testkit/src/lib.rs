@@ -23,6 +23,8 @@ pub mod qcow2;
 pub mod realm;
 #[cfg(feature = "hyper-v")]
 pub mod running_host;
+#[cfg(unix)]
+pub mod samba;
 pub mod sample;
 pub mod sample_2016;
 pub mod security;

@@ -1,7 +1,8 @@
 //! What a URI `winrm://HOST[:PORT]…?user=…` says of the way to a host, for all who take such a URI: the old host as well as the
 //! new one.
 
-use crate::credentials::{Credentials, Kdc, Login, Mechanism, Secret};
+use hvm_login::{Credentials, Kdc, Login, Mechanism, Secret};
+
 use crate::endpoint::{Endpoint, Thumbprint, Transport, Trust};
 use crate::error::Error;
 

@@ -1,8 +1,9 @@
 //! The client: one service, one login, and a connection that is made anew when it is needed. A request whose answer did not
 //! come is never repeated here: only the caller knows whether doing it twice is doing it once.
 
+use hvm_login::Login;
+
 use crate::connection::{Answer, Asking, Connection};
-use crate::credentials::Login;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Progress, Result};
 use crate::guid::Guid;

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use hvm_login::{Login, Negotiation, Service};
 
-use crate::auth::Negotiation;
-use crate::credentials::Login;
 use crate::endpoint::{Endpoint, Transport};
 use crate::error::{Error, Progress, Result};
 use crate::http::{self, Failure, Response};
@@ -106,7 +105,7 @@ impl Connection {
                 (Wire::Tls(Box::new(stream)), Some(binding))
             }
         };
-        let negotiation = Negotiation::new(login, endpoint.host(), binding.as_deref())
+        let negotiation = Negotiation::new(login, (Service::Http, endpoint.host()), binding.as_deref())
             .map_err(|reason| authentication(endpoint, login, reason))?;
         let wire = Timed { stream, until: Instant::now() + time };
         let mut connection = Self { wire, endpoint: endpoint.clone(), negotiation, is_closing: false };

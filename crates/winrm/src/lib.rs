@@ -8,21 +8,16 @@
 //! What has never met real Windows is what the tests cannot show: they talk to a server made of independent Python parts.
 
 mod address;
-mod auth;
 mod client;
 pub mod clixml;
 mod connection;
-mod credentials;
 mod endpoint;
 mod error;
 mod guid;
 mod http;
-mod kdc;
-mod keyring;
 pub mod limits;
 mod mending;
 mod options;
-mod password;
 pub mod psrp;
 mod seal;
 mod shell;
@@ -32,14 +27,15 @@ mod wmi;
 
 pub use address::{Address, AddressError, PARAMETERS, host_and_port};
 pub use client::{Client, Identity};
-pub use credentials::{Credentials, Kdc, Login, Mechanism, Secret};
 pub use endpoint::{Endpoint, Thumbprint, Transport, Trust};
 pub use error::{Error, Progress, Result};
 pub use guid::Guid;
-pub use keyring::{keyring_entry, password_keyring};
+pub use hvm_login::{
+    Credentials, Kdc, Login, Mechanism, PasswordError, PasswordWanted, Secret, Side, password_descriptor,
+    password_file, password_keyring,
+};
 pub use mending::Mending;
 pub use options::{Flow, Options};
-pub use password::{PasswordError, PasswordWanted, Side, password_descriptor, password_file};
 pub use shell::{CommandState, Shell, ShellOptions, Signal, Stream};
 pub use soap::fault::{Fault, FaultKind};
 pub use soap::resource::Resource;

@@ -22,7 +22,5 @@ pub const DEPTH: usize = 64;
 pub const MESSAGE: usize = 64 * 1024 * 1024;
 /// PowerShell remoting messages that may be incomplete at the same time.
 pub const OPEN_MESSAGES: usize = 16;
-/// Bytes of one answer of a Kerberos key distribution centre.
-pub const KDC_ANSWER: usize = 1024 * 1024;
 /// Bytes of CLIXML that one message may have when it is written.
 pub const WRITTEN: usize = 16 * 1024 * 1024;

@@ -1,20 +1,13 @@
 //! Sealed messages inside of HTTP: `multipart/encrypted` with one part that says what is sealed and one that is it
 //! (MS-WSMV 2.2.9.1). The sealing itself is the matter of the authentication.
 
+use hvm_login::Sealed;
+
 use crate::limits;
 
 /// `Content-Type` of a sealed request. The protocol is that of `Negotiate`, whichever mechanism was negotiated.
 pub(crate) const CONTENT_TYPE: &str =
     "multipart/encrypted;protocol=\"application/HTTP-SPNEGO-session-encrypted\";boundary=\"Encrypted Boundary\"";
-
-/// A sealed message: what proves it, and what is hidden.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Sealed {
-    pub signature: Vec<u8>,
-    pub data: Vec<u8>,
-    /// Length of the message in clear.
-    pub length: usize,
-}
 
 /// The body of a request. The tabs belong to the form; Windows wants them.
 pub(crate) fn write(sealed: &Sealed) -> Vec<u8> {

@@ -51,7 +51,7 @@ pub enum Kdc {
 pub enum Mechanism {
     /// NTLM version 2 inside of SPNEGO (MS-NLMP, MS-SPNG).
     Ntlm,
-    /// Kerberos version 5 inside of SPNEGO (RFC 4120, MS-KILE); the ticket is asked for `HTTP/<host>`. There is no way back
+    /// Kerberos version 5 inside of SPNEGO (RFC 4120, MS-KILE); the ticket is asked for the service of the host, such as `cifs/<host>`. There is no way back
     /// to NTLM: who asks for Kerberos gets Kerberos or an error. The centre must ask for pre-authentication, as Active
     /// Directory does by default.
     Kerberos(Kdc),

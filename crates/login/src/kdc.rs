@@ -9,10 +9,11 @@ use sspi::generator::NetworkRequest;
 use sspi::network_client::{NetworkClient, NetworkProtocol};
 use sspi::{Error, ErrorKind};
 
-use crate::limits;
-
 /// How long a centre may take to be connected to, and to answer.
 const TIME: Duration = Duration::from_secs(10);
+
+/// Bytes of one answer of a centre.
+const ANSWER: usize = 1024 * 1024;
 
 /// Asks a centre over TCP. Other ways (UDP, a proxy over HTTP) are refused by name.
 pub(crate) struct Centre;
@@ -51,7 +52,7 @@ fn talk(mut stream: TcpStream, message: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut head = [0; 4];
     stream.read_exact(&mut head)?;
     let length = usize::try_from(u32::from_be_bytes(head)).unwrap_or(usize::MAX);
-    if length > limits::KDC_ANSWER {
+    if length > ANSWER {
         return Err(std::io::Error::other(format!("it announces {length} bytes")));
     }
     let mut answer = head.to_vec();

@@ -9,13 +9,42 @@ use sspi::{
     DataRepresentation, EncryptionFlags, KdcResolution, KerberosConfig, Negotiate, NegotiateConfig, SecurityBuffer,
     SecurityBufferRef, SecurityStatus, Sspi, SspiImpl, Username,
 };
+use zeroize::Zeroizing;
 
 use crate::credentials::{Kdc, Login, Mechanism};
 use crate::kdc::Centre;
-use crate::seal::Sealed;
+
+/// A sealed message: what proves it, and what is hidden.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// What proves it.
+    pub signature: Vec<u8>,
+    /// What is hidden.
+    pub data: Vec<u8>,
+    /// Length of the message in clear, bytes.
+    pub length: usize,
+}
+
+/// What is asked for at a host: the class of the name of a service (RFC 2743 4.1, MS-KILE 3.1.5.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// `HTTP/host`: Windows Remote Management.
+    Http,
+    /// `cifs/host`: shares.
+    Cifs,
+}
+
+impl Service {
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Cifs => "cifs",
+        }
+    }
+}
 
 /// One authentication, and afterwards its keys. It belongs to one connection.
-pub(crate) struct Negotiation {
+pub struct Negotiation {
     context: Negotiate,
     handle: Option<CredentialsBuffers>,
     target: String,
@@ -24,8 +53,11 @@ pub(crate) struct Negotiation {
 }
 
 impl Negotiation {
-    /// Begins one with a host; `binding` is the channel binding of the TLS connection (RFC 5929), if there is one.
-    pub fn new(login: &Login, host: &str, binding: Option<&[u8]>) -> Result<Self, String> {
+    /// Begins one with a service of a host; `binding` is the channel binding of the TLS connection (RFC 5929), if there is one.
+    ///
+    /// # Errors
+    /// When the name is that of no user, or the key distribution centre is none; the reason is a part of a sentence.
+    pub fn new(login: &Login, (service, host): (Service, &str), binding: Option<&[u8]>) -> Result<Self, String> {
         let mut context = Negotiate::new_client(config(&login.mechanism)?).map_err(|error| error.to_string())?;
         let username = Username::parse(&login.credentials.user)
             .map_err(|error| format!("'{}' is not a name of a user ({error})", login.credentials.user))?;
@@ -38,11 +70,14 @@ impl Negotiation {
             .execute(&mut context)
             .map_err(|error| error.to_string())?
             .credentials_handle;
-        let target = format!("HTTP/{host}");
+        let target = format!("{}/{host}", service.class());
         Ok(Self { context, handle, target, binding: binding.map(bindings), is_done: false })
     }
 
     /// Takes the server's token, or an empty one to begin; gives the one to send, which may be empty at the end.
+    ///
+    /// # Errors
+    /// When the token cannot be used or the name is not accepted; the reason is a part of a sentence.
     pub fn step(&mut self, token: &[u8]) -> Result<Vec<u8>, String> {
         let mut input = vec![SecurityBuffer::new(token.to_vec(), BufferType::Token)];
         if let Some(binding) = &self.binding {
@@ -74,11 +109,25 @@ impl Negotiation {
     }
 
     /// Whether nothing is missing any more.
+    #[must_use]
     pub const fn is_done(&self) -> bool {
         self.is_done
     }
 
+    /// The key that both sides know afterwards, for protocols that protect their messages themselves: 16 bytes of NTLM, 16 or 32
+    /// of Kerberos.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn session_key(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
+        let keys = guarded(|| self.context.query_context_session_key())?;
+        Ok(Zeroizing::new(keys.session_key.as_ref().clone()))
+    }
+
     /// Seals a message.
+    ///
+    /// # Errors
+    /// When the authentication is not done.
     pub fn seal(&mut self, message: &[u8]) -> Result<Sealed, String> {
         guarded(|| {
             let size = self.context.query_context_sizes()?.security_trailer;
@@ -91,6 +140,9 @@ impl Negotiation {
     }
 
     /// Opens a sealed message; one that was changed, repeated or left out is an error.
+    ///
+    /// # Errors
+    /// That.
     pub fn open(&mut self, sealed: Sealed) -> Result<Vec<u8>, String> {
         let Sealed { mut signature, mut data, length } = sealed;
         let message = guarded(|| {
@@ -171,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_first_token_is_spnego() {
-        let token = Negotiation::new(&login(), "hv1", None).unwrap().step(&[]).unwrap();
+        let token = Negotiation::new(&login(), (Service::Http, "hv1"), None).unwrap().step(&[]).unwrap();
         // [APPLICATION 0] with the object identifier 1.3.6.1.5.5.2 (RFC 4178 4.2.1).
         assert_eq!(token[0], 0x60);
         assert!(token.windows(8).any(|part| part == [6, 6, 0x2B, 6, 1, 5, 5, 2]));
@@ -182,9 +234,9 @@ mod tests {
     fn names_that_are_none_are_refused() {
         let mut login = login();
         login.credentials.user = "a@b\\c@d\\e".to_owned();
-        let refused = Negotiation::new(&login, "hv1", None).is_err();
+        let refused = Negotiation::new(&login, (Service::Http, "hv1"), None).is_err();
         login.mechanism = Mechanism::Kerberos(Kdc::At("not a host".to_owned()));
-        assert!(refused && Negotiation::new(&login, "hv1", None).is_err());
+        assert!(refused && Negotiation::new(&login, (Service::Http, "hv1"), None).is_err());
     }
 
     /// A challenge inside of SPNEGO as a server sends it (MS-NLMP 2.2.1.2), with a target information block.
@@ -219,7 +271,7 @@ mod tests {
             let end = token.len();
             token[at % end] = byte;
             for token in [token.as_slice(), &token[..cut % end]] {
-                let mut negotiation = Negotiation::new(&login(), "hv1", None).unwrap();
+                let mut negotiation = Negotiation::new(&login(), (Service::Http, "hv1"), None).unwrap();
                 negotiation.step(&[]).unwrap();
                 let _ = negotiation.step(token);
             }

@@ -4,18 +4,12 @@
 use crate::credentials::Secret;
 use crate::password::{PasswordError, PasswordWanted};
 
-/// What a password is called in the keyring: `hvmigrate:USER@HOST`, with both as the URI names them.
-#[must_use]
-pub fn keyring_entry(wanted: &PasswordWanted) -> String {
-    format!("hvmigrate:{}@{}", wanted.user, wanted.host)
-}
-
-/// The password of a user of a host.
+/// The password of a user of a host, which is called `hvmigrate:USER@HOST` there, with both as the URI names them.
 ///
 /// # Errors
 /// When the keyring has none of that name, or does not give it.
 pub fn password_keyring(wanted: &PasswordWanted) -> Result<Secret, PasswordError> {
-    let entry = keyring_entry(wanted);
+    let entry = format!("hvmigrate:{}@{}", wanted.user, wanted.host);
     system::read(&entry).map_err(|reason| PasswordError::Keyring {
         put: system::put(&entry, &wanted.user),
         entry,
