@@ -48,6 +48,11 @@ fn of_source(error: &SourceError) -> Option<&'static str> {
              command in a terminal, which asks for it",
         ),
         SourceError::Winrm(error) => of_winrm(error),
+        SourceError::Smb(error) => of_shares(error.is_lost(), error.status().is_some()),
+        SourceError::NoShares { .. } => Some(
+            "an account of the host itself other than Administrator is let to C$ only when LocalAccountTokenFilterPolicy allows it \
+             there; use Administrator or an account of the domain",
+        ),
         _ => None,
     }
 }
@@ -100,6 +105,17 @@ fn of_winrm(error: &Unreached) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// The hint for shares that cannot be read.
+fn of_shares(is_lost: bool, is_refused: bool) -> Option<&'static str> {
+    if is_lost {
+        return Some("when the host can be reached again, run the same command again; it goes on where it stopped");
+    }
+    is_refused.then_some(
+        "check the user in the URI of the host, such as smb://HOST%5CAdministrator@HOST/, the names of its shares, and give the \
+         password again",
+    )
 }
 
 /// The hint for a disk that cannot be opened or read.

@@ -131,6 +131,20 @@ pub enum SourceError {
     /// A host that runs cannot be reached, does not let in, or does not answer as it should.
     #[error(transparent)]
     Winrm(#[from] Arc<hvm_winrm::Error>),
+    /// The shares of a host cannot be reached, do not let in, or do not answer as they should.
+    #[error(transparent)]
+    Smb(#[from] Arc<hvm_smb::Error>),
+    /// A host has none of the administrative shares, or opens none.
+    #[error(
+        "{host} opens no administrative share such as C$. {told} Name its shares with their drives, for example \
+         'smb://{host}/C=SHARE,D=SHARE'."
+    )]
+    NoShares {
+        /// The host.
+        host: String,
+        /// What it said of those that there are, as whole sentences.
+        told: String,
+    },
     /// A file or folder of the source could not be reached.
     #[error(transparent)]
     Reach(#[from] ReachError),

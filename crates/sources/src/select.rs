@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hvm_smb::{Client, Encryption};
 use hvm_winrm::{AddressError, PasswordWanted, Secret, Side};
 
 use crate::error::SourceError;
@@ -16,21 +17,25 @@ use crate::reach::collected::CollectedTree;
 use crate::reach::running::Link;
 use crate::reach::running::answers::LiveAnswers;
 use crate::reach::running::tree::RunningTree;
+use crate::reach::smb::SmbTree;
 use crate::reach::{ExportTree, FolderTree, ImageTree, ReadOnlyTree, drives, volumes};
 use crate::source::Source;
-use crate::uri::{self, WinrmUri};
+use crate::uri::{self, SmbUri, WinrmUri};
 
 type Open = fn(&str, &str, Option<Secret>) -> Result<Box<dyn Source>, SourceError>;
 
 /// The scheme of hosts that run.
 const WINRM: &str = "winrm";
+/// The scheme of shares.
+const SMB: &str = "smb";
 
 /// Scheme, example, and what opens it (given the URI, what follows the colon, and a password).
-const SCHEMES: [(&str, &str, Open); 4] = [
+const SCHEMES: [(&str, &str, Open); 5] = [
     ("folder", "folder:/mnt?c=/mnt/c&d=/mnt/d", |uri, rest, _| open_folder(uri, rest)),
     ("image", "image:/dev/sdb,/srv/data.vhd", |uri, rest, _| open_image(uri, rest)),
     ("export", "export:/srv/exported", |uri, rest, _| open_export(uri, rest)),
     (WINRM, r"winrm://hv1?user=HV1%5CAdministrator", open_winrm),
+    (SMB, r"smb://HV1%5CAdministrator@hv1/", open_smb),
 ];
 
 /// Opens a source that needs no password by its URI.
@@ -44,6 +49,11 @@ pub fn password_wanted(uri: &str) -> Result<Option<PasswordWanted>, SourceError>
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(WINRM) => {
             let WinrmUri { host, address, .. } = uri::parse_winrm(rest)?;
             let user = address.user().map_err(|error| wrong(rest, error))?.to_owned();
+            Ok(Some(PasswordWanted { user, host, side: Side::Source }))
+        }
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SMB) => {
+            let SmbUri { host, address, .. } = uri::parse_smb(rest)?;
+            let user = address.user().map_err(|error| wrong_smb(&host, &error))?.to_owned();
             Ok(Some(PasswordWanted { user, host, side: Side::Source }))
         }
         _ => Ok(None),
@@ -108,6 +118,30 @@ fn open_winrm(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn
     let answers: Box<dyn Answers> = Box::new(LiveAnswers::new(Arc::clone(&link)));
     let (uri, answers, link) = (uri.to_owned(), Some(answers), Some(link));
     Ok(Box::new(HostSource { uri, reach: WINRM, tree, layout, answers, link }))
+}
+
+/// The shares of a host: its password is tried, and its drives are known then.
+fn open_smb(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn Source>, SourceError> {
+    let SmbUri { host, port, drives, is_encrypted, patience, address } = uri::parse_smb(rest)?;
+    let user = address.user().map_err(|error| wrong_smb(&host, &error))?.to_owned();
+    let password = password.ok_or_else(|| SourceError::NoPassword { user, host: host.clone() })?;
+    let login = address.login(password).map_err(|error| wrong_smb(&host, &error))?;
+    let endpoint = hvm_smb::Endpoint::new(&host, port).map_err(Arc::new)?;
+    let encryption = if is_encrypted { Encryption::Always } else { Encryption::WhereDemanded };
+    let usual = hvm_smb::Options::default();
+    let options = hvm_smb::Options { encryption, patience: patience.unwrap_or(usual.patience), ..usual };
+    let client = Client::connect(endpoint, login, options).map_err(Arc::new)?;
+    let tree = Box::new(SmbTree::open(client, &drives)?);
+    let found = Role::find(&*tree);
+    // Of a host that went away meanwhile nothing can be said.
+    tree.lost().map_or(Ok(()), Err)?;
+    let (uri, layout) = (uri.to_owned(), Box::new(found?));
+    Ok(Box::new(HostSource { uri, reach: SMB, tree, layout, answers: None, link: None }))
+}
+
+fn wrong_smb(host: &str, error: &AddressError) -> SourceError {
+    let reason = error.to_string().trim_end_matches('.').to_owned();
+    SourceError::BadUri { uri: format!("{SMB}://{host}"), reason }
 }
 
 fn wrong(rest: &str, error: AddressError) -> SourceError {

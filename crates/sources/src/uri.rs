@@ -2,6 +2,7 @@
 //! for itself, so that most paths need no encoding; `?` and `&` inside a path are written `%3F` and `%26`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hvm_winrm::{Address, PARAMETERS, host_and_port};
 
@@ -129,6 +130,94 @@ pub(crate) fn parse_winrm(rest: &str) -> Result<WinrmUri, SourceError> {
     Ok(WinrmUri { host, port, address })
 }
 
+/// What an `smb:` URI says.
+#[derive(Debug)]
+pub(crate) struct SmbUri {
+    /// Name or address, without brackets.
+    pub(crate) host: String,
+    /// TCP port, where the URI says one.
+    pub(crate) port: Option<u16>,
+    /// Drive letter in upper case, share, and a folder of it with `\` between its names. None: the administrative shares.
+    pub(crate) drives: BTreeMap<char, (String, String)>,
+    /// Whether everything is to be encrypted.
+    pub(crate) is_encrypted: bool,
+    /// How long the host may be away, once it was reached; `None` as usual.
+    pub(crate) patience: Option<Duration>,
+    /// Who asks.
+    pub(crate) address: Address,
+}
+
+/// Names of the parameters of `smb:`.
+const SMB_PARAMETERS: [&str; 4] = ["user", "kerberos", "encrypt", "patience"];
+
+/// Longest time that a host may be away, seconds.
+const MAX_PATIENCE: u64 = 86_400;
+
+/// Reads the text after `smb:`, which is `//[USER@]HOST[:PORT]/` with nothing, one share, or a map of drives such as
+/// `C=SHARE,D=SHARE/FOLDER` behind it. The messages do not repeat the URI where somebody may have written a password into it.
+pub(crate) fn parse_smb(rest: &str) -> Result<SmbUri, SourceError> {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let form = "smb://[USER@]HOST[:PORT]/ is wanted, such as 'smb://HV1%5CAdministrator@hv1/', with a share or with drives such \
+                as 'C=SHARE,D=SHARE/FOLDER' behind it";
+    let Some(name) = place.strip_prefix("//") else {
+        return Err(SourceError::BadUri { uri: "smb:(not shown)".to_owned(), reason: form.to_owned() });
+    };
+    let (authority, path) = name.split_once('/').unwrap_or((name, ""));
+    let (user, server) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    if user.is_some_and(|user| user.contains(':')) {
+        let reason = "the password is wanted in no URI; it is asked for".to_owned();
+        return Err(SourceError::BadUri { uri: "smb://(not shown)".to_owned(), reason });
+    }
+    let bad = |reason: String| SourceError::BadUri { uri: format!("smb:{place}"), reason };
+    let (host, port) = host_and_port(server).ok_or_else(|| bad(form.to_owned()))?;
+    let text = |text: &str| decode(text).ok_or_else(|| bad(format!("'{text}' is not valid UTF-8 after decoding")));
+    let mut address = Address { user: user.map(text).transpose()?, ..Address::default() };
+    let (mut is_encrypted, mut patience) = (false, None);
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        match key {
+            "user" if address.user.is_none() => address.user = Some(text(value)?),
+            "user" => return Err(bad("it names the user twice".to_owned())),
+            "kerberos" => address.kerberos = Some(text(value)?),
+            "encrypt" if value == "always" => is_encrypted = true,
+            "encrypt" => return Err(bad(format!("'encrypt={value}' is not known; 'encrypt=always' is"))),
+            "patience" => {
+                let seconds = value.parse().ok().filter(|seconds| *seconds <= MAX_PATIENCE);
+                let wrong = || bad(format!("'patience={value}' is no number of seconds up to {MAX_PATIENCE}"));
+                patience = Some(Duration::from_secs(seconds.ok_or_else(wrong)?));
+            }
+            _ => return Err(bad(format!("it has no parameter '{key}'; there are: {}", SMB_PARAMETERS.join(", ")))),
+        }
+    }
+    let drives = shares(path).map_err(bad)?;
+    Ok(SmbUri { host, port, drives, is_encrypted, patience, address })
+}
+
+fn shares(path: &str) -> Result<BTreeMap<char, (String, String)>, String> {
+    let mut drives = BTreeMap::new();
+    let place = |text: &str| {
+        let (share, folder) = text.split_once('/').unwrap_or((text, ""));
+        let (share, folder) = decode(share).zip(decode(folder)).ok_or(format!("'{text}' is not valid UTF-8"))?;
+        let folder = folder.replace('/', "\\").trim_matches('\\').to_owned();
+        if share.is_empty() { Err(format!("'{text}' names no share")) } else { Ok((share, folder)) }
+    };
+    let path = path.strip_suffix('/').unwrap_or(path);
+    for part in path.split(',').filter(|part| !part.is_empty()) {
+        match part.split_once('=') {
+            // One share alone is that of the system volume.
+            None if !path.contains(',') => drop(drives.insert('C', place(part)?)),
+            None => return Err(format!("'{part}' is not of the form 'C=SHARE'")),
+            Some((key, value)) => {
+                let letter = single_letter(key).ok_or_else(|| format!("'{key}' is not a drive letter"))?;
+                if drives.insert(letter, place(value)?).is_some() {
+                    return Err(format!("drive {letter}: is mapped twice"));
+                }
+            }
+        }
+    }
+    Ok(drives)
+}
+
 fn authorities(path: &str) -> Result<Vec<u8>, String> {
     let wrong = |error: std::io::Error| format!("the certificates in '{path}' cannot be read: {error}");
     let len = std::fs::metadata(path).map_err(wrong)?.len();
@@ -223,6 +312,36 @@ mod tests {
             ("//hv1?ca=/nowhere/ca.pem", "/nowhere/ca.pem"),
         ] {
             let text = parse_winrm(rest).unwrap_err().to_string();
+            assert!(text.contains(part) && !text.contains("geheim"), "{rest}: {text}");
+        }
+    }
+
+    #[test]
+    fn shares_stand_for_drives() {
+        let uri = parse_smb("//HV1%5CAdministrator@hv1:4450/?encrypt=always").unwrap();
+        assert_eq!((uri.host.as_str(), uri.port, uri.is_encrypted), ("hv1", Some(4450), true));
+        assert_eq!(uri.address.user().unwrap(), r"HV1\Administrator");
+        assert!(uri.drives.is_empty());
+        let uri = parse_smb("//nas/C=system,d=backup/hv1%2C%20alt/d/?user=a%40b.org").unwrap();
+        assert_eq!(uri.drives[&'C'], ("system".to_owned(), String::new()));
+        assert_eq!(uri.drives[&'D'], ("backup".to_owned(), r"hv1, alt\d".to_owned()));
+        assert_eq!(uri.address.user().unwrap(), "a@b.org");
+        let uri = parse_smb("//a@b.org@[2001:db8::1]/C$").unwrap();
+        assert_eq!((uri.host.as_str(), uri.drives[&'C'].0.as_str()), ("2001:db8::1", "C$"));
+        for (rest, part) in [
+            ("hv1/", "smb://[USER@]HOST"),
+            ("//", "smb://[USER@]HOST"),
+            ("//admin:geheim@hv1/", "the password is wanted in no URI"),
+            ("//a@hv1?user=b", "the user twice"),
+            ("//a@hv1/?encrypt=no", "'encrypt=always' is"),
+            ("//a@hv1/?patience=-1", "no number of seconds"),
+            ("//a@hv1/?pin=1", "no parameter 'pin'"),
+            ("//a@hv1/C=x,c=y", "mapped twice"),
+            ("//a@hv1/C=x,y", "'y' is not of the form"),
+            ("//a@hv1/CD=x", "'CD' is not a drive letter"),
+            ("//a@hv1/C=/x", "names no share"),
+        ] {
+            let text = parse_smb(rest).unwrap_err().to_string();
             assert!(text.contains(part) && !text.contains("geheim"), "{rest}: {text}");
         }
     }

@@ -6,6 +6,7 @@
 mod collected_host;
 mod dead_host;
 mod running_host;
+mod shared_host;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +16,8 @@ use hvm_testkit::sample::{self, Variant, answers};
 use serde_json::Value;
 
 use collected_host::{collection, read, told_disks};
-use running_host::Running;
+use running_host::{Running, python};
+use shared_host::Shared;
 
 /// What only the host itself tells, and files do not.
 const TOLD_BY_THE_HOST: [&str; 18] = [
@@ -150,4 +152,61 @@ fn a_host_that_runs() {
         assert_eq!((source.describe().reach.as_str(), source.describe().layout.as_str()), ("winrm", "role"));
         assert_eq!(between(&source.inventory().unwrap(), &whole), BTreeSet::new(), "{variant:?}");
     }
+}
+
+#[test]
+fn the_shares_of_a_host() {
+    for variant in [Variant::Default, Variant::Source2012, Variant::TruncatedVhd] {
+        let Some(shared) = Shared::start(variant, "") else { return };
+        let source = shared.open("").unwrap();
+        let said = source.describe();
+        assert_eq!((said.reach.as_str(), said.layout.as_str()), ("smb", "role"));
+        assert_eq!(said.drives[0], ("C:".to_owned(), r"\\127.0.0.1\C$".to_owned()));
+        let files = read(&shared.folder);
+        assert_eq!(between(&source.inventory().unwrap(), &files), BTreeSet::new(), "{variant:?}");
+    }
+}
+
+#[test]
+fn shares_with_other_names_and_folders_of_one_stand_for_drives() {
+    let Some(shared) = Shared::start(Variant::Default, "smb encrypt = required") else { return };
+    let files = read(&shared.folder);
+    for map in ["C=whole/C,d=D$", "C=C$,D=whole/D/?encrypt=always"] {
+        let source = shared.open(map).unwrap();
+        assert_eq!(between(&source.inventory().unwrap(), &files), BTreeSet::new(), "{map}");
+    }
+    let error = shared.open("C=nothing").err().unwrap().to_string();
+    assert!(error.contains(r"'\\127.0.0.1\nothing' is refused: there is no such share"), "{error}");
+    let source = shared.open("C$").unwrap();
+    let unmapped = source.open_file(&hvm_model::names::WindowsPath::new(r"D:\x")).err().unwrap().to_string();
+    assert!(unmapped.contains("add its share, such as 'D=SHARE' behind the host"), "{unmapped}");
+}
+
+#[test]
+fn what_a_host_keeps_for_itself_is_told_with_what_to_do() {
+    let Some(shared) = Shared::start(Variant::Default, "") else { return };
+    let Some(python) = python("smbprotocol") else {
+        println!("SKIPPED: smbprotocol is not in target/peers (`cargo xtask test` installs it)");
+        return;
+    };
+    let disk = shared.a_disk();
+    let below = disk.strip_prefix(r"D:\").unwrap();
+    let source = shared.open("").unwrap();
+    let _hive = shared.samba.hold(&python, "C$", &[r"Windows\System32\config\SYSTEM"]).unwrap();
+    let _disk = shared.samba.hold(&python, "D$", &[below]).unwrap();
+    let problems = source.inventory().unwrap().problems;
+    let hive = problems.iter().find(|problem| problem.kind == "hive.in-use").unwrap();
+    assert!(hive.message.contains("is in use on 127.0.0.1") && hive.hint.contains("winrm://"), "{hive:?}");
+    let held = source.open_disk(&hvm_model::names::WindowsPath::new(&disk)).err().unwrap().to_string();
+    assert!(held.contains("is in use on 127.0.0.1"), "{held}");
+}
+
+#[test]
+fn a_host_that_goes_away_meanwhile_is_an_error_and_not_an_empty_host() {
+    let Some(mut shared) = Shared::start(Variant::Default, "") else { return };
+    let source = shared.open("?patience=1").unwrap();
+    source.inventory().unwrap();
+    shared.go_away();
+    let error = source.inventory().unwrap_err();
+    assert!(matches!(error, hvm_sources::SourceError::Smb(_)), "{error}");
 }

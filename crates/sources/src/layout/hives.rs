@@ -4,6 +4,7 @@ use hvm_formats::io::read_whole;
 use hvm_formats::regf::Hive;
 use hvm_model::names::WindowsPath;
 
+use crate::error::ReachError;
 use crate::reach::ReadOnlyTree;
 
 /// Largest hive that is read, bytes. SOFTWARE hives of servers have some 100 MiB.
@@ -18,6 +19,8 @@ pub(crate) enum Absence {
     Missing,
     /// Its file is there and cannot be read.
     Damaged,
+    /// Its file is there, and the Windows that it belongs to has it open for itself.
+    InUse,
     /// A source of this kind has none.
     NotHere,
 }
@@ -34,9 +37,13 @@ pub(crate) struct NoHive {
 /// Reads a hive and replays its logs in memory.
 pub(crate) fn read(tree: &dyn ReadOnlyTree, path: &WindowsPath) -> Result<Hive, NoHive> {
     let damaged = |reason: String| NoHive { absence: Absence::Damaged, reason };
-    let file = tree.open(path).map_err(|error| match error.is_missing() {
-        true => NoHive { absence: Absence::Missing, reason: error.to_string() },
-        false => damaged(error.to_string()),
+    let file = tree.open(path).map_err(|error| {
+        let absence = match &error {
+            ReachError::InUse { .. } => Absence::InUse,
+            error if error.is_missing() => Absence::Missing,
+            _ => Absence::Damaged,
+        };
+        NoHive { absence, reason: error.to_string() }
     })?;
     let bytes =
         read_whole(&*file, MAX_HIVE).map_err(|error| damaged(format!("'{path}' could not be read: {error}.")))?;

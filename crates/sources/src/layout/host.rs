@@ -60,7 +60,7 @@ impl HostSource {
     /// An error when the host went away meanwhile: what was not answered since would look as if it were not there.
     fn still_there(&self) -> Result<(), SourceError> {
         let lost = self.link.as_ref().and_then(|link| link.lost());
-        lost.map_or(Ok(()), |lost| Err(SourceError::Winrm(lost)))
+        lost.map(SourceError::Winrm).or_else(|| self.tree.lost()).map_or(Ok(()), Err)
     }
 }
 

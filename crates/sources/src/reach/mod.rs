@@ -12,6 +12,7 @@ pub(crate) mod keys;
 mod link;
 mod listing;
 pub(crate) mod running;
+pub(crate) mod smb;
 pub(crate) mod variables;
 pub(crate) mod volumes;
 mod walk;
@@ -20,7 +21,7 @@ use hvm_formats::io::SharedFile;
 use hvm_model::found::Problem;
 use hvm_model::names::WindowsPath;
 
-use crate::error::ReachError;
+use crate::error::{ReachError, SourceError};
 
 pub use export::ExportTree;
 pub use folder::FolderTree;
@@ -44,6 +45,10 @@ pub trait ReadOnlyTree: Send + Sync {
     /// What could not be read of it as a whole, or may not be as it should.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
+    }
+    /// Why what holds it cannot be asked any more: what was not answered since would look as if it were not there.
+    fn lost(&self) -> Option<SourceError> {
+        None
     }
     /// Forgets what was remembered of folders, so that later questions see the source as it is then.
     fn refresh(&self);

@@ -28,10 +28,11 @@ pub struct Running {
     folder: tempfile::TempDir,
 }
 
-fn python() -> Option<PathBuf> {
+/// The Python that has the packages.
+pub fn python(packages: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
     let python = target.join("peers").join("bin").join("python");
-    let check = Command::new(&python).args(["-c", "import spnego, psrpcore"]).output().ok()?;
+    let check = Command::new(&python).args(["-c", &format!("import {packages}")]).output().ok()?;
     check.status.success().then_some(python)
 }
 
@@ -42,7 +43,7 @@ impl Running {
         more: &[&str],
         told_disks: impl FnOnce(&Inventory) -> Vec<DiskInfo>,
     ) -> Option<Running> {
-        let Some(python) = python() else {
+        let Some(python) = python("spnego, psrpcore") else {
             println!("SKIPPED: pyspnego and psrpcore are not in target/peers (`cargo xtask test` installs them)");
             return None;
         };

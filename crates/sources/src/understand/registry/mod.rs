@@ -225,6 +225,9 @@ impl Registry {
                 let hint = "Copy the folder Windows\\System32\\config of the system volume into the source.";
                 return vec![problem("hive.missing", reason.clone(), hint)];
             }
+            Err(NoHive { absence: Absence::InUse, reason }) => {
+                return vec![problem("hive.in-use", reason.clone(), RUNS)];
+            }
             Err(NoHive { reason, .. }) => {
                 return vec![problem("hive.damaged", reason.clone(), COPY_AGAIN)];
             }
@@ -263,6 +266,8 @@ impl Registry {
     }
 }
 
+const RUNS: &str = "A Windows that runs keeps its registry for itself: ask it with 'winrm://HOST?user=USER', take what is needed \
+                    with collect.cmd, name a share of a shadow copy of the volume, or shut the host down and read its disks.";
 const COPY_AGAIN: &str = "Copy the hive and its .LOG files again from the source host (shut down, or from a shadow copy); \
                           else look up on the host what the inventory calls unknown.";
 

@@ -1,0 +1,299 @@
+//! The drives of a host over its shares: the administrative ones, or others that stand for drives. Folders are listed once; where
+//! links lead is followed here, as for every other source, and only to drives of the source.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hvm_formats::guestfs::ntfs::{Reparse, ReparseKind};
+use hvm_formats::io::{ReadAt, SharedFile};
+use hvm_model::finding::Subject;
+use hvm_model::found::{Place, Problem};
+use hvm_model::names::WindowsPath;
+use hvm_smb::{Attributes, Client, Error, File, Share};
+
+use super::listing::{Item, Kind, Listing, Listings, MAX_ENTRIES};
+use super::walk::{self, Volumes};
+use super::{Entry, Metadata, ReadOnlyTree};
+use crate::error::{ReachError, SourceError};
+
+/// Begin of the target of a junction to a volume.
+const VOLUME: &str = r"\??\Volume{";
+/// Tags of symbolic links and of junctions (MS-FSCC 2.1.2.1). What has another one is read through: the server puts its content
+/// together.
+const LINKS: [u32; 2] = [0xA000_000C, 0xA000_0003];
+
+/// The drives of a host.
+pub(crate) struct SmbTree {
+    way: Arc<Way>,
+    drives: BTreeMap<char, Drive>,
+    problems: Vec<Problem>,
+    listings: Listings<(char, String), Id>,
+}
+
+/// The way to a host.
+struct Way {
+    client: Client,
+    /// Why the host cannot be asked any more; nothing is asked then until somebody tries again.
+    lost: Mutex<Option<Arc<Error>>>,
+}
+
+/// A share that stands for a drive.
+struct Drive {
+    share: Share,
+    /// The folder of the share that is the root of the drive; empty for the share itself.
+    folder: String,
+}
+
+/// A file or folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    letter: char,
+    /// Its path below the share.
+    path: String,
+    size: u64,
+    /// Nanoseconds since 1970.
+    modified: i128,
+}
+
+/// What a name in a folder stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Id {
+    size: u64,
+    modified: i128,
+    /// Where a link leads, as Windows reads it; or why that is not known.
+    leads: Result<String, String>,
+}
+
+impl Way {
+    fn lost(&self) -> Option<Arc<Error>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks, unless the host is lost, and remembers when it is.
+    fn ask<T>(&self, ask: impl FnOnce() -> Result<T, Error>) -> Result<T, Arc<Error>> {
+        if let Some(lost) = self.lost() {
+            return Err(lost);
+        }
+        ask().map_err(|error| {
+            let error = Arc::new(error);
+            let is_of_one_question = matches!(
+                &*error,
+                Error::Status { .. }
+                    | Error::Answer { .. }
+                    | Error::Input { .. }
+                    | Error::Link { .. }
+                    | Error::Changed { .. }
+                    | Error::End { .. }
+            );
+            if !is_of_one_question || error.is_lost() {
+                *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&error));
+            }
+            error
+        })
+    }
+
+    fn host(&self) -> &str {
+        self.client.endpoint().host()
+    }
+}
+
+/// An error as the system would say it.
+fn plain(error: &Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string().trim_end_matches('.').to_owned())
+}
+
+impl SmbTree {
+    /// The shares that are named; when none is, the administrative ones that there are.
+    pub(crate) fn open(client: Client, named: &BTreeMap<char, (String, String)>) -> Result<SmbTree, SourceError> {
+        let way = Arc::new(Way { client, lost: Mutex::default() });
+        let mut tree = SmbTree { way, drives: BTreeMap::new(), problems: Vec::new(), listings: Listings::default() };
+        for (letter, (share, folder)) in named {
+            let share = tree.way.client.share(share).map_err(Arc::new)?;
+            tree.drives.insert(*letter, Drive { share, folder: folder.clone() });
+        }
+        if named.is_empty() {
+            tree.find()?;
+        }
+        Ok(tree)
+    }
+
+    /// Tries the share of each letter that a fixed drive can have.
+    fn find(&mut self) -> Result<(), SourceError> {
+        for letter in 'C'..='Z' {
+            let name = format!("{letter}$");
+            match self.way.client.share(&name) {
+                Ok(share) => drop(self.drives.insert(letter, Drive { share, folder: String::new() })),
+                Err(Error::Status { status, .. }) if status.kind() == io::ErrorKind::NotFound => {}
+                Err(error @ (Error::Status { .. } | Error::Input { .. })) => self.problems.push(closed(letter, &error)),
+                Err(error) => return Err(Arc::new(error).into()),
+            }
+        }
+        if self.drives.is_empty() {
+            let told: Vec<&str> = self.problems.iter().map(|problem| problem.message.as_str()).collect();
+            return Err(SourceError::NoShares { host: self.way.host().to_owned(), told: told.join(" ") });
+        }
+        Ok(())
+    }
+
+    fn share(&self, letter: char) -> io::Result<&Share> {
+        self.drives.get(&letter).map(|drive| &drive.share).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn read(&self, folder: &Node) -> io::Result<Listing<Id>> {
+        let share = self.share(folder.letter)?;
+        let entries = self.way.ask(|| share.list(&folder.path)).map_err(|error| plain(&error))?;
+        if entries.len() > MAX_ENTRIES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let (mut items, mut short) = (Vec::new(), Vec::new());
+        for entry in entries {
+            if !entry.short_name.is_empty() && entry.short_name != entry.name {
+                short.push((entry.short_name, items.len()));
+            }
+            let (kind, leads) = self.kind(share, &below(&folder.path, &entry.name), &entry.attributes);
+            let (size, modified) = (entry.attributes.size, entry.attributes.modified_unix());
+            items.push(Item { id: Id { size, modified, leads }, name: entry.name, kind });
+        }
+        Ok(Listing::of(items, &short))
+    }
+
+    /// What an entry is, and where it leads when it is a link.
+    fn kind(&self, share: &Share, path: &str, attributes: &Attributes) -> (Kind, Result<String, String>) {
+        let plain = if attributes.is_folder() { Kind::Folder } else { Kind::File };
+        let no_link = || (plain, Err("it is no link".to_owned()));
+        if !attributes.has_reparse_point() || !LINKS.contains(&attributes.tag) {
+            return no_link();
+        }
+        let data = match self.way.ask(|| share.reparse_point(path)) {
+            Ok(data) => data,
+            Err(error) => return (Kind::Link, Err(error.to_string().trim_end_matches('.').to_owned())),
+        };
+        let Some(Reparse { kind, target: Some(target), .. }) = Reparse::parse(&data) else {
+            return (Kind::Link, Err("the server does not say where this link leads".to_owned()));
+        };
+        if target.get(..VOLUME.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(VOLUME)) {
+            // What is mounted in a folder the server reads there.
+            return no_link();
+        }
+        match kind {
+            // A relative target without a `\` would look like one of this computer.
+            ReparseKind::RelativeSymlink if !target.starts_with('\\') => (Kind::Link, Ok(format!(r".\{target}"))),
+            _ => (Kind::Link, Ok(target)),
+        }
+    }
+}
+
+fn below(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}\\{name}") }
+}
+
+fn closed(letter: char, error: &Error) -> Problem {
+    Problem {
+        kind: "source.share-closed".to_owned(),
+        subject: Subject::Host,
+        message: format!("Drive {letter}: is not read. {error}"),
+        place: Place::new(format!("{letter}$"), ""),
+        hint: "Give the user the right to it, or name another share of the drive, such as 'smb://HOST/C=C$,D=SHARE'."
+            .to_owned(),
+    }
+}
+
+impl Volumes for SmbTree {
+    type Node = Node;
+    type Id = Id;
+
+    fn root(&self, letter: char) -> Option<Node> {
+        let drive = self.drives.get(&letter)?;
+        Some(Node { letter, path: drive.folder.clone(), size: 0, modified: 0 })
+    }
+
+    fn how_to_map(&self, letter: char) -> String {
+        format!("its share, such as '{letter}=SHARE' behind the host,")
+    }
+
+    fn listing(&self, folder: &Node) -> io::Result<Arc<Listing<Id>>> {
+        self.listings.of(&(folder.letter, folder.path.clone()), || self.read(folder))
+    }
+
+    fn child(&self, folder: &Node, item: &Item<Id>) -> Node {
+        let path = below(&folder.path, &item.name);
+        Node { letter: folder.letter, path, size: item.id.size, modified: item.id.modified }
+    }
+
+    fn link_text(&self, _: &Node, item: &Item<Id>) -> io::Result<String> {
+        item.id.leads.clone().map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))
+    }
+
+    fn local(&self, _: &Node, _: &str) -> Option<(char, Vec<String>)> {
+        None
+    }
+}
+
+impl ReadOnlyTree for SmbTree {
+    fn read_dir(&self, path: &WindowsPath) -> Result<Vec<Entry>, ReachError> {
+        walk::read_dir(self, path)
+    }
+
+    fn metadata(&self, path: &WindowsPath) -> Result<Metadata, ReachError> {
+        let at = walk::walk(self, path)?;
+        let Node { size, modified, .. } = *at.node();
+        let size = if at.kind == Kind::File { size } else { 0 };
+        Ok(Metadata { kind: at.entry_kind(), size, modified, real_path: at.windows() })
+    }
+
+    fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError> {
+        let at = walk::file(self, path)?;
+        let failed = |source| ReachError::Io { path: path.to_string(), source };
+        let share = self.share(at.node().letter).map_err(failed)?;
+        match self.way.ask(|| share.open_file(&at.node().path)) {
+            Ok(file) => {
+                let name = at.windows().as_str().to_owned();
+                Ok(Arc::new(SmbFile { way: Arc::clone(&self.way), file, name }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                Err(ReachError::InUse { path: at.windows().to_string(), host: self.way.host().to_owned() })
+            }
+            Err(error) => Err(failed(plain(&error))),
+        }
+    }
+
+    fn drives(&self) -> Vec<(char, String)> {
+        let place = |drive: &Drive| drive.share.whole(&drive.folder);
+        self.drives.iter().map(|(letter, drive)| (*letter, place(drive))).collect()
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.problems.clone()
+    }
+
+    fn lost(&self) -> Option<SourceError> {
+        self.way.lost().map(SourceError::Smb)
+    }
+
+    fn refresh(&self) {
+        self.listings.forget();
+        *self.way.lost.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// A file of a share.
+struct SmbFile {
+    way: Arc<Way>,
+    file: File,
+    name: String,
+}
+
+impl ReadAt for SmbFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> u64 {
+        self.file.len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        self.way.ask(|| self.file.read_exact_at(buf, offset)).map_err(|error| plain(&error))
+    }
+}

@@ -1,0 +1,81 @@
+//! The sample host as one whose drives are shared: by Samba on loopback, as the administrative shares are. Samba shows no links of
+//! Windows, so that files stand where the host has links. What is missing is said aloud.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hvm_model::names::WindowsPath;
+use hvm_sources::{Source, SourceError};
+use hvm_testkit::samba::{PASSWORD, Samba, USER};
+use hvm_testkit::sample::{self, SampleHost, Variant};
+use hvm_winrm::Secret;
+
+/// A host whose drives are shared.
+pub struct Shared {
+    pub samba: Samba,
+    /// Its drives, as a source `folder:`.
+    pub folder: PathBuf,
+    pub host: SampleHost,
+    _root: tempfile::TempDir,
+}
+
+impl Shared {
+    /// Starts it, with these lines in the configuration of the server, or says why not.
+    pub fn start(variant: Variant, global: &str) -> Option<Shared> {
+        if let Some(missing) = Samba::missing() {
+            println!("SKIPPED: {missing}");
+            return None;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("host");
+        let host = sample::write(&folder, variant).unwrap();
+        let source = hvm_sources::open(&format!("folder:{}", folder.display())).unwrap();
+        for drive in ["C", "D"] {
+            fill_links(&*source, &folder.join(drive), &format!("{drive}:"));
+        }
+        let own = root.path().join("samba");
+        fs::create_dir(&own).unwrap();
+        let (c, d) = (folder.join("C"), folder.join("D"));
+        let samba = Samba::start(&own, global, &[("C$", &c, ""), ("D$", &d, ""), ("whole", &folder, "")]).unwrap();
+        Some(Shared { samba, folder, host, _root: root })
+    }
+
+    /// The host as a source; `drives` is what stands behind its name.
+    pub fn open(&self, drives: &str) -> Result<Box<dyn Source>, SourceError> {
+        let uri = format!("smb://{USER}@127.0.0.1:{}/{drives}", self.samba.port);
+        hvm_sources::select::open_with(&uri, Some(Secret::new(PASSWORD.to_owned())))
+    }
+
+    /// A disk on the drive `D:`.
+    pub fn a_disk(&self) -> String {
+        let d = self.folder.join("D");
+        let disk = self.host.disks.iter().find_map(|disk| disk.path.strip_prefix(&d).ok()).unwrap();
+        format!(r"D:\{}", disk.display().to_string().replace('/', r"\"))
+    }
+
+    /// Ends the server.
+    pub fn go_away(&mut self) {
+        self.samba.stop().unwrap();
+    }
+}
+
+/// Puts the files there that links lead to.
+fn fill_links(source: &dyn Source, folder: &Path, windows: &str) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let (path, windows) = (entry.path(), format!(r"{windows}\{}", entry.file_name().to_string_lossy()));
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            fill_links(source, &path, &windows);
+        } else if kind.is_symlink()
+            && let Ok(file) = source.open_file(&WindowsPath::new(&windows))
+        {
+            let mut bytes = vec![0; file.len() as usize];
+            file.read_exact_at(&mut bytes, 0).unwrap();
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+}
