@@ -1,5 +1,5 @@
-//! The program reads a host that runs, over Windows Remote Management: it says of it what it says of its files, and migrates a
-//! machine of it whose disks nobody holds.
+//! The program reads a host that runs, over Windows Remote Management or over its shares: it says of it what it says of its files,
+//! and migrates a machine of it whose disks nobody holds.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs, dead_code)]
 
@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use common::{Ran, Scene, python};
 use hvm_testkit::realm::{self, Realm};
 use hvm_testkit::running_host::FilesOfHost;
+use hvm_testkit::samba::{self, Samba};
 use hvm_testkit::sample::{Variant, answers, live};
 
 const PASSWORD: &str = "Passw0rd!";
@@ -215,4 +216,65 @@ fn a_certificate_is_believed_by_its_authority_or_its_thumbprint_only() {
         assess(0, &more);
     }
     assess(1, &format!("&pin={}", "0".repeat(64)));
+}
+
+/// The sample host in the scene's folder `source`, and its drives as shares.
+fn shares(variant: Variant) -> Option<(Scene, Samba, String)> {
+    if let Some(missing) = Samba::missing() {
+        println!("SKIPPED: {missing}");
+        return None;
+    }
+    let scene = Scene::new();
+    let host = scene.sample(variant).folder;
+    samba::files_for_links(&host).unwrap();
+    for (name, text) in [("password", samba::PASSWORD), ("wrong", "geheim")] {
+        std::fs::write(scene.dir.join(name), text).unwrap();
+        std::fs::set_permissions(scene.dir.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let own = scene.dir.join("samba");
+    std::fs::create_dir(&own).unwrap();
+    let drives = [("C$", host.join("C")), ("D$", host.join("D"))];
+    let drives: Vec<_> = drives.iter().map(|(name, path)| (*name, path.as_path(), "")).collect();
+    let samba = Samba::start(&own, "smb encrypt = required", &drives).unwrap();
+    let uri = format!("smb://{}@127.0.0.1:{}/", samba::USER, samba.port);
+    Some((scene, samba, uri))
+}
+
+#[test]
+fn what_is_said_of_the_shares_of_a_host_is_what_is_said_of_its_files() {
+    let Some((scene, _samba, uri)) = shares(Variant::Default) else { return };
+    let before = scene.look("source");
+    let of_files = scene.expect(3, &["assess", "--from", "folder:source"]);
+    let shared = scene.expect(3, &["assess", "--from", &uri, "--source-password-file", "password"]);
+    let (one, other): (Vec<&str>, Vec<&str>) = (of_files.stdout.lines().collect(), shared.stdout.lines().collect());
+    assert!(one.len() > 40, "{}", of_files.stdout);
+    let differ: Vec<_> = one.iter().zip(&other).filter(|(one, other)| one != other).collect();
+    // How the source was reached.
+    assert!(one.len() == other.len() && differ.len() <= 2, "{differ:#?}");
+    assert_eq!(scene.look("source"), before);
+    let nobody = scene.expect(1, &["assess", "--from", &uri]).stderr;
+    assert!(nobody.contains("nobody gave it") && nobody.contains("--source-password-file"), "{nobody}");
+    let wrong = scene.expect(1, &["assess", "--from", &uri, "--source-password-file", "wrong"]).stderr;
+    assert!(wrong.contains("does not accept the user") && wrong.contains("Hint: check the user"), "{wrong}");
+    assert!(!wrong.contains("geheim"), "{wrong}");
+}
+
+#[test]
+fn a_machine_is_migrated_from_the_shares_of_a_host() {
+    let Some((scene, _samba, uri)) = shares(Variant::Clean) else { return };
+    let before = scene.look("source");
+    let expect = |args: &[&str]| {
+        let all: Vec<&str> = args.iter().copied().chain(["--source-password-file", "password"]).collect();
+        scene.expect(0, &all)
+    };
+    let planned = expect(&["plan", "--from", &uri, "--to", "libvirt-files:new", "--work", "work"]);
+    assert!(!planned.stdout.contains(samba::PASSWORD) && !planned.stderr.contains(samba::PASSWORD));
+    expect(&["migrate", "--work", "work", "--confirm", "all"]);
+    let verified = expect(&["verify", "--work", "work"]);
+    assert!(verified.stdout.contains("nothing differs"), "{}", verified.stdout);
+    assert_eq!(scene.look("source"), before);
+    for file in ["work/plan.json", "work/inventory.json"] {
+        let text = std::fs::read_to_string(scene.dir.join(file)).unwrap();
+        assert!(text.contains("smb://") && !text.contains(samba::PASSWORD), "{file}");
+    }
 }

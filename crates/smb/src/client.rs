@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hvm_login::Login;
 
 use crate::endpoint::{Endpoint, Options};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::live::Live;
 use crate::mending::Mending;
 use crate::share::Share;
+use crate::wire::header::Command;
 use crate::wire::negotiate::Dialect;
 
 /// A client of one server.
@@ -31,7 +32,13 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached, does not let in, or cannot do what is wanted.
     pub fn connect(endpoint: Endpoint, login: Login, options: Options) -> Result<Client> {
-        let live = Live::open(&endpoint, &login, &options)?;
+        let live = Live::open(&endpoint, &login, &options).map_err(|error| match error {
+            // A server that speaks only SMB 1 closes the connection, or says nothing that can be understood.
+            Error::Dropped { endpoint, action, reason } if action == Command::Negotiate.word() => {
+                Error::NoDialect { endpoint, reason }
+            }
+            other => other,
+        })?;
         let live = Mutex::new(Some(Arc::new(live)));
         Ok(Client { server: Arc::new(Server { endpoint, options, login, live }) })
     }
@@ -86,7 +93,7 @@ impl Server {
         loop {
             let went = self.live().and_then(|live| {
                 let went = ask(&live);
-                if went.as_ref().is_err_and(crate::Error::is_lost) {
+                if went.as_ref().is_err_and(Error::is_lost) {
                     self.forget(&live);
                 }
                 went

@@ -41,6 +41,14 @@ impl Endpoint {
         &self.host
     }
 
+    /// The host in a path `\\HOST\SHARE`, where an address of IPv6 has a form without colons.
+    pub(crate) fn in_paths(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("{}.ipv6-literal.net", self.host.replace(':', "-").replace('%', "s")),
+            false => self.host.clone(),
+        }
+    }
+
     /// The TCP port.
     #[must_use]
     pub const fn port(&self) -> u16 {
@@ -58,11 +66,13 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Whether messages are encrypted.
+/// Whether messages are encrypted; those that are not are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encryption {
-    /// Where the server or the share demands it. All other messages are signed.
+    /// Where the server or the share demands it, and where both sides have AES-GCM (SMB 3.1.1), which is faster than signing.
     #[default]
+    WhereFast,
+    /// Only where the server or the share demands it.
     WhereDemanded,
     /// Always; a server that cannot is an error.
     Always,
@@ -100,6 +110,7 @@ mod tests {
     fn hosts_with_ports_and_nothing_else() {
         assert_eq!(Endpoint::new("hv1", None).unwrap().to_string(), "hv1:445");
         assert_eq!(Endpoint::new("[2001:db8::1]", Some(99)).unwrap().to_string(), "[2001:db8::1]:99");
+        assert_eq!(Endpoint::new("fe80::1%3", None).unwrap().in_paths(), "fe80--1s3.ipv6-literal.net");
         for host in ["", "a b", r"a\b", "a/b", "a:445", "ü", "a@b"] {
             assert!(Endpoint::new(host, None).is_err(), "{host:?}");
         }

@@ -9,7 +9,7 @@ use hvm_login::{Login, Mechanism, Negotiation, Service};
 
 use crate::connection::{Asking, Connection, Guard, Pending, Protection, Reply, Urgency};
 use crate::crypto::keys::{Keys, Preauth};
-use crate::crypto::seal::Sealing;
+use crate::crypto::seal::{Cipher, Sealing};
 use crate::crypto::sign::Signer;
 use crate::endpoint::{Encryption, Endpoint, Options};
 use crate::error::{Error, Result};
@@ -129,7 +129,7 @@ impl Live {
         if let Some(tree) = trees.get(share) {
             return Ok(*tree);
         }
-        let path = format!(r"\\{}\{share}", self.endpoint.host());
+        let path = format!(r"\\{}\{share}", self.endpoint.in_paths());
         let reply = self.ask(None, Command::TreeConnect, &ask::tree_connect(&path))?;
         if reply.response.status != Status::SUCCESS {
             let status = reply.response.status;
@@ -211,10 +211,7 @@ impl Opening<'_> {
         let asking = Asking { command: Command::Negotiate, tree: 0, session: 0, guard: Guard::None, charge: 1 };
         let (request, pending) = self.connection.send_first(&asking, &negotiate::request(guid, &random))?;
         let no_dialect = |reason| Error::NoDialect { endpoint: self.endpoint.to_string(), reason };
-        let reply = pending.wait().map_err(|error| match error {
-            Error::Dropped { reason, .. } => no_dialect(reason),
-            other => other,
-        })?;
+        let reply = pending.wait()?;
         if reply.response.status != Status::SUCCESS {
             return Err(no_dialect(reply.response.status.to_string()));
         }
@@ -281,7 +278,8 @@ impl Opening<'_> {
             return Err(Error::NotBelieved { endpoint, action, reason });
         }
         let wants = self.options.encryption == Encryption::Always;
-        let is_sealed = said.encrypts || wants;
+        let is_fast = chosen.cipher.is_some_and(Cipher::is_fast) && self.options.encryption == Encryption::WhereFast;
+        let is_sealed = said.encrypts || wants || is_fast;
         if is_sealed && keys.sealing.is_none() {
             let wanted = if wants { "was asked for here" } else { "the server itself demands" };
             return Err(no_encryption(self.endpoint, chosen.dialect, wanted.to_owned()));

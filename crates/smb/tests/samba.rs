@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hvm_smb::{Client, Credentials, Dialect, Encryption, Endpoint, Error, Login, Mechanism, Options, Secret};
+use hvm_smb::{Client, Credentials, Dialect, Encryption, Endpoint, Error, Kdc, Login, Mechanism, Options, Secret};
+use hvm_testkit::realm::Realm;
 use hvm_testkit::samba::{PASSWORD, Samba, USER};
 
 /// A folder with files, and where Samba may have its own.
@@ -62,8 +63,10 @@ fn connect_with(port: u16, password: &str, options: Options) -> Result<Client, E
     Client::connect(Endpoint::new("127.0.0.1", Some(port)).unwrap(), login, options)
 }
 
+/// As demanded by the server.
 fn connect(port: u16) -> Client {
-    connect_with(port, PASSWORD, Options::default()).unwrap()
+    let options = Options { encryption: Encryption::WhereDemanded, ..Options::default() };
+    connect_with(port, PASSWORD, options).unwrap()
 }
 
 /// Everything that can be asked of the share, and in several ways.
@@ -113,6 +116,9 @@ fn every_version_is_signed() {
         let samba = lab.serve(number, &format!("server max protocol = {number}"), "");
         let client = connect(samba.port);
         assert_eq!((client.dialect().unwrap(), look(&client).as_str()), (dialect, signature));
+        let usual = connect_with(samba.port, PASSWORD, Options::default()).unwrap().share("C$").unwrap();
+        let fast = if dialect == Dialect::Smb311 { "AES-128-GCM" } else { signature };
+        assert_eq!(usual.protection().unwrap(), fast);
     }
 }
 
@@ -211,14 +217,54 @@ fn many_names_long_files_and_streams() {
     assert_eq!((found.len(), found[0].name.as_str(), found[0].size), (1, "::$DATA", LARGE as u64));
 }
 
-/// Passes bytes on to a server, and cuts both ways after so many bytes from it, as often as it is told.
+#[test]
+fn a_ticket_of_kerberos_lets_in() {
+    let Some(lab) = Lab::new() else { return };
+    if let Some(missing) = Realm::missing_centre() {
+        println!("SKIPPED: {missing}");
+        return;
+    }
+    let folder = lab.folder.path().join("realm");
+    fs::create_dir(&folder).unwrap();
+    let realm = Realm::start(&folder, PASSWORD).unwrap();
+    let keytab = folder.join("keytab").display().to_string();
+    let global = format!(
+        "realm = EXAMPLE.TEST\nkerberos method = dedicated keytab\ndedicated keytab file = {keytab}\nsmb encrypt = desired"
+    );
+    let own = lab.folder.path().join("own");
+    fs::create_dir(&own).unwrap();
+    let (share, variables) = (lab.share(), realm.variables());
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_path())).collect();
+    let samba = Samba::start_with(&own, &global, &[("C$", &share, "")], &variables).unwrap();
+    let connect = |password: &str| {
+        let credentials =
+            Credentials { user: hvm_testkit::realm::USER.to_owned(), password: Secret::new(password.to_owned()) };
+        let login = Login { credentials, mechanism: Mechanism::Kerberos(Kdc::At(realm.centre())) };
+        Client::connect(Endpoint::new("localhost", Some(samba.port)).unwrap(), login, Options::default())
+    };
+    assert_eq!(look(&connect(PASSWORD).unwrap()), "AES-128-GCM");
+    assert!(realm.tickets().unwrap() > 0);
+    let error = connect("wrong").err().unwrap().to_string();
+    assert!(error.contains("does not accept this password for Kerberos"), "{error}");
+}
+
+/// What a relay does to the bytes of a server.
+#[derive(Clone, Copy)]
+enum Harm {
+    /// It cuts both ways after so many.
+    Cut(u64),
+    /// It changes the one at this place.
+    Change(u64),
+}
+
+/// Passes bytes on to a server, and does harm to those of so many connections.
 struct Relay {
     port: u16,
     cuts: Arc<AtomicU64>,
 }
 
 impl Relay {
-    fn start(to: u16, after: u64, cuts: u64) -> Relay {
+    fn start(to: u16, harm: Harm, cuts: u64) -> Relay {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let left = Arc::new(AtomicU64::new(cuts));
@@ -229,21 +275,30 @@ impl Relay {
                 let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 std::thread::spawn(move || std::io::copy(&mut from, &mut to));
                 let left = Arc::clone(&left);
-                std::thread::spawn(move || pass(server, client, after, &left));
+                std::thread::spawn(move || pass(server, client, harm, &left));
             }
         });
         Relay { port, cuts }
     }
 }
 
-fn pass(mut server: TcpStream, mut client: TcpStream, after: u64, left: &AtomicU64) {
+fn pass(mut server: TcpStream, mut client: TcpStream, harm: Harm, left: &AtomicU64) {
     let (mut passed, mut piece) = (0, vec![0; 64 << 10]);
     while let Ok(count) = server.read(&mut piece) {
+        let range = passed..passed + count as u64;
+        passed = range.end;
+        let is_due = left.load(Ordering::SeqCst) > 0;
+        if let Harm::Change(at) = harm
+            && is_due
+            && range.contains(&at)
+        {
+            left.fetch_sub(1, Ordering::SeqCst);
+            piece[(at - range.start) as usize] ^= 0x41;
+        }
         if count == 0 || client.write_all(&piece[..count]).is_err() {
             break;
         }
-        passed += count as u64;
-        if passed > after && left.load(Ordering::SeqCst) > 0 {
+        if matches!(harm, Harm::Cut(after) if is_due && passed > after) {
             left.fetch_sub(1, Ordering::SeqCst);
             break;
         }
@@ -251,11 +306,45 @@ fn pass(mut server: TcpStream, mut client: TcpStream, after: u64, left: &AtomicU
     let _ = (server.shutdown(Shutdown::Both), client.shutdown(Shutdown::Both));
 }
 
+/// The content of the large file, read with little patience.
+fn read_large(port: u16) -> Result<Vec<u8>, Error> {
+    let second = std::time::Duration::from_secs(1);
+    let encryption = Encryption::WhereDemanded;
+    let options = Options { answer: second, patience: std::time::Duration::ZERO, encryption, ..Options::default() };
+    let file = connect_with(port, PASSWORD, options)?.share("C$")?.open_file("large")?;
+    let mut bytes = vec![0; LARGE];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+#[test]
+fn what_was_changed_on_the_way_is_never_used() {
+    let Some(lab) = Lab::new() else { return };
+    let expected = content(LARGE);
+    for (name, global) in
+        [("3.1.1", ""), ("3.0", "server max protocol = SMB3_00"), ("sealed", "smb encrypt = required")]
+    {
+        let samba = lab.serve(name, global, "");
+        assert!(read_large(samba.port).unwrap() == expected, "{name}");
+        // The first messages byte by byte in steps, then those of the authentication, of the share and of the file.
+        let places = (0..700).step_by(37).chain([900, 1200, 1500, 5000, 1 << 20, 3 << 20]);
+        let mut refused = 0;
+        for at in places {
+            let relay = Relay::start(samba.port, Harm::Change(at), 1);
+            match read_large(relay.port) {
+                Ok(bytes) => assert!(bytes == expected, "{name}: byte {at}"),
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 15, "{name}: {refused} were noticed at once");
+    }
+}
+
 #[test]
 fn a_connection_that_breaks_is_made_anew_and_nothing_is_lost() {
     let Some(lab) = Lab::new() else { return };
     let samba = lab.serve("one", "", "");
-    let relay = Relay::start(samba.port, 1_500_000, 4);
+    let relay = Relay::start(samba.port, Harm::Cut(1_500_000), 4);
     assert_eq!(look(&connect(relay.port)), "AesGmac");
     assert_eq!(relay.cuts.load(Ordering::SeqCst), 0, "all cuts were made");
 }
@@ -264,7 +353,7 @@ fn a_connection_that_breaks_is_made_anew_and_nothing_is_lost() {
 fn a_file_that_was_changed_while_the_connection_was_away_is_an_error() {
     let Some(lab) = Lab::new() else { return };
     let mut samba = lab.serve("one", "", "");
-    let relay = Relay::start(samba.port, 700_000, 1);
+    let relay = Relay::start(samba.port, Harm::Cut(700_000), 1);
     let client = connect(relay.port);
     let file = client.share("C$").unwrap().open_file("large").unwrap();
     fs::write(lab.share().join("large"), content(LARGE - 1)).unwrap();
@@ -273,7 +362,7 @@ fn a_file_that_was_changed_while_the_connection_was_away_is_an_error() {
     samba.stop().unwrap();
     let options = Options { patience: std::time::Duration::from_millis(500), ..Options::default() };
     let samba = lab.serve("two", "", "");
-    let relay = Relay::start(samba.port, 700_000, u64::MAX);
+    let relay = Relay::start(samba.port, Harm::Cut(700_000), u64::MAX);
     let file = connect_with(relay.port, PASSWORD, options).unwrap().share("C$").unwrap().open_file("large").unwrap();
     drop(samba);
     let error = file.read_exact_at(&mut vec![0; 4 << 20], 0).err().unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hvm_smb::{Client, Encryption};
+use hvm_smb::Client;
 use hvm_winrm::{AddressError, PasswordWanted, Secret, Side};
 
 use crate::error::SourceError;
@@ -122,12 +122,11 @@ fn open_winrm(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn
 
 /// The shares of a host: its password is tried, and its drives are known then.
 fn open_smb(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn Source>, SourceError> {
-    let SmbUri { host, port, drives, is_encrypted, patience, address } = uri::parse_smb(rest)?;
+    let SmbUri { host, port, drives, encryption, patience, address } = uri::parse_smb(rest)?;
     let user = address.user().map_err(|error| wrong_smb(&host, &error))?.to_owned();
     let password = password.ok_or_else(|| SourceError::NoPassword { user, host: host.clone() })?;
     let login = address.login(password).map_err(|error| wrong_smb(&host, &error))?;
     let endpoint = hvm_smb::Endpoint::new(&host, port).map_err(Arc::new)?;
-    let encryption = if is_encrypted { Encryption::Always } else { Encryption::WhereDemanded };
     let usual = hvm_smb::Options::default();
     let options = hvm_smb::Options { encryption, patience: patience.unwrap_or(usual.patience), ..usual };
     let client = Client::connect(endpoint, login, options).map_err(Arc::new)?;

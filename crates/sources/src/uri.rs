@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hvm_smb::Encryption;
 use hvm_winrm::{Address, PARAMETERS, host_and_port};
 
 use crate::error::SourceError;
@@ -139,8 +140,8 @@ pub(crate) struct SmbUri {
     pub(crate) port: Option<u16>,
     /// Drive letter in upper case, share, and a folder of it with `\` between its names. None: the administrative shares.
     pub(crate) drives: BTreeMap<char, (String, String)>,
-    /// Whether everything is to be encrypted.
-    pub(crate) is_encrypted: bool,
+    /// Whether messages are encrypted.
+    pub(crate) encryption: Encryption,
     /// How long the host may be away, once it was reached; `None` as usual.
     pub(crate) patience: Option<Duration>,
     /// Who asks.
@@ -172,15 +173,20 @@ pub(crate) fn parse_smb(rest: &str) -> Result<SmbUri, SourceError> {
     let (host, port) = host_and_port(server).ok_or_else(|| bad(form.to_owned()))?;
     let text = |text: &str| decode(text).ok_or_else(|| bad(format!("'{text}' is not valid UTF-8 after decoding")));
     let mut address = Address { user: user.map(text).transpose()?, ..Address::default() };
-    let (mut is_encrypted, mut patience) = (false, None);
+    let (mut encryption, mut patience) = (Encryption::default(), None);
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         match key {
             "user" if address.user.is_none() => address.user = Some(text(value)?),
             "user" => return Err(bad("it names the user twice".to_owned())),
             "kerberos" => address.kerberos = Some(text(value)?),
-            "encrypt" if value == "always" => is_encrypted = true,
-            "encrypt" => return Err(bad(format!("'encrypt={value}' is not known; 'encrypt=always' is"))),
+            "encrypt" => {
+                encryption = match value {
+                    "always" => Encryption::Always,
+                    "demanded" => Encryption::WhereDemanded,
+                    _ => return Err(bad(format!("'encrypt={value}' is neither 'always' nor 'demanded'"))),
+                }
+            }
             "patience" => {
                 let seconds = value.parse().ok().filter(|seconds| *seconds <= MAX_PATIENCE);
                 let wrong = || bad(format!("'patience={value}' is no number of seconds up to {MAX_PATIENCE}"));
@@ -190,7 +196,7 @@ pub(crate) fn parse_smb(rest: &str) -> Result<SmbUri, SourceError> {
         }
     }
     let drives = shares(path).map_err(bad)?;
-    Ok(SmbUri { host, port, drives, is_encrypted, patience, address })
+    Ok(SmbUri { host, port, drives, encryption, patience, address })
 }
 
 fn shares(path: &str) -> Result<BTreeMap<char, (String, String)>, String> {
@@ -319,7 +325,7 @@ mod tests {
     #[test]
     fn shares_stand_for_drives() {
         let uri = parse_smb("//HV1%5CAdministrator@hv1:4450/?encrypt=always").unwrap();
-        assert_eq!((uri.host.as_str(), uri.port, uri.is_encrypted), ("hv1", Some(4450), true));
+        assert_eq!((uri.host.as_str(), uri.port, uri.encryption), ("hv1", Some(4450), Encryption::Always));
         assert_eq!(uri.address.user().unwrap(), r"HV1\Administrator");
         assert!(uri.drives.is_empty());
         let uri = parse_smb("//nas/C=system,d=backup/hv1%2C%20alt/d/?user=a%40b.org").unwrap();
@@ -333,7 +339,7 @@ mod tests {
             ("//", "smb://[USER@]HOST"),
             ("//admin:geheim@hv1/", "the password is wanted in no URI"),
             ("//a@hv1?user=b", "the user twice"),
-            ("//a@hv1/?encrypt=no", "'encrypt=always' is"),
+            ("//a@hv1/?encrypt=no", "neither 'always' nor 'demanded'"),
             ("//a@hv1/?patience=-1", "no number of seconds"),
             ("//a@hv1/?pin=1", "no parameter 'pin'"),
             ("//a@hv1/C=x,c=y", "mapped twice"),

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 pub const REALM: &str = "EXAMPLE.TEST";
 /// The user, as a login names it.
 pub const USER: &str = r"EXAMPLE.TEST\Administrator";
-/// The service, which runs on this computer.
-const SERVICE: &str = "HTTP/localhost";
+/// The services, which run on this computer.
+const SERVICES: [&str; 2] = ["HTTP/localhost", "cifs/localhost"];
 const PROGRAMS: [&str; 3] = ["krb5kdc", "kdb5_util", "kadmin.local"];
 /// Where Debian keeps the Python modules that speak to MIT's library.
 const MODULES: &str = "/usr/lib/python3/dist-packages";
@@ -24,10 +24,16 @@ pub struct Realm {
 }
 
 impl Realm {
+    /// What is missing for its centre.
+    pub fn missing_centre() -> Option<String> {
+        let missing = PROGRAMS.into_iter().find(|program| !tool(program).exists());
+        missing.map(|program| format!("{program} is not installed (apt-get install krb5-kdc krb5-admin-server)"))
+    }
+
     /// What is missing for it: the centre's programs, or the module with which a service run by `python` opens tickets.
     pub fn missing(python: &Path) -> Option<String> {
-        if let Some(program) = PROGRAMS.into_iter().find(|program| !tool(program).exists()) {
-            return Some(format!("{program} is not installed (apt-get install krb5-kdc krb5-admin-server)"));
+        if let Some(missing) = Realm::missing_centre() {
+            return Some(missing);
         }
         let mut import = Command::new(python);
         import.args(["-c", "import gssapi"]).env("PYTHONPATH", MODULES).stderr(Stdio::null());
@@ -41,11 +47,13 @@ impl Realm {
         configure(folder, port)?;
         run(folder, "kdb5_util", &["create", "-r", REALM, "-s", "-P", "of the database"])?;
         let keytab = folder.join("keytab").display().to_string();
-        for line in [
-            format!("addprinc +requires_preauth -pw {password} Administrator"),
-            format!("addprinc -randkey {SERVICE}"),
-            format!("ktadd -k \"{keytab}\" {SERVICE}"),
-        ] {
+        let mut lines = vec![format!("addprinc +requires_preauth -pw {password} Administrator")];
+        for service in SERVICES {
+            // Samba that is no member of a domain takes no ticket with a PAC.
+            lines.push(format!("addprinc -randkey +no_auth_data_required {service}"));
+            lines.push(format!("ktadd -k \"{keytab}\" {service}"));
+        }
+        for line in lines {
             run(folder, "kadmin.local", &["-r", REALM, "-q", &line])?;
         }
         let centre = command(folder, "krb5kdc").args(["-n", "-r", REALM]).spawn()?;
@@ -71,14 +79,12 @@ impl Realm {
         [("KRB5_CONFIG", file("krb5.conf")), ("KRB5_KTNAME", file("keytab")), ("PYTHONPATH", MODULES.into())]
     }
 
-    /// How many tickets for the service the centre gave.
+    /// How many tickets for the services the centre gave.
     pub fn tickets(&self) -> io::Result<usize> {
         let log = std::fs::read_to_string(self.folder.join("kdc.log"))?;
-        let service = format!("for {SERVICE}@{REALM}");
-        Ok(log
-            .lines()
-            .filter(|line| line.contains("TGS_REQ") && line.contains("ISSUE") && line.contains(&service))
-            .count())
+        let is_for_one = |line: &str| SERVICES.iter().any(|service| line.contains(&format!("for {service}@{REALM}")));
+        let is_ticket = |line: &&str| line.contains("TGS_REQ") && line.contains("ISSUE") && is_for_one(line);
+        Ok(log.lines().filter(is_ticket).count())
     }
 
     /// Ends the centre.

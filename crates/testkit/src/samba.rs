@@ -73,12 +73,22 @@ impl Samba {
 
     /// Starts it with its own data in an empty folder; `global` are more lines of the configuration.
     pub fn start(folder: &Path, global: &str, shares: &[ShareOf<'_>]) -> io::Result<Samba> {
+        Samba::start_with(folder, global, shares, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn start_with(
+        folder: &Path,
+        global: &str,
+        shares: &[ShareOf<'_>],
+        variables: &[(&str, &Path)],
+    ) -> io::Result<Samba> {
         let folder = folder.canonicalize()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         for name in ["priv", "lock", "state", "cache", "run", "log"] {
             fs::create_dir_all(folder.join(name))?;
         }
-        fs::write(folder.join("users.map"), "root = Administrator\n")?;
+        fs::write(folder.join("users.map"), "root = Administrator LAB\\Administrator\n")?;
         fs::write(folder.join("smb.conf"), configuration(&folder, port, global, shares))?;
         let mut add = Command::new("/usr/bin/smbpasswd");
         add.arg("-c")
@@ -90,9 +100,12 @@ impl Samba {
         if !add.wait()?.success() {
             return Err(io::Error::other("smbpasswd did not add the user"));
         }
-        let server = serve(&folder)?;
+        let server = serve(&folder, variables)?;
         let samba = Samba { server, port, folder };
         samba.wait()?;
+        if let Some((share, ..)) = shares.first() {
+            samba.warm(share)?;
+        }
         Ok(samba)
     }
 
@@ -103,6 +116,18 @@ impl Samba {
                 return Err(io::Error::other("the server of shares does not listen"));
             }
             std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Its first connections may come before all of it is there (it then has "no memory" for a share). Some servers here speak only
+    /// what smbclient does not, so that this gives up soon.
+    fn warm(&self, share: &str) -> io::Result<()> {
+        for _ in 0..4 {
+            if self.smbclient(share, &["-c", "exit"])?.status.success() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
         Ok(())
     }
@@ -144,11 +169,11 @@ impl Drop for Samba {
     }
 }
 
-fn serve(folder: &Path) -> io::Result<Child> {
+fn serve(folder: &Path, variables: &[(&str, &Path)]) -> io::Result<Child> {
     let mut server = Command::new(SERVER);
     server.args(["-F", "--no-process-group", "-s"]).arg(folder.join("smb.conf"));
     server.arg("-l").arg(folder.join("log")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    server.spawn()
+    server.envs(variables.iter().copied()).spawn()
 }
 
 fn configuration(folder: &Path, port: u16, global: &str, shares: &[ShareOf<'_>]) -> String {
@@ -174,4 +199,34 @@ fn configuration(folder: &Path, port: u16, global: &str, shares: &[ShareOf<'_>])
         text.push_str(&format!("[{name}]\npath = {}\nbrowseable = no\n{more}\n", path.display()));
     }
     text
+}
+
+/// Puts copies where links of Windows lead to files of the same host, whose drives are folders below one: Samba shows no such
+/// links.
+pub fn files_for_links(host: &Path) -> io::Result<()> {
+    for drive in fs::read_dir(host)? {
+        let drive = drive?.path();
+        if drive.is_dir() {
+            fill(host, &drive)?;
+        }
+    }
+    Ok(())
+}
+
+fn fill(host: &Path, folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            fill(host, &entry.path())?;
+        } else if kind.is_symlink() {
+            let target = fs::read_link(entry.path())?.to_string_lossy().replace(":\\", "/").replace('\\', "/");
+            let bytes = fs::read(host.join(&target));
+            fs::remove_file(entry.path())?;
+            if let Ok(bytes) = bytes {
+                fs::write(entry.path(), bytes)?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ Examples:
   hvmigrate assess --from 'folder:/mnt?c=/mnt/c&d=/mnt/d'
   hvmigrate assess --from image:/dev/sdb,/srv/data.vhdx
   hvmigrate assess --from 'winrm://hv1?user=HV1%5CAdministrator' --source-password-file ~/hv1.password
+  hvmigrate assess --from 'smb://HV1%5CAdministrator@hv1/'
   hvmigrate assess --from folder:/mnt/old --policy guide \\
       --to 'kit:/srv/kit?os=2012&processors=8&memory=32GiB'
   hvmigrate assess --from folder:/mnt/old --to libvirt-files:/srv/vms --format json > a.json
@@ -22,7 +23,7 @@ The exit code is 3 when a finding blocks something and is not answered.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The old host, e.g. 'folder:/mnt?c=/mnt/c&d=/mnt/d', or 'winrm://HOST?user=USER' when it runs
+    /// The old host, e.g. 'folder:/mnt?c=/mnt/c&d=/mnt/d', or 'winrm://HOST?user=USER' when it runs, or its shares 'smb://USER@HOST/'
     #[arg(long, value_name = "URI")]
     from: String,
     /// The new host, e.g. 'kit:DIR?os=2012' or 'libvirt-files:DIR'; without it only the source is judged

@@ -19,12 +19,12 @@ pub struct PasswordArgs {
     password_keyring: bool,
 }
 
-/// The options for the passwords of a source and a destination 'winrm://'.
+/// The options for the passwords of a source 'winrm://' or 'smb://' and a destination 'winrm://'.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PasswordsArgs {
     #[command(flatten)]
     destination: PasswordArgs,
-    /// Reads the password for a source 'winrm://' from the first line of a file that only you can read
+    /// Reads the password for a source 'winrm://' or 'smb://' from the first line of a file that only you can read
     #[arg(long, value_name = "FILE", help_heading = "Password of the source")]
     source_password_file: Option<PathBuf>,
     /// Reads it from a file descriptor that is open

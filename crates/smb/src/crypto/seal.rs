@@ -43,6 +43,11 @@ impl Cipher {
         found.map(Some).ok_or_else(|| format!("it chose the cipher {number}, which was not offered"))
     }
 
+    /// Whether it is faster than signing.
+    pub(crate) const fn is_fast(self) -> bool {
+        matches!(self, Self::Aes128Gcm | Self::Aes256Gcm)
+    }
+
     /// Bytes of its key.
     pub(crate) const fn key_len(self) -> usize {
         if matches!(self, Self::Aes256Ccm | Self::Aes256Gcm) { 32 } else { 16 }

@@ -4,11 +4,10 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use hvm_model::names::WindowsPath;
 use hvm_sources::{Source, SourceError};
-use hvm_testkit::samba::{PASSWORD, Samba, USER};
+use hvm_testkit::samba::{PASSWORD, Samba, USER, files_for_links};
 use hvm_testkit::sample::{self, SampleHost, Variant};
 use hvm_winrm::Secret;
 
@@ -31,10 +30,7 @@ impl Shared {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("host");
         let host = sample::write(&folder, variant).unwrap();
-        let source = hvm_sources::open(&format!("folder:{}", folder.display())).unwrap();
-        for drive in ["C", "D"] {
-            fill_links(&*source, &folder.join(drive), &format!("{drive}:"));
-        }
+        files_for_links(&folder).unwrap();
         let own = root.path().join("samba");
         fs::create_dir(&own).unwrap();
         let (c, d) = (folder.join("C"), folder.join("D"));
@@ -58,24 +54,5 @@ impl Shared {
     /// Ends the server.
     pub fn go_away(&mut self) {
         self.samba.stop().unwrap();
-    }
-}
-
-/// Puts the files there that links lead to.
-fn fill_links(source: &dyn Source, folder: &Path, windows: &str) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let (path, windows) = (entry.path(), format!(r"{windows}\{}", entry.file_name().to_string_lossy()));
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            fill_links(source, &path, &windows);
-        } else if kind.is_symlink()
-            && let Ok(file) = source.open_file(&WindowsPath::new(&windows))
-        {
-            let mut bytes = vec![0; file.len() as usize];
-            file.read_exact_at(&mut bytes, 0).unwrap();
-            fs::remove_file(&path).unwrap();
-            fs::write(&path, bytes).unwrap();
-        }
     }
 }
