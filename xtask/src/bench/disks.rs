@@ -1,10 +1,12 @@
 //! The disks that are measured, made once: NTFS volumes that were filled and half emptied again, in the files of Hyper-V.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use hvm_testkit::bulk::{self, RawDisk, Room};
 use hvm_testkit::guid::plain_bytes;
+use hvm_testkit::sample::{self, Variant};
 use hvm_testkit::vhd::{BlockOrder, Blocks, Locator, Parent, VhdKind, VhdSpec};
 use hvm_testkit::vhdx::{Kind, VhdxSpec};
 use serde_json::{Value, json};
@@ -16,12 +18,13 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 /// The parts of the set in the order in which they are made, each with a number that is raised when it is made in another
 /// way.
-const PARTS: [(&str, u64, Make); 5] = [
+const PARTS: [(&str, u64, Make); 6] = [
     ("main", 1, Disks::main),
     ("chain", 2, Disks::chain),
-    ("fixed", 1, Disks::fixed),
+    ("fixed", 2, Disks::fixed),
     ("clones", 1, Disks::clones),
     ("huge", 1, Disks::huge),
+    ("images", 1, Disks::images),
 ];
 /// Makes one part.
 type Make = fn(&mut Disks, &Sizes) -> Result<(), String>;
@@ -181,11 +184,41 @@ impl Disks {
         let disk = self.aged("fixed", 20, sizes.fixed)?;
         let (path, vhdx) = (self.path("fixed.vhd"), self.path("dense.vhdx"));
         bulk::write_vhd_fixed(&VhdSpec::new(VhdKind::Fixed, id(20)), &disk, &path).map_err(at(&path))?;
+        let dynamic_path = self.path("fixed-dynamic.vhd");
+        let spec = dynamic(22, BlockOrder::Shuffled(22));
+        bulk::write_vhd(&spec, &disk, &dynamic_path, Room::Dense).map_err(at(&dynamic_path))?;
         let spec = VhdxSpec::new(Kind::Dynamic, 21);
         bulk::write_vhdx(&spec, &disk, 32 * MIB, (&vhdx, Room::Dense)).map_err(at(&vhdx))?;
         drop(disk);
         let part = self.path("fixed.part");
         fs::remove_file(&part).map_err(at(&part))
+    }
+
+    /// Two disks of a dead server, each one volume over all of it: `host.part` holds the fixed disk as a fixed and as a dynamic VHD,
+    /// `system.part` is the main volume with the hives and configurations of the sample host.
+    fn images(&mut self, _: &Sizes) -> Result<(), String> {
+        let files = ["fixed.vhd", "fixed-dynamic.vhd"].map(|name| self.path(name));
+        let lens = files.iter().map(|path| fs::metadata(path).map(|metadata| metadata.len()).map_err(at(path)));
+        let bytes = lens.sum::<Result<u64, String>>()?;
+        self.facts["fixed"]["blake3"] = blake3_of_fixed(&files[0])?.into();
+        let host = self.path("host.part");
+        ntfs::make(&host, (bytes / MIB + bytes / MIB / 16 + 64) * MIB)?;
+        ntfs::edit(&host, |volume| {
+            fs::create_dir_all(volume.join("Windows/System32/config")).map_err(at(volume))?;
+            let copy = |path: &PathBuf| {
+                let to = volume.join(path.file_name().expect("a file of the set"));
+                fs::copy(path, &to).map_err(at(&to))
+            };
+            files.iter().try_for_each(|path| copy(path).map(|_| ()))
+        })?;
+        let (drives, system) = (self.path("sample"), self.path("system.part"));
+        if drives.exists() {
+            fs::remove_dir_all(&drives).map_err(at(&drives))?;
+        }
+        sample::write(&drives, Variant::Clean).map_err(at(&drives))?;
+        copy(&self.path("main.part"), &system)?;
+        ntfs::edit(&system, |volume| ntfs::take_over(&drives.join("C"), volume))?;
+        fs::remove_dir_all(&drives).map_err(at(&drives))
     }
 
     /// Clones of one golden image: some new files each, some pieces of old ones rewritten, an order of blocks of its own.
@@ -213,6 +246,15 @@ impl Disks {
 fn raw(part: &Path, size: u64) -> Result<RawDisk, String> {
     let file = File::open(part).map_err(at(part))?;
     Ok(RawDisk::with_partition(size, PARTITION, file, &ntfs::ranges(part)?))
+}
+
+/// The hash of the content of a fixed VHD: all but the footer.
+fn blake3_of_fixed(path: &Path) -> Result<String, String> {
+    let file = File::open(path).map_err(at(path))?;
+    let len = file.metadata().map_err(at(path))?.len();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file.take(len.saturating_sub(512))).map_err(at(path))?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// A copy with the same holes.

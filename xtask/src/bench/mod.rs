@@ -314,6 +314,15 @@ fn prepare(job: &Job, most: u64, places: &Places) -> Result<(), String> {
 fn check(side: &Side, places: &Places) -> Result<(), String> {
     match &side.check {
         Check::Nothing => Ok(()),
+        Check::Says(file, expected) => {
+            let path = side.job.out.join(file);
+            let found = fs::read_to_string(&path).map_err(at(&path))?;
+            if found.starts_with(expected) {
+                Ok(())
+            } else {
+                Err(format!("'{expected}' was expected, found '{}'", found.trim()))
+            }
+        }
         Check::Same(files) => files.iter().try_for_each(|(file, format, other, other_format)| {
             let (file, other) = (side.job.out.join(file).display().to_string(), other.display().to_string());
             run("qemu-img", &["compare", "-q", "-f", format, "-F", other_format, &file, &other])

@@ -62,6 +62,22 @@ fn wait_for_mount(server: &mut Child, mount: &Path) -> Result<(), String> {
     Err(format!("ntfs-3g did not mount '{}'", mount.display()))
 }
 
+/// Copies a folder into a volume; links, whose targets mean nothing there, are left out.
+pub fn take_over(from: &Path, to: &Path) -> Result<(), String> {
+    fs::create_dir_all(to).map_err(at(to))?;
+    for entry in fs::read_dir(from).map_err(at(from))? {
+        let entry = entry.map_err(at(from))?;
+        let (here, there) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(at(&here))?;
+        if kind.is_dir() {
+            take_over(&here, &there)?;
+        } else if kind.is_file() {
+            fs::copy(&here, &there).map_err(at(&there))?;
+        }
+    }
+    Ok(())
+}
+
 /// Copies files of `seed` in until they have `bytes` bytes; the number of files and of bytes.
 pub fn fill(volume: &Path, seed: u64, bytes: u64) -> Result<(u64, u64), String> {
     let (mut files, mut written) = (0, 0);

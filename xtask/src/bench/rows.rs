@@ -34,6 +34,8 @@ pub enum Check {
     Same(Vec<(String, &'static str, PathBuf, &'static str)>),
     /// A raw file has the clusters in use of the main disk.
     Used(String),
+    /// A file begins with this text.
+    Says(String, String),
     /// There is no disk to look at.
     Nothing,
 }
@@ -95,6 +97,8 @@ pub struct Places<'a> {
 const FORMATS: [&str; 3] = ["raw", "qcow2", "vhdx"];
 const HALF: f64 = 0.5;
 const WITH_MANIFEST: f64 = 0.8;
+/// Time through an image: at least 0.7 of the speed of the file.
+const INSIDE: f64 = 1.43;
 
 fn quick(most: f64) -> Vec<Goal> {
     vec![Goal { measure: Measure::Wall, most }, Goal { measure: Measure::Cpu, most }]
@@ -129,6 +133,8 @@ impl Places<'_> {
         rows.push(self.bounded("dense-vhdx-raw", "dense.vhdx", "raw", quick(HALF)));
         rows.push(self.bounded("fixed-raw", "fixed.vhd", "raw", quick(HALF)));
         rows.push(self.clones());
+        rows.extend(["fixed", "fixed-dynamic"].map(|name| self.inside(name)));
+        rows.push(self.dead_system());
         rows.extend(self.huge());
         rows.extend(self.context());
         rows
@@ -260,6 +266,51 @@ impl Places<'_> {
             goals: quick(HALF),
             slow: false,
             bytes: Some(Bytes { read, content: None, hashed: false, raw: false }),
+        }
+    }
+
+    /// A VHD on the disk of a dead server, which is read through the NTFS there, beside the same VHD as a file.
+    fn inside(&self, name: &str) -> Row {
+        let (program, out) = (quote(self.program), quote(&self.memory));
+        let hash = self.disks.facts["fixed"]["blake3"].as_str().unwrap_or_default();
+        let side = |what: String, file: &str| Side {
+            job: Job::new(format!("{program} disk hash {what} > {out}/{file}"), &self.memory),
+            check: Check::Says(file.to_owned(), hash.to_owned()),
+        };
+        let image = quote(Path::new(&format!("image:{}?c=1:0", self.disks.path("host.part").display())));
+        Row {
+            name: format!("inside-{name}"),
+            about: format!(
+                "hash of {name}.vhd inside NTFS inside a raw disk, beside that of the same file, both by hvmigrate"
+            ),
+            ours: side(format!("--from {image} 'C:\\{name}.vhd'"), "ours"),
+            peer: Some(side(self.disk(&format!("{name}.vhd")), "peer")),
+            needs: &[],
+            goals: vec![Goal { measure: Measure::Wall, most: INSIDE }],
+            slow: false,
+            bytes: None,
+        }
+    }
+
+    /// The inventory of a dead server from its system disk, on which its machines' disks are not.
+    fn dead_system(&self) -> Row {
+        let image = quote(Path::new(&format!("image:{}?c=1:0", self.disks.path("system.part").display())));
+        let program = quote(self.program);
+        // Findings that block are an exit code of their own.
+        let script = format!(
+            "{program} assess --from {image} --format json > {}/ours || test $? = 3; grep -q HV-OLD-01 {}/ours",
+            quote(&self.memory),
+            quote(&self.memory)
+        );
+        Row {
+            name: "dead-system".to_owned(),
+            about: "assess of a dead server from its system disk with 20 GB".to_owned(),
+            ours: Side { job: Job::new(script, &self.memory), check: Check::Nothing },
+            peer: None,
+            needs: &[],
+            goals: vec![Goal { measure: Measure::Seconds, most: 1.0 }],
+            slow: false,
+            bytes: None,
         }
     }
 
