@@ -12,6 +12,7 @@ use common::Scene;
 use hvm_testkit::hyperv_host::{Data, Host, Release, Vlan};
 use hvm_testkit::powershell::{Descriptor, End, Value};
 use hvm_testkit::sample::{Variant, ids};
+use hvm_testkit::sample_2016::{self, OLD, WEB};
 use live_support::{KIT, Lab, MIGRATE, PASSWORD, Setting, kit_files, secret};
 
 const HTTP: &str = "&transport=http";
@@ -86,6 +87,28 @@ fn a_migration_to_its_end_and_back() {
     lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
     assert_eq!(lab.host.look(|host| kit_files(host)), Some(Vec::new()));
     assert_eq!(lab.host.look(|host| host.files.has_folder(KIT)), Some(false));
+}
+
+/// Configurations that the host imports are registered there: over the network, and taken back again.
+#[test]
+fn machines_keep_their_ids_where_the_host_imports_their_configurations() {
+    let scene = Scene::new();
+    sample_2016::write(&scene.dir.join("source")).unwrap();
+    let Some(lab) = Lab::start(scene, Setting::default()) else { return };
+    let planned = lab.plan(HTTP, &["--answer", "machine.saved-state=discard", "--answer", "source.problem=accept"]);
+    assert!(
+        planned.stdout.contains("Registered in place from its own configuration (version 9.0)"),
+        "{}",
+        planned.stdout
+    );
+    lab.expect(0, &MIGRATE);
+    let ids = || lab.host.look(|host| host.state.machines.iter().map(|machine| machine.id.clone()).collect::<Vec<_>>());
+    let ids = ids().unwrap();
+    assert!(ids.len() == 3 && [WEB, OLD].iter().all(|id| ids.iter().any(|found| found == id)), "{ids:?}");
+    let verified = lab.expect(0, &["verify", "--work", "work"]);
+    assert!(verified.stdout.contains("nothing differs"), "{}", verified.stdout);
+    lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);
+    assert_eq!(lab.host.look(|host| (host.state.machines.len(), host.files.has_folder(KIT))), Some((0, false)));
 }
 
 #[test]
