@@ -7,8 +7,10 @@ use std::fs;
 
 use common::{Case, tree_with_times};
 use hvm_engine::{ChainOptions, HashKind, Quiet};
+use hvm_model::plan::Verdict;
 use hvm_testkit::sample::Variant;
-use hvm_testkit::sample_2016::{self, CHECKPOINT, DATABASE, ELSEWHERE, OLD, WEB, place};
+use hvm_testkit::sample_2016::{self, CHECKPOINT, DATABASE, ELSEWHERE, HYPER_V, OLD, WEB, configuration, place, web};
+use hvm_testkit::vmxml::Node;
 
 const KIT: &str = "kit:DIR?os=2022&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
 const ANSWERS: [&str; 3] = ["machine.saved-state=discard", "source.problem=accept", "machine.virtual-tpm=accept"];
@@ -56,4 +58,38 @@ fn machines_in_tables_are_migrated_and_their_configurations_are_kept() {
     }
     assert_eq!(database.disks.len(), 2);
     assert_eq!(tree_with_times(source), before, "the source was touched");
+}
+
+/// A VHD set is no disk: its machine waits until the operator says that it goes without it, and then it does.
+#[test]
+fn a_machine_with_a_vhd_set_waits_and_goes_without_it() {
+    let case = Case::new(KIT, Variant::Clean);
+    let source = &case.host.folder;
+    fs::remove_dir_all(source).unwrap();
+    sample_2016::write(source).unwrap();
+    let mut node = web();
+    let drive = node.at("_83f8638b-8dca-4152-9eda-2ca8b33039b4_/controller1/drive0");
+    for name in ["pathname", "type"] {
+        drive.remove(name);
+    }
+    drive.push(Node::text("pathname", r"D:\Festplatten\Gemeinsam.vhds"));
+    drive.push(Node::text("type", "VHD"));
+    fs::write(place(source, &format!(r"{HYPER_V}\Virtual Machines\{WEB}.vmcx")), configuration(&node)).unwrap();
+    let set = place(source, r"D:\Festplatten\Gemeinsam.vhds");
+    fs::create_dir_all(set.parent().unwrap()).unwrap();
+    // Whatever is in it: here what looks like the beginning of a VHDX.
+    fs::write(&set, [&b"vhdxfile"[..], &[0; 4088]].concat()).unwrap();
+    let planned = |answers: &[&str]| {
+        let plan = case.plan(answers).unwrap();
+        let verdict = plan.machines.iter().find(|machine| machine.id.as_str() == WEB).unwrap().verdict.clone();
+        let web = plan.role.machines.iter().find(|machine| machine.id.as_str() == WEB);
+        (verdict, web.map(|machine| machine.disks.len()))
+    };
+    let (verdict, there) = planned(&ANSWERS);
+    let Verdict::Blocked { findings } = verdict else { panic!("{verdict:?}") };
+    assert!(findings.len() == 1 && findings[0].starts_with("machine.vhd-set@"), "{findings:?}");
+    assert_eq!(there, None);
+    let accepted = [&ANSWERS[..], &["machine.vhd-set=accept"]].concat();
+    let (verdict, there) = planned(&accepted);
+    assert_eq!((verdict, there), (Verdict::Migrate, Some(1)), "its other disk is migrated");
 }
