@@ -94,6 +94,12 @@ fn addresses_members_and_rights_are_known() {
         .map(|volume| (volume.letter.as_str(), volume.size.0, volume.free.0))
         .collect();
     assert_eq!(drives, answers::DRIVES, "and no drive without a size");
+    let ipv6 = inventory.unknowns.iter().find(|unknown| unknown.item.contains("IPv6")).unwrap();
+    assert!(
+        ipv6.reason.contains(&format!("{}/64 ('", answers::IPV6)) && !ipv6.reason.contains("fe80"),
+        "{}",
+        ipv6.reason
+    );
     let items =
         ["WMI namespace", "Distributed COM", "VLAN", "MAC addresses of physical", "NUMA", "Memory of", "Free space"];
     for item in items {

@@ -5,10 +5,12 @@ use hvm_model::host::{GroupMember, Host, NamespaceRights, WindowsRelease};
 
 use super::registry::Looked;
 use super::switches::Networks;
-use super::{Reading, adapters, dcom, firewall, switches};
+use super::{Reading, adapters, dcom, firewall, live, switches};
 
 /// Item, reason, how to learn, and whether the host told it after all.
 type Item = (&'static str, &'static str, &'static str, fn(&Host, &Networks) -> bool);
+
+const IPV6: &str = "Static IPv6 addresses";
 
 const ALWAYS: [Item; 7] = [
     (
@@ -44,7 +46,7 @@ const ALWAYS: [Item; 7] = [
         |host, _| host.memory.value().is_some(),
     ),
     (
-        "Static IPv6 addresses",
+        IPV6,
         "They lie in the NSI store of the registry, whose layout is not documented.",
         "On the host: netsh interface ipv6 show addresses",
         |_, _| false,
@@ -107,6 +109,18 @@ pub(super) fn list(reading: &Reading<'_>, host: &Host, networks: &Networks) -> V
             how_to_learn: (*how_to_learn).to_owned(),
         })
         .collect();
+    if let (Some(addresses), Some(unknown)) =
+        (live::ipv6(reading), list.iter_mut().find(|unknown| unknown.item == IPV6))
+    {
+        let told = match addresses.is_empty() {
+            true => "When the host was asked, its connected adapters had none but link-local ones.".to_owned(),
+            false => format!(
+                "When the host was asked it had {}; it does not say which of them somebody set.",
+                addresses.join(", ")
+            ),
+        };
+        unknown.reason = format!("{} {told}", unknown.reason);
+    }
     let numa_matters = host.system.release.value() != Some(&WindowsRelease::Server2008);
     if let (Found::Unknown { reason }, true) = (&host.settings.numa_spanning, numa_matters) {
         list.push(Unknown {

@@ -20,6 +20,8 @@ pub const DCOM_MEMBER: (&str, &str) = ("MUSTER", "Hyper-V Fernzugriff");
 /// Address of the adapter of [`ids::EXTERN_2`], which no file holds.
 pub const MAC_UPLINK_2: &str = "001018AABBCC";
 
+/// An IPv6 address that it has, and does not say from where.
+pub const IPV6: &str = "2001:db8::1f";
 /// Memory of the host, bytes.
 pub const MEMORY: u64 = 17_179_332_608;
 /// Its fixed drives: letter, length and free bytes.
@@ -405,7 +407,12 @@ fn addresses(answers: &mut Answers, variant: Variant) {
                 answers.object(
                     CIMV2,
                     "Win32_NetworkAdapterConfiguration",
-                    &[property("SettingID", "string", adapter.id), property("MACAddress", "string", pairs.join(":"))],
+                    &[
+                        property("SettingID", "string", adapter.id),
+                        property("MACAddress", "string", pairs.join(":")),
+                        array("IPAddress", "string", ["192.0.2.10", "fe80::21b:21ff:fe3c:4d5e", IPV6]),
+                        array("IPSubnet", "string", ["255.255.255.0", "64", "64"]),
+                    ],
                 );
                 continue;
             }

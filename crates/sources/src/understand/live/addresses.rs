@@ -15,8 +15,11 @@ const CLASSES: [(&str, &str, &str, &str); 5] = [
     (V1, "Msvm_InternalEthernetPort", "DeviceID", "PermanentAddress"),
     (V2, "Msvm_ExternalEthernetPort", "DeviceID", "PermanentAddress"),
     (V2, "Msvm_InternalEthernetPort", "DeviceID", "PermanentAddress"),
-    (CIMV2, "Win32_NetworkAdapterConfiguration", "SettingID", "MACAddress"),
+    (CIMV2, CONFIGURATION, "SettingID", "MACAddress"),
 ];
+const CONFIGURATION: &str = "Win32_NetworkAdapterConfiguration";
+/// Most IPv6 addresses that are named.
+const MAX_NAMED: usize = 16;
 
 /// The addresses that the host told.
 #[derive(Debug, Default)]
@@ -48,4 +51,23 @@ pub(in super::super) fn addresses(reading: &Reading<'_>) -> Addresses {
         }
     }
     addresses
+}
+
+/// The IPv6 addresses that connected adapters had when the host was asked, link-local ones apart, each with its adapter; none when
+/// it was not asked. Which of them somebody set the class does not say.
+pub(in super::super) fn ipv6(reading: &Reading<'_>) -> Option<Vec<String>> {
+    let Answer::Objects(objects) = reading.ask(Question::Instances(CIMV2, CONFIGURATION)) else { return None };
+    let mut found = Vec::new();
+    for object in &objects {
+        let lengths = object.texts("IPSubnet");
+        for (number, address) in object.texts("IPAddress").into_iter().enumerate() {
+            let is_own = address.parse::<std::net::Ipv6Addr>().is_ok_and(|ip| !ip.is_unicast_link_local());
+            if is_own && found.len() < MAX_NAMED {
+                let length = lengths.get(number).map(|length| format!("/{length}")).unwrap_or_default();
+                let adapter = object.text("Description").or_else(|| object.text("SettingID")).unwrap_or_default();
+                found.push(format!("{address}{length} ('{adapter}')"));
+            }
+        }
+    }
+    Some(found)
 }

@@ -10,7 +10,7 @@ mod ports;
 mod rights;
 mod running;
 
-pub(super) use addresses::{Addresses, addresses};
+pub(super) use addresses::{Addresses, addresses, ipv6};
 pub(super) use allocations::allocations;
 pub(super) use computer::{memory, volumes};
 pub(super) use disks::ToldDisks;
