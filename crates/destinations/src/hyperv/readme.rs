@@ -44,7 +44,7 @@ What the kit does and does not keep
 {put_back}   - A dynamic MAC address is given anew from this host's range when a virtual machine starts.
    - Checkpoints are made anew too, in the tree that they were, without the memory of machines that ran. Undoing the import
      removes their disks with them: copy the kit again before another import.
-   - What the host does when a virtual machine ends unexpectedly stays at this host's default.
+   - What the host does when a virtual machine that is made anew ends unexpectedly stays at this host's default.
 ";
 
 /// The text, with plain line breaks.

@@ -4,8 +4,8 @@
 //! it or set right, it is compared again and then imported; the rest is set as for a machine that was made anew. The original file
 //! of the kit stays: a copy of it in the machine's folder is what is registered, since Hyper-V removes that with the machine.
 
-use hvm_model::role::{PlacedDisk, PlacedFile, Role, RoleMachine};
-use hvm_model::vm::{AdapterKind, Controller, Media, VmAdapter};
+use hvm_model::role::{PlacedDisk, PlacedFile, PlacedImage, Role, RoleMachine};
+use hvm_model::vm::{AdapterKind, Connection, Controller, Media, VmAdapter};
 
 use crate::hyperv::cmdlet::{Arg, Call, StepScript};
 use crate::hyperv::machines::{
@@ -52,13 +52,40 @@ fn planned(machine: &RoleMachine, calls: &mut Vec<Call>) {
     memory_and_processors(machine, calls);
     let place = |disk: &PlacedDisk| format!("{}{}-{}", controller_word(disk.controller), disk.number, disk.slot);
     let kept: Vec<String> = machine.disks_of(None).filter(is_its_own).map(place).collect();
-    let clear = Call::new("Clear-KitPlannedMachine").variable("Machine", "machine");
-    calls.push(if kept.is_empty() { clear } else { clear.with("Disks", Arg::Texts(kept)) });
+    let mut clear = Call::new("Clear-KitPlannedMachine").variable("Report", "report").variable("Machine", "machine");
+    for (parameter, texts) in [("Disks", kept), ("Media", filled(machine)), ("Adapters", networked(machine))] {
+        if !texts.is_empty() {
+            clear = clear.with(parameter, Arg::Texts(texts));
+        }
+    }
+    calls.push(clear);
     for disk in machine.disks_of(None).filter(is_its_own) {
         let set = Call::new("Set-KitDisk").variable("Machine", "machine");
         let set = at(set.text("ControllerType", controller_word(disk.controller)), disk.number, disk.slot);
         calls.push(set.with("Path", Arg::KitPath(disk.target.clone())));
     }
+}
+
+/// Places of discs that get one again, or for which a line of their own says why not.
+fn filled(machine: &RoleMachine) -> Vec<String> {
+    let place = |controller: Controller, number: u8, slot: u8| match controller {
+        Controller::Floppy => "floppy".to_owned(),
+        _ => format!("{}{number}-{slot}", controller_word(controller)),
+    };
+    let images = machine.images.iter().map(|image| place(image.controller, image.number, image.slot));
+    let told = machine.configuration.drives.iter();
+    let told = told.filter(|drive| matches!(drive.media, Media::PhysicalDvd { .. } | Media::Iso { .. }));
+    let mut all: Vec<String> =
+        images.chain(told.map(|drive| place(drive.controller, drive.number, drive.slot))).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Devices of the adapters that are connected again.
+fn networked(machine: &RoleMachine) -> Vec<String> {
+    let adapters = machine.configuration.adapters.iter();
+    adapters.filter(|adapter| adapter.connection != Connection::None).map(|adapter| adapter.id.clone()).collect()
 }
 
 /// What is set in the machine when it is there.
@@ -86,7 +113,7 @@ fn media(machine: &RoleMachine, calls: &mut Vec<Call>) {
         });
     }
     for drive in &machine.configuration.drives {
-        let is_here = |image: &&hvm_model::role::PlacedImage| {
+        let is_here = |image: &&PlacedImage| {
             (image.controller, image.number, image.slot) == (drive.controller, drive.number, drive.slot)
         };
         let was = match &drive.media {

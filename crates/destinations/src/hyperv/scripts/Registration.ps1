@@ -146,20 +146,38 @@ function Get-KitPlannedMachine {
     $Report.VM
 }
 
-# Takes out of a planned machine what refers to the old host: networks, discs, and hard disks but those in the places of Disks.
+# Takes out of a planned machine what refers to the old host: networks, discs, and hard disks but those in the places of Disks. What does
+# not get another one afterwards (devices of Adapters, places of Media) is told.
 function Clear-KitPlannedMachine {
     [CmdletBinding()]
     param(
+        [Parameter(Mandatory = $true)]$Report,
         [Parameter(Mandatory = $true)]$Machine,
-        [string[]]$Disks = @()
+        [string[]]$Disks = @(),
+        [string[]]$Media = @(),
+        [string[]]$Adapters = @()
     )
+    # 33012: the virtual network is not there.
+    foreach ($missing in @($Report.Incompatibilities | Where-Object { ($null -ne $_) -and ($_.MessageId -eq 33012) })) {
+        $id = [string]$missing.Source.Id
+        if (@($Adapters | Where-Object { $id.EndsWith('\' + $_, [System.StringComparison]::OrdinalIgnoreCase) }).Count -eq 0) {
+            Write-Warning -Message ("The network adapter '{0}' of '{1}' was connected to a virtual network that is not in this kit; it stays unconnected." -f $missing.Source.Name, $Machine.Name)
+        }
+    }
     foreach ($adapter in @(Get-VMNetworkAdapter -VM $Machine)) {
         Disconnect-VMNetworkAdapter -VMNetworkAdapter $adapter
     }
     foreach ($drive in @(Get-VMDvdDrive -VM $Machine)) {
+        $slot = '{0}{1}-{2}' -f $drive.ControllerType, $drive.ControllerNumber, $drive.ControllerLocation
+        if ((([string]$drive.Path).Length -gt 0) -and ($Media -notcontains $slot)) {
+            Write-Warning -Message ("The DVD drive {0} of '{1}' held '{2}' on the old host; it is empty now." -f $slot, $Machine.Name, $drive.Path)
+        }
         Set-VMDvdDrive -VMDvdDrive $drive -Path $null
     }
     foreach ($drive in @(Get-VMFloppyDiskDrive -VM $Machine)) {
+        if ((([string]$drive.Path).Length -gt 0) -and ($Media -notcontains 'floppy')) {
+            Write-Warning -Message ("The floppy drive of '{0}' held '{1}' on the old host; it is empty now." -f $Machine.Name, $drive.Path)
+        }
         Set-VMFloppyDiskDrive -VMFloppyDiskDrive $drive -Path $null
     }
     foreach ($drive in @(Get-VMHardDiskDrive -VM $Machine)) {
