@@ -475,6 +475,8 @@ fn facts_are_right_too() {
         let has = kit.unwrap_or_else(|error| panic!("{error}: {facts}")).capabilities().unwrap();
         assert_eq!(has.logical_processors, Some(16));
         assert!(has.machines.contains(&"SQL/1".to_owned()) && has.switches.contains(&"theirs".to_owned()));
+        let theirs = lab.host.state.machines.iter().find(|machine| machine.name == "theirs").unwrap();
+        assert!(has.machine_ids.iter().any(|id| id.as_str() == theirs.id));
         assert!(has.adapters.unwrap().contains(&"Ethernet 2".to_owned()));
         assert!(has.mac_addresses.contains(&mac("00-15-5D-01-07-DC")));
     }

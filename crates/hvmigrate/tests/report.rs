@@ -66,6 +66,7 @@ fn it_is_self_contained_at_every_stage() {
     }
     let html = std::fs::read_to_string(scene.dir.join("reports/report.html")).unwrap();
     assert!(html.contains("<h2>Guests</h2>") && html.contains("No operating system was found on its disks."));
+    assert!(html.contains("Made anew around its disks, with a new id. No documentation says that Windows Server 2012"));
     assert!(html.contains("On other releases") && html.contains("does not honour authorization stores"));
     let count = |pointer: &str| json.pointer(pointer).and_then(|found| found.as_array()).map_or(0, Vec::len);
     for (promised, least) in [

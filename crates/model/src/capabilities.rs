@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::host::WindowsRelease;
-use crate::names::{ByteSize, MacAddress};
+use crate::names::{ByteSize, MacAddress, VmId};
 
 /// Capabilities of a destination: what its kind can do, and what this one has, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +40,9 @@ pub struct Capabilities {
     pub adapter_details: Vec<DestinationAdapter>,
     /// Names of machines that are there already.
     pub machines: Vec<String>,
+    /// Ids of the machines that are there already, where somebody said them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machine_ids: Vec<VmId>,
     /// Names of virtual networks that are there already.
     pub switches: Vec<String>,
     /// MAC addresses that are in use there.

@@ -65,7 +65,7 @@ pub(crate) const CLAUSES: &[Clause] = &[
         chapter: MACHINES,
         text: "A machine keeps its id where the destination registers its own configuration; where it is made anew, the reason is \
                said.",
-        answers: &[Rules(&["machine.configuration"]), Steps(&["register-machine."])],
+        answers: &[Rules(&["machine.configuration", "machine.id-taken"]), Steps(&["register-machine."])],
     },
     Clause {
         id: "beyond.machines.generation",

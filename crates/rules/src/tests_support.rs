@@ -271,6 +271,7 @@ fn capabilities() -> Capabilities {
         machines: Vec::new(),
         switches: Vec::new(),
         mac_addresses: Vec::new(),
+        machine_ids: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use hvm_model::capabilities::DestinationAdapter;
-use hvm_model::names::{ByteSize, MacAddress};
+use hvm_model::names::{ByteSize, MacAddress, VmId};
 use serde::Deserialize;
 
 use crate::error::DestinationError;
@@ -41,6 +41,9 @@ pub(crate) struct Facts {
     pub adapter_details: Vec<DestinationAdapter>,
     /// Machines that are there.
     pub machines: Option<Vec<String>>,
+    /// What the file says of their ids.
+    #[serde(default)]
+    pub machine_ids: Vec<VmId>,
     /// Virtual networks that are there.
     pub switches: Option<Vec<String>>,
     /// MAC addresses in use.
@@ -70,6 +73,7 @@ impl Facts {
             adapters: uri.list("adapters")?.or(file.adapters),
             adapter_details: file.adapter_details,
             machines: uri.list("machines")?.or(file.machines),
+            machine_ids: file.machine_ids,
             switches: uri.list("switches")?.or(file.switches),
             macs: macs(uri)?.or(file.macs),
         };

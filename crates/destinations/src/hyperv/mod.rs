@@ -210,6 +210,7 @@ impl Destination for Kit {
             machines: facts.machines.unwrap_or_default(),
             switches: facts.switches.unwrap_or_default(),
             mac_addresses: facts.macs.unwrap_or_default(),
+            machine_ids: facts.machine_ids,
         })
     }
 

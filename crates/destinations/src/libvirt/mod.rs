@@ -85,6 +85,7 @@ impl LibvirtFiles {
             machines: uri.list("machines")?.unwrap_or_default(),
             switches: uri.list("switches")?.unwrap_or_default(),
             mac_addresses: Vec::new(),
+            machine_ids: Vec::new(),
         };
         let domain_type = if emulated { DomainType::Qemu } else { DomainType::Kvm };
         Ok(LibvirtFiles { root: uri.folder.clone(), domain_type, capabilities })

@@ -1,15 +1,21 @@
-//! How Hyper-V gets a machine back: from its own configuration, or made anew, by the operator's choice where both go.
+//! How Hyper-V gets a machine back: from its own configuration, or made anew, by the operator's choice where both go. Only one
+//! machine of a host can have an id.
 
 use hvm_model::capabilities::DestinationKind;
 use hvm_model::finding::Level;
+use hvm_model::host::WindowsRelease;
+use hvm_model::vm::Machine;
 
 use crate::case::{Case, of_machine};
+use crate::decision::Decision;
 use crate::registration::registration_obstacle;
-use crate::rule::{Offer, Rule, Seen};
+use crate::rule::{EXCLUDE, Offer, Rule, Seen};
 #[cfg(test)]
 use crate::tests_support::Example;
 
-pub(super) const RULES: &[Rule] = &[Rule {
+pub(super) const RULES: &[Rule] = &[CONFIGURATION, ID_TAKEN];
+
+const CONFIGURATION: Rule = Rule {
     id: "machine.configuration",
     level: Level::Notes,
     under_extended: Level::Notes,
@@ -19,14 +25,27 @@ pub(super) const RULES: &[Rule] = &[Rule {
         Offer::new("register", "Its configuration is registered in place, and what the plan changes is set in it (the default)."),
         Offer::new("new", "The machine is made anew around its disks and gets a new id."),
     ],
-    check,
-}];
+    check: registered,
+};
 
-fn check(case: &Case<'_>) -> Vec<Seen> {
-    let Some(DestinationKind::HyperV { release }) = case.destination.map(|destination| destination.kind) else {
-        return Vec::new();
-    };
-    let machines = case.machines().filter(|machine| registration_obstacle(machine, release).is_none());
+const ID_TAKEN: Rule = Rule {
+    id: "machine.id-taken",
+    level: Level::Blocks,
+    under_extended: Level::Blocks,
+    clause: "beyond.machines.put-back",
+    title: "The destination already has a machine with the id that a machine would keep.",
+    answers: &[EXCLUDE],
+    check: taken,
+};
+
+/// The release of a destination that is Hyper-V, and the machines that can be registered there.
+fn registrable<'a>(case: &'a Case<'_>) -> Option<(WindowsRelease, impl Iterator<Item = &'a Machine>)> {
+    let DestinationKind::HyperV { release } = case.destination?.kind else { return None };
+    Some((release, case.machines().filter(move |machine| registration_obstacle(machine, release).is_none())))
+}
+
+fn registered(case: &Case<'_>) -> Vec<Seen> {
+    let Some((release, machines)) = registrable(case) else { return Vec::new() };
     let seen = machines.map(|machine| {
         let (major, minor) = machine.version.unwrap_or_default();
         let message = format!(
@@ -40,12 +59,45 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     seen.collect()
 }
 
+fn taken(case: &Case<'_>) -> Vec<Seen> {
+    let Some((_, machines)) = registrable(case) else { return Vec::new() };
+    let ids = case.destination.map_or(&[][..], |destination| &destination.machine_ids);
+    let kept = |machine: &&Machine| {
+        case.decision(CONFIGURATION.id, &of_machine(machine)) != Some(Decision::MakeAnew) && ids.contains(&machine.id)
+    };
+    let seen = machines.filter(kept).map(|machine| {
+        let message = format!(
+            "The destination already has a machine with the id {}, under which the virtual machine '{}' would be registered. Remove that \
+             one when it is an earlier copy, or have this one made anew with the answer 'machine.configuration@{}=new'.",
+            machine.id, machine.name, machine.id
+        );
+        Seen::new(of_machine(machine), message).at(&machine.place)
+    });
+    seen.collect()
+}
+
 #[cfg(test)]
-pub(super) const EXAMPLES: &[Example] = &[Example {
-    rule: "machine.configuration",
-    fires: |sample| {
-        sample.destination().kind = DestinationKind::HyperV { release: hvm_model::host::WindowsRelease::Server2016 };
-        sample.inventory.machines[0].version = Some((5, 0));
+pub(super) const EXAMPLES: &[Example] = &[
+    Example { rule: "machine.configuration", fires: imported, quiet: |_| {} },
+    Example {
+        rule: "machine.id-taken",
+        fires: |sample| {
+            imported(sample);
+            let id = sample.inventory.machines[0].id.clone();
+            sample.destination().machine_ids.push(id);
+        },
+        quiet: |sample| {
+            imported(sample);
+            let id = sample.inventory.machines[0].id.clone();
+            sample.destination().machine_ids.push(id);
+            sample.answer("machine.configuration@Web=new");
+        },
     },
-    quiet: |_| {},
-}];
+];
+
+/// A machine that the destination can register.
+#[cfg(test)]
+fn imported(sample: &mut crate::tests_support::Sample) {
+    sample.destination().kind = DestinationKind::HyperV { release: WindowsRelease::Server2016 };
+    sample.inventory.machines[0].version = Some((5, 0));
+}

@@ -34,6 +34,7 @@ $facts = @{
     adapters = @(Get-NetAdapter -Physical | ForEach-Object { [string]$_.Name })
     adapter_details = @()
     machines = @()
+    machine_ids = @()
     switches = @()
     macs = @()
 }
@@ -64,6 +65,7 @@ if ($editions.ContainsKey($sku)) {
 if ($null -ne (Get-Module -ListAvailable -Name 'Hyper-V')) {
     Import-Module -Name 'Hyper-V'
     $facts['machines'] = @(Get-VM | ForEach-Object { [string]$_.Name })
+    $facts['machine_ids'] = @(Get-VM | ForEach-Object { ([string]$_.Id).ToUpperInvariant() })
     $facts['switches'] = @(Get-VMSwitch | ForEach-Object { [string]$_.Name })
     $macs = @(Get-VMNetworkAdapter -All | ForEach-Object { [string]$_.MacAddress })
     $facts['macs'] = @($macs | Where-Object { ($_.Length -eq 12) -and ($_ -ne '000000000000') })
