@@ -6,6 +6,7 @@ mod common;
 use common::*;
 use hvm_destinations::destination::Destination;
 use hvm_destinations::select;
+use hvm_model::capabilities::DestinationKind;
 use hvm_model::role::Role;
 use proptest::prelude::*;
 
@@ -20,9 +21,24 @@ fn named(destination: &dyn Destination, name: &str, notes: &str) -> Role {
     machine.folder = format!("{folder}-1");
     machine.disks.truncate(1);
     machine.disks[0].target = format!("machines/{folder}-1/{folder}.vhd");
+    let mut own = registered_machine(0x400, 1);
+    own.name = format!("{name} 2");
+    own.notes = notes.to_owned();
+    own.folder = format!("{folder}-2");
+    own.configuration.adapters[1].name = notes.to_owned();
+    own.disks[1].target = format!("machines/{folder}-2/{folder}.vhd");
+    if destination.capabilities().unwrap().kind != DestinationKind::Libvirt {
+        role.machines.push(own);
+    }
     role.switches[1].name = name.to_owned();
-    if let hvm_model::vm::Connection::Switch { name: found, .. } = &mut machine.configuration.adapters[2].connection {
-        *found = Some(name.to_owned());
+    for machine in &mut role.machines {
+        for adapter in &mut machine.configuration.adapters {
+            if let hvm_model::vm::Connection::Switch { name: found, .. } = &mut adapter.connection
+                && found.as_deref() == Some("internal")
+            {
+                *found = Some(name.to_owned());
+            }
+        }
     }
     role
 }

@@ -13,6 +13,7 @@ use common::{Ran, Scene};
 use hvm_testkit::hyperv_host::{Host, Mirror, Release, Served};
 use hvm_testkit::powershell::Descriptor;
 use hvm_testkit::sample::Variant;
+use hvm_testkit::sample_2016::{self, OLD, WEB};
 
 /// The folder of the kit as the host has it, as this computer has it, and as the URI does.
 const KIT: &str = r"D:\Umzug 'HV'";
@@ -41,12 +42,16 @@ struct Lab {
 
 /// A host whose program it is, or why there is none.
 fn lab(pause: Duration) -> Option<Lab> {
+    lab_of(pause, |scene| drop(scene.sample(Variant::Clean)))
+}
+
+fn lab_of(pause: Duration, source: fn(&Scene)) -> Option<Lab> {
     if !Command::new("python3").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         println!("SKIPPED: python3 is not installed");
         return None;
     }
     let scene = Scene::new();
-    scene.sample(Variant::Clean);
+    source(&scene);
     let mirror = Mirror::new(&scene.dir.join(KIT_HERE), KIT);
     let make = || Host::new(Release::Server2019, &["Ethernet", "Ethernet 2"]);
     let host = Served::start_with(make, pause, Some(mirror)).unwrap();
@@ -146,6 +151,25 @@ fn a_migration_to_its_end_and_back() {
     assert_eq!(lab.host.look(|host| host.files.has_folder(KIT)), Some(false));
     assert!(!lab.scene.dir.join(KIT_HERE).exists());
     assert_eq!(lab.scene.look("source"), before);
+}
+
+/// What the host registers lies in the folder that hvmigrate made and removes again.
+#[test]
+fn machines_keep_their_ids_here_too() {
+    let Some(lab) = lab_of(Duration::ZERO, |scene| sample_2016::write(&scene.dir.join("source")).unwrap()) else {
+        return;
+    };
+    let answers = ["--answer", "machine.saved-state=discard", "--answer", "source.problem=accept"];
+    let plan = ["plan", "--from", "folder:source", "--to", URI, "--work", "work"];
+    lab.run(0, &[&plan[..], &answers].concat());
+    lab.run(0, &MIGRATE);
+    let kept =
+        |host: &mut Host| host.state.machines.iter().filter(|machine| [WEB, OLD].contains(&&*machine.id)).count();
+    assert_eq!(lab.host.look(kept), Some(2));
+    lab.run(0, &["verify", "--work", "work"]);
+    lab.run(0, &["rollback", "--work", "work", "--discard-data"]);
+    assert_eq!(lab.host.look(|host| (host.state.machines.len(), host.files.has_folder(KIT))), Some((0, false)));
+    assert!(!lab.scene.dir.join(KIT_HERE).exists());
 }
 
 #[test]
