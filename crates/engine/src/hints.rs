@@ -49,6 +49,9 @@ fn of_source(error: &SourceError) -> Option<&'static str> {
         ),
         SourceError::Winrm(error) => of_winrm(error),
         SourceError::Smb(error) => of_shares(error.is_lost(), error.status().is_some()),
+        SourceError::NoShadow { .. } => {
+            Some("make one on the host, such as with 'vssadmin create shadow /for=C:', or name another one in the URI")
+        }
         SourceError::NoShares { .. } => Some(
             "an account of the host itself other than Administrator is let to C$ only when LocalAccountTokenFilterPolicy allows it \
              there; use Administrator or an account of the domain",

@@ -17,6 +17,7 @@ pub mod limits;
 mod live;
 mod mending;
 mod share;
+mod snapshot;
 mod status;
 mod wire;
 
@@ -26,5 +27,6 @@ pub use error::{Error, Result};
 pub use file::File;
 pub use hvm_login::{Credentials, Kdc, Login, Mechanism, Secret};
 pub use share::{Attributes, Entry, Share, Stream, Volume};
+pub use snapshot::Snapshot;
 pub use status::Status;
 pub use wire::negotiate::Dialect;

@@ -27,3 +27,5 @@ pub const ENTRIES: usize = 1_000_000;
 pub const PATH: usize = 32_000;
 /// Streams of one file.
 pub const STREAMS: usize = 10_000;
+/// Shadow copies of one volume. Windows keeps 512 at most.
+pub const SNAPSHOTS: usize = 4096;

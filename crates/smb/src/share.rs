@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::file::File;
 use crate::limits;
 use crate::live::{Live, Tree};
+use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::wire::ask::{self, About, FileId, Purpose};
 use crate::wire::header::Command;
@@ -88,6 +89,8 @@ pub struct Volume {
 pub struct Share {
     pub(crate) server: Arc<Server>,
     name: Arc<str>,
+    /// The shadow copy that is read in its place.
+    snapshot: Option<Arc<Snapshot>>,
 }
 
 impl Share {
@@ -99,7 +102,7 @@ impl Share {
                 expected: r"the name of a share, such as C$, without '\' and without its server",
             });
         }
-        let share = Share { server, name: name.into() };
+        let share = Share { server, name: name.into(), snapshot: None };
         share.server.again(|live| live.tree(&share.name))?;
         Ok(share)
     }
@@ -113,7 +116,36 @@ impl Share {
     /// `\\HOST\SHARE\PATH`, for people.
     #[must_use]
     pub fn whole(&self, path: &str) -> String {
-        format!(r"\\{}\{}\{path}", self.server.endpoint.host(), self.name).trim_end_matches('\\').to_owned()
+        let snapshot = self.snapshot.as_ref().map(|snapshot| format!(r"{snapshot}\")).unwrap_or_default();
+        let whole = format!(r"\\{}\{}\{snapshot}{path}", self.server.endpoint.host(), self.name);
+        whole.trim_end_matches('\\').to_owned()
+    }
+
+    /// The shadow copies of its volume that the server offers, the newest first; none of a server that has no such thing.
+    ///
+    /// # Errors
+    /// When the server is away, or the share may not be read.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>> {
+        self.with("", Purpose::List, |at, file| {
+            let reply = at.live.ask(Some(at.tree), Command::Ioctl, &ask::ioctl(ask::SNAPSHOTS, file, &[]))?;
+            match reply.response.status {
+                Status::SUCCESS => {
+                    let wrong = |reason| at.live.wrong(Command::Ioctl, reason);
+                    let data = replies::ioctl(reply.message()).map_err(wrong)?;
+                    let mut found = replies::snapshots(data).map_err(wrong)?;
+                    found.sort_by(|one, other| other.cmp(one));
+                    Ok(found)
+                }
+                Status::NOT_SUPPORTED | Status::INVALID_DEVICE_REQUEST => Ok(Vec::new()),
+                status => Err(self.refused("Asking for the shadow copies of", "", status)),
+            }
+        })
+    }
+
+    /// The share as it was in a shadow copy.
+    #[must_use]
+    pub fn at(&self, snapshot: Snapshot) -> Share {
+        Share { snapshot: Some(Arc::new(snapshot)), ..self.clone() }
     }
 
     /// How its messages are protected on their way, for people: a cipher, or a kind of signature.
@@ -237,7 +269,8 @@ impl Share {
             let found = path.chars().take(100).collect();
             return Err(Error::Input { what: "path", found, expected: "shorter than 32,000 characters" });
         }
-        let reply = live.ask(Some(tree), Command::Create, &ask::create(path, purpose))?;
+        let time = self.snapshot.as_ref().map(|snapshot| snapshot.time());
+        let reply = live.ask(Some(tree), Command::Create, &ask::create(path, purpose, time))?;
         match reply.response.status {
             Status::SUCCESS => replies::create(reply.message()).map_err(|reason| live.wrong(Command::Create, reason)),
             Status::STOPPED_ON_SYMLINK => {

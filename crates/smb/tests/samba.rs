@@ -218,6 +218,36 @@ fn many_names_long_files_and_streams() {
 }
 
 #[test]
+fn a_shadow_copy_shows_what_was() {
+    let Some(lab) = Lab::new() else { return };
+    let names = ["@GMT-2026.11.29-10.00.00", "@GMT-2026.11.30-09.30.00"];
+    for name in names {
+        let copy = lab.share().join(".snapshots").join(name);
+        fs::create_dir_all(copy.join("Größe Ω")).unwrap();
+        fs::write(copy.join("Größe Ω/ä.txt"), format!("Inhalt von {name}")).unwrap();
+    }
+    let volume = lab.share().canonicalize().unwrap().display().to_string();
+    let vfs = format!("vfs objects = shadow_copy2\nshadow:mountpoint = {volume}\nshadow:snapdir = .snapshots");
+    let samba = lab.serve("one", "", &vfs);
+    let client = connect(samba.port);
+    let share = client.share("C$").unwrap();
+    let found = share.snapshots().unwrap();
+    assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [names[1], names[0]]);
+    for (snapshot, name) in found.into_iter().zip([names[1], names[0]]) {
+        let copy = share.at(snapshot);
+        assert_eq!(copy.list("").unwrap().len(), 1);
+        let file = copy.open_file(r"Größe Ω\ä.txt").unwrap();
+        let mut bytes = vec![0; file.len() as usize];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!("Inhalt von {name}"));
+        let missing = copy.open_file("large").err().unwrap().to_string();
+        assert!(missing.contains(&format!(r"\\127.0.0.1\C$\{name}\large")), "{missing}");
+    }
+    assert_eq!(share.open_file(r"Größe Ω\ä.txt").unwrap().len(), 6);
+    assert_eq!(client.share("other").unwrap().snapshots().unwrap(), []);
+}
+
+#[test]
 fn a_ticket_of_kerberos_lets_in() {
     let Some(lab) = Lab::new() else { return };
     if let Some(missing) = Realm::missing_centre() {
@@ -246,6 +276,15 @@ fn a_ticket_of_kerberos_lets_in() {
     assert!(realm.tickets().unwrap() > 0);
     let error = connect("wrong").err().unwrap().to_string();
     assert!(error.contains("does not accept this password for Kerberos"), "{error}");
+    // A session ends with its ticket; another one is asked for then.
+    realm.limit_tickets(2).unwrap();
+    let file = connect(PASSWORD).unwrap().share("C$").unwrap().open_file("large").unwrap();
+    let before = realm.tickets().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    let mut bytes = vec![0; LARGE];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    assert!(bytes == content(LARGE));
+    assert!(realm.tickets().unwrap() > before, "the session went on without a ticket");
 }
 
 /// What a relay does to the bytes of a server.

@@ -145,6 +145,14 @@ pub enum SourceError {
         /// What it said of those that there are, as whole sentences.
         told: String,
     },
+    /// A volume has not the shadow copy that is wanted.
+    #[error("{share} has not the shadow copy that is wanted; it has: {found}.")]
+    NoShadow {
+        /// The share.
+        share: String,
+        /// The shadow copies that there are.
+        found: String,
+    },
     /// A file or folder of the source could not be reached.
     #[error(transparent)]
     Reach(#[from] ReachError),

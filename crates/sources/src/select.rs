@@ -122,7 +122,7 @@ fn open_winrm(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn
 
 /// The shares of a host: its password is tried, and its drives are known then.
 fn open_smb(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn Source>, SourceError> {
-    let SmbUri { host, port, drives, encryption, patience, address } = uri::parse_smb(rest)?;
+    let SmbUri { host, port, drives, encryption, shadow, patience, address } = uri::parse_smb(rest)?;
     let user = address.user().map_err(|error| wrong_smb(&host, &error))?.to_owned();
     let password = password.ok_or_else(|| SourceError::NoPassword { user, host: host.clone() })?;
     let login = address.login(password).map_err(|error| wrong_smb(&host, &error))?;
@@ -130,7 +130,7 @@ fn open_smb(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn S
     let usual = hvm_smb::Options::default();
     let options = hvm_smb::Options { encryption, patience: patience.unwrap_or(usual.patience), ..usual };
     let client = Client::connect(endpoint, login, options).map_err(Arc::new)?;
-    let tree = Box::new(SmbTree::open(client, &drives)?);
+    let tree = Box::new(SmbTree::open(client, &drives, shadow)?);
     let found = Role::find(&*tree);
     // Of a host that went away meanwhile nothing can be said.
     tree.lost().map_or(Ok(()), Err)?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hvm_smb::Encryption;
+use hvm_smb::{Encryption, Snapshot};
 use hvm_winrm::{Address, PARAMETERS, host_and_port};
 
 use crate::error::SourceError;
@@ -142,14 +142,25 @@ pub(crate) struct SmbUri {
     pub(crate) drives: BTreeMap<char, (String, String)>,
     /// Whether messages are encrypted.
     pub(crate) encryption: Encryption,
+    /// The shadow copy that is read in the place of the volumes.
+    pub(crate) shadow: Option<Shadow>,
     /// How long the host may be away, once it was reached; `None` as usual.
     pub(crate) patience: Option<Duration>,
     /// Who asks.
     pub(crate) address: Address,
 }
 
+/// Which shadow copy of a volume is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shadow {
+    /// The newest.
+    Latest,
+    /// The one with this name.
+    Named(Snapshot),
+}
+
 /// Names of the parameters of `smb:`.
-const SMB_PARAMETERS: [&str; 4] = ["user", "kerberos", "encrypt", "patience"];
+const SMB_PARAMETERS: [&str; 5] = ["user", "kerberos", "encrypt", "snapshot", "patience"];
 
 /// Longest time that a host may be away, seconds.
 const MAX_PATIENCE: u64 = 86_400;
@@ -173,7 +184,7 @@ pub(crate) fn parse_smb(rest: &str) -> Result<SmbUri, SourceError> {
     let (host, port) = host_and_port(server).ok_or_else(|| bad(form.to_owned()))?;
     let text = |text: &str| decode(text).ok_or_else(|| bad(format!("'{text}' is not valid UTF-8 after decoding")));
     let mut address = Address { user: user.map(text).transpose()?, ..Address::default() };
-    let (mut encryption, mut patience) = (Encryption::default(), None);
+    let (mut encryption, mut shadow, mut patience) = (Encryption::default(), None, None);
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         match key {
@@ -187,6 +198,7 @@ pub(crate) fn parse_smb(rest: &str) -> Result<SmbUri, SourceError> {
                     _ => return Err(bad(format!("'encrypt={value}' is neither 'always' nor 'demanded'"))),
                 }
             }
+            "snapshot" => shadow = Some(named_shadow(&text(value)?).map_err(bad)?),
             "patience" => {
                 let seconds = value.parse().ok().filter(|seconds| *seconds <= MAX_PATIENCE);
                 let wrong = || bad(format!("'patience={value}' is no number of seconds up to {MAX_PATIENCE}"));
@@ -196,7 +208,15 @@ pub(crate) fn parse_smb(rest: &str) -> Result<SmbUri, SourceError> {
         }
     }
     let drives = shares(path).map_err(bad)?;
-    Ok(SmbUri { host, port, drives, encryption, patience, address })
+    Ok(SmbUri { host, port, drives, encryption, shadow, patience, address })
+}
+
+fn named_shadow(value: &str) -> Result<Shadow, String> {
+    if value == "latest" {
+        return Ok(Shadow::Latest);
+    }
+    let wrong = || format!("'snapshot={value}' is neither 'latest' nor a name such as '@GMT-2026.11.30-09.00.00'");
+    Snapshot::parse(value).map(Shadow::Named).ok_or_else(wrong)
 }
 
 fn shares(path: &str) -> Result<BTreeMap<char, (String, String)>, String> {
@@ -327,7 +347,8 @@ mod tests {
         let uri = parse_smb("//HV1%5CAdministrator@hv1:4450/?encrypt=always").unwrap();
         assert_eq!((uri.host.as_str(), uri.port, uri.encryption), ("hv1", Some(4450), Encryption::Always));
         assert_eq!(uri.address.user().unwrap(), r"HV1\Administrator");
-        assert!(uri.drives.is_empty());
+        assert!(uri.drives.is_empty() && uri.shadow.is_none());
+        assert_eq!(parse_smb("//a@hv1/?snapshot=latest").unwrap().shadow, Some(Shadow::Latest));
         let uri = parse_smb("//nas/C=system,d=backup/hv1%2C%20alt/d/?user=a%40b.org").unwrap();
         assert_eq!(uri.drives[&'C'], ("system".to_owned(), String::new()));
         assert_eq!(uri.drives[&'D'], ("backup".to_owned(), r"hv1, alt\d".to_owned()));
@@ -340,6 +361,7 @@ mod tests {
             ("//admin:geheim@hv1/", "the password is wanted in no URI"),
             ("//a@hv1?user=b", "the user twice"),
             ("//a@hv1/?encrypt=no", "neither 'always' nor 'demanded'"),
+            ("//a@hv1/?snapshot=yesterday", "neither 'latest' nor a name"),
             ("//a@hv1/?patience=-1", "no number of seconds"),
             ("//a@hv1/?pin=1", "no parameter 'pin'"),
             ("//a@hv1/C=x,c=y", "mapped twice"),

@@ -184,7 +184,7 @@ fn shares_with_other_names_and_folders_of_one_stand_for_drives() {
 
 #[test]
 fn what_a_host_keeps_for_itself_is_told_with_what_to_do() {
-    let Some(shared) = Shared::start(Variant::Default, "") else { return };
+    let Some(shared) = Shared::start(Variant::Default, "vfs objects = shadow_copy2") else { return };
     let Some(python) = python("smbprotocol") else {
         println!("SKIPPED: smbprotocol is not in target/peers (`cargo xtask test` installs it)");
         return;
@@ -199,6 +199,18 @@ fn what_a_host_keeps_for_itself_is_told_with_what_to_do() {
     assert!(hive.message.contains("is in use on 127.0.0.1") && hive.hint.contains("winrm://"), "{hive:?}");
     let held = source.open_disk(&hvm_model::names::WindowsPath::new(&disk)).err().unwrap().to_string();
     assert!(held.contains("is in use on 127.0.0.1"), "{held}");
+    // A shadow copy has what was there, whoever keeps what for himself now.
+    let none = shared.open("?snapshot=latest").err().unwrap().to_string();
+    assert!(none.contains(r"\\127.0.0.1\C$ has not the shadow copy that is wanted; it has: none"), "{none}");
+    let files = read(&shared.folder);
+    shared.make_shadows("@GMT-2026.11.30-09.00.00");
+    for wanted in ["?snapshot=latest", "C=C$,D=D$/?snapshot=@GMT-2026.11.30-09.00.00"] {
+        let source = shared.open(wanted).unwrap();
+        assert_eq!(source.describe().drives[0].1, r"\\127.0.0.1\C$\@GMT-2026.11.30-09.00.00");
+        assert_eq!(between(&source.inventory().unwrap(), &files), BTreeSet::new(), "{wanted}");
+    }
+    let other = shared.open("?snapshot=@GMT-2025.11.30-09.00.00").err().unwrap().to_string();
+    assert!(other.contains("it has: @GMT-2026.11.30-09.00.00"), "{other}");
 }
 
 #[test]

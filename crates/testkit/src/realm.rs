@@ -87,6 +87,19 @@ impl Realm {
         Ok(log.lines().filter(is_ticket).count())
     }
 
+    /// Lets tickets for the services last for so many seconds from now on, and clocks differ by three at most, which services
+    /// grant on top.
+    pub fn limit_tickets(&self, seconds: u32) -> io::Result<()> {
+        let config = self.folder.join("krb5.conf");
+        let text = std::fs::read_to_string(&config)?;
+        std::fs::write(&config, text.replacen("[libdefaults]\n", "[libdefaults]\nclockskew = 3\n", 1))?;
+        for service in SERVICES {
+            let line = format!("modprinc -maxlife \"{seconds} seconds\" {service}");
+            run(&self.folder, "kadmin.local", &["-r", REALM, "-q", &line])?;
+        }
+        Ok(())
+    }
+
     /// Ends the centre.
     pub fn stop(&mut self) -> io::Result<()> {
         self.centre.kill()?;

@@ -13,6 +13,8 @@ pub(crate) const NO_FILE: FileId = [0xFF; 16];
 
 /// `FSCTL_VALIDATE_NEGOTIATE_INFO` (2.2.31.4).
 pub(crate) const VALIDATE: u32 = 0x0014_0204;
+/// `FSCTL_SRV_ENUMERATE_SNAPSHOTS` (2.2.31).
+pub(crate) const SNAPSHOTS: u32 = 0x0014_4064;
 /// `FSCTL_GET_REPARSE_POINT` (MS-FSCC 2.3.29).
 pub(crate) const GET_REPARSE_POINT: u32 = 0x0009_00A8;
 
@@ -82,8 +84,8 @@ pub(crate) fn tree_connect(path: &str) -> Vec<u8> {
     bytes
 }
 
-/// Opens what is at a path below a share (2.2.13).
-pub(crate) fn create(path: &str, purpose: Purpose) -> Vec<u8> {
+/// Opens what is at a path below a share (2.2.13), as it is or as it was in the shadow copy of this time.
+pub(crate) fn create(path: &str, purpose: Purpose, time: Option<u64>) -> Vec<u8> {
     let (access, options) = match purpose {
         Purpose::Read => (READ_DATA | READ_ATTRIBUTES | SYNCHRONIZE, NOT_DIRECTORY | BACKUP),
         Purpose::List => (READ_DATA | READ_ATTRIBUTES | SYNCHRONIZE, DIRECTORY | BACKUP),
@@ -99,11 +101,32 @@ pub(crate) fn create(path: &str, purpose: Purpose) -> Vec<u8> {
     bytes.extend([0; 16]);
     bytes.extend([access, 0, SHARE_ALL, OPEN, options].into_iter().flat_map(u32::to_le_bytes));
     place(&mut bytes, 56, name.len());
-    bytes.extend([0; 8]);
+    let contexts = time.map(|_| (HEADER + 56 + name.len()).next_multiple_of(8));
+    let contexts = contexts.map_or(0, |at| u32::try_from(at).expect("paths are bounded before"));
+    bytes.extend(contexts.to_le_bytes());
+    bytes.extend(if time.is_some() { TIMEWARP_LEN } else { 0 }.to_le_bytes());
     bytes.extend(&name);
-    if name.is_empty() {
-        bytes.push(0);
+    match time {
+        Some(time) => {
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            bytes.extend(timewarp(time));
+        }
+        None if name.is_empty() => bytes.push(0),
+        None => {}
     }
+    bytes
+}
+
+/// Bytes of the context that names a shadow copy.
+const TIMEWARP_LEN: u32 = 32;
+
+/// `SMB2_CREATE_TIMEWARP_TOKEN` (2.2.13.2.7): the only context of a request.
+fn timewarp(time: u64) -> Vec<u8> {
+    let mut bytes = vec![0; 4];
+    bytes.extend([16u16, 4, 0, 24].into_iter().flat_map(u16::to_le_bytes));
+    bytes.extend(8u32.to_le_bytes());
+    bytes.extend(b"TWrp\0\0\0\0");
+    bytes.extend(time.to_le_bytes());
     bytes
 }
 
@@ -184,7 +207,7 @@ mod tests {
         let file = [1; 16];
         for (bytes, fixed) in [
             (session_setup(1, b""), 24),
-            (create("", Purpose::Read), 57),
+            (create("", Purpose::Read, None), 57),
             (close(file), 24),
             (read(file, 1, 2), 49),
             (query_directory(file), 34),
@@ -200,9 +223,19 @@ mod tests {
     }
 
     #[test]
+    fn a_shadow_copy_is_named_behind_the_path() {
+        let bytes = create(r"a\b", Purpose::Read, Some(7));
+        let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        // Places count from the header, and each is a multiple of eight.
+        assert_eq!((number(48), number(52), bytes.len()), (128, TIMEWARP_LEN, 128 - 64 + 32));
+        assert_eq!((&bytes[64 + 16..64 + 20], bytes[64 + 24]), (&b"TWrp"[..], 7));
+        assert_eq!(create("", Purpose::List, Some(7)).len(), 56 + 32);
+    }
+
+    #[test]
     fn a_file_is_only_ever_opened_where_it_is_and_for_reading() {
         for purpose in [Purpose::Read, Purpose::List, Purpose::Ask, Purpose::AskLink] {
-            let bytes = create(r"a\ü", purpose);
+            let bytes = create(r"a\ü", purpose, None);
             let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
             // Of the access that writes, appends, deletes or changes rights nothing; FILE_OPEN; no FILE_DELETE_ON_CLOSE.
             assert_eq!(number(24) & !(READ_DATA | READ_ATTRIBUTES | SYNCHRONIZE), 0);

@@ -24,7 +24,7 @@ mod tests {
         let _ = negotiate::Chosen::read(bytes);
         let _ = (replies::session_setup(bytes), replies::tree_connect(bytes), replies::create(bytes));
         let _ = (replies::read(bytes), replies::output(bytes), replies::ioctl(bytes), replies::symlink(bytes));
-        let _ = (replies::streams(bytes), replies::volume(bytes));
+        let _ = (replies::streams(bytes), replies::volume(bytes), replies::snapshots(bytes));
         let _ = folder::entries(bytes, &mut Vec::new());
     }
 

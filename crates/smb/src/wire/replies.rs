@@ -4,6 +4,7 @@ use super::ask::FileId;
 use super::field::{Fields, Malformed};
 use crate::limits;
 use crate::share::{Attributes, Stream, Volume};
+use crate::snapshot::Snapshot;
 
 /// An answer to SESSION_SETUP (2.2.6).
 #[derive(Debug, PartialEq, Eq)]
@@ -110,6 +111,18 @@ pub(crate) fn streams(data: &[u8]) -> Result<Vec<Stream>, Malformed> {
     }
 }
 
+/// Names of shadow copies (2.2.32.2); those that are none are left out.
+pub(crate) fn snapshots(data: &[u8]) -> Result<Vec<Snapshot>, Malformed> {
+    let fields = Fields(data);
+    let (count, len) = (fields.size(4)?, fields.size(8)?);
+    if count > limits::SNAPSHOTS {
+        return Err(format!("it names {count} shadow copies, at most {} are read", limits::SNAPSHOTS));
+    }
+    // Of none at all the length may be that of the end of the list, or more than there is.
+    let text = fields.text(12, len.min(data.len().saturating_sub(12)))?;
+    Ok(text.split('\0').take(count).filter_map(Snapshot::parse).collect())
+}
+
 /// A volume (MS-FSCC 2.5.9).
 pub(crate) fn volume(data: &[u8]) -> Result<Volume, Malformed> {
     let fields = Fields(data);
@@ -156,6 +169,19 @@ mod tests {
         assert!(read(&message(&body)).unwrap_err().contains("6 bytes at 80"));
         body[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
         assert!(read(&message(&body)).is_err());
+    }
+
+    #[test]
+    fn shadow_copies_are_listed() {
+        let names = utf16("@GMT-2026.11.30-09.00.00\0@GMT-2026.11.29-09.00.00\0nothing\0\0");
+        let head = |count: u32| [count, count, u32::try_from(names.len()).unwrap()].map(u32::to_le_bytes).concat();
+        let found = snapshots(&[head(3), names.clone()].concat()).unwrap();
+        assert_eq!(
+            found.iter().map(Snapshot::to_string).collect::<Vec<_>>().join(" "),
+            "@GMT-2026.11.30-09.00.00 @GMT-2026.11.29-09.00.00"
+        );
+        assert!(snapshots(&head(u32::MAX)).is_err() && snapshots(&[]).is_err());
+        assert_eq!(snapshots(&head(0)), Ok(Vec::new()));
     }
 
     #[test]

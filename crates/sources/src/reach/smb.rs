@@ -16,7 +16,10 @@ use super::listing::{Item, Kind, Listing, Listings, MAX_ENTRIES};
 use super::walk::{self, Volumes};
 use super::{Entry, Metadata, ReadOnlyTree};
 use crate::error::{ReachError, SourceError};
+use crate::uri::Shadow;
 
+/// Most shadow copies that a message lists.
+const MOST_TOLD: usize = 10;
 /// Begin of the target of a junction to a volume.
 const VOLUME: &str = r"\??\Volume{";
 /// Tags of symbolic links and of junctions (MS-FSCC 2.1.2.1). What has another one is read through: the server puts its content
@@ -104,29 +107,41 @@ fn plain(error: &Error) -> io::Error {
 }
 
 impl SmbTree {
-    /// The shares that are named; when none is, the administrative ones that there are.
-    pub(crate) fn open(client: Client, named: &BTreeMap<char, (String, String)>) -> Result<SmbTree, SourceError> {
+    /// The shares that are named; when none is, the administrative ones that there are. Each as it is, or as it was in a shadow
+    /// copy.
+    pub(crate) fn open(
+        client: Client,
+        named: &BTreeMap<char, (String, String)>,
+        shadow: Option<Shadow>,
+    ) -> Result<SmbTree, SourceError> {
         let way = Arc::new(Way { client, lost: Mutex::default() });
         let mut tree = SmbTree { way, drives: BTreeMap::new(), problems: Vec::new(), listings: Listings::default() };
         for (letter, (share, folder)) in named {
-            let share = tree.way.client.share(share).map_err(Arc::new)?;
+            let share = shadowed(tree.way.client.share(share).map_err(Arc::new)?, shadow.as_ref())?;
             tree.drives.insert(*letter, Drive { share, folder: folder.clone() });
         }
         if named.is_empty() {
-            tree.find()?;
+            tree.find(shadow.as_ref())?;
         }
         Ok(tree)
     }
 
     /// Tries the share of each letter that a fixed drive can have.
-    fn find(&mut self) -> Result<(), SourceError> {
+    fn find(&mut self, shadow: Option<&Shadow>) -> Result<(), SourceError> {
         for letter in 'C'..='Z' {
-            let name = format!("{letter}$");
-            match self.way.client.share(&name) {
+            let opened = self.way.client.share(&format!("{letter}$"));
+            let share = match opened {
+                Ok(share) => shadowed(share, shadow),
+                Err(Error::Status { status, .. }) if status.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => Err(Arc::new(error).into()),
+            };
+            match share {
                 Ok(share) => drop(self.drives.insert(letter, Drive { share, folder: String::new() })),
-                Err(Error::Status { status, .. }) if status.kind() == io::ErrorKind::NotFound => {}
-                Err(error @ (Error::Status { .. } | Error::Input { .. })) => self.problems.push(closed(letter, &error)),
-                Err(error) => return Err(Arc::new(error).into()),
+                Err(error @ SourceError::NoShadow { .. }) => self.problems.push(closed(letter, &error)),
+                Err(SourceError::Smb(error)) if matches!(*error, Error::Status { .. } | Error::Input { .. }) => {
+                    self.problems.push(closed(letter, &*error));
+                }
+                Err(error) => return Err(error),
             }
         }
         if self.drives.is_empty() {
@@ -188,7 +203,23 @@ fn below(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}\\{name}") }
 }
 
-fn closed(letter: char, error: &Error) -> Problem {
+/// A share as it was in the shadow copy that is wanted.
+fn shadowed(share: Share, shadow: Option<&Shadow>) -> Result<Share, SourceError> {
+    let Some(shadow) = shadow else { return Ok(share) };
+    let found = share.snapshots().map_err(Arc::new)?;
+    let wanted = found.iter().find(|snapshot| match shadow {
+        Shadow::Latest => true,
+        Shadow::Named(name) => *snapshot == name,
+    });
+    if let Some(snapshot) = wanted {
+        return Ok(share.at(snapshot.clone()));
+    }
+    let names: Vec<String> = found.iter().take(MOST_TOLD).map(ToString::to_string).collect();
+    let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Err(SourceError::NoShadow { share: share.whole(""), found })
+}
+
+fn closed(letter: char, error: &dyn std::error::Error) -> Problem {
     Problem {
         kind: "source.share-closed".to_owned(),
         subject: Subject::Host,

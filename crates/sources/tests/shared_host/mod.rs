@@ -34,7 +34,13 @@ impl Shared {
         let own = root.path().join("samba");
         fs::create_dir(&own).unwrap();
         let (c, d) = (folder.join("C"), folder.join("D"));
-        let samba = Samba::start(&own, global, &[("C$", &c, ""), ("D$", &d, ""), ("whole", &folder, "")]).unwrap();
+        // Where shadow copies are, when the server is told to show some.
+        let [of_c, of_d] = [&c, &d].map(|path| {
+            let path = path.canonicalize().unwrap();
+            format!("shadow:mountpoint = {}\nshadow:snapdir = .snapshots", path.display())
+        });
+        let samba =
+            Samba::start(&own, global, &[("C$", &c, &of_c), ("D$", &d, &of_d), ("whole", &folder, "")]).unwrap();
         Some(Shared { samba, folder, host, _root: root })
     }
 
@@ -49,6 +55,17 @@ impl Shared {
         let d = self.folder.join("D");
         let disk = self.host.disks.iter().find_map(|disk| disk.path.strip_prefix(&d).ok()).unwrap();
         format!(r"D:\{}", disk.display().to_string().replace('/', r"\"))
+    }
+
+    /// Makes a shadow copy of each drive.
+    pub fn make_shadows(&self, name: &str) {
+        for drive in ["C", "D"] {
+            let (drive, copy) = (self.folder.join(drive), self.folder.join(drive).join(".snapshots").join(name));
+            let names: Vec<_> = fs::read_dir(&drive).unwrap().map(|entry| entry.unwrap().path()).collect();
+            fs::create_dir_all(&copy).unwrap();
+            let copied = std::process::Command::new("cp").arg("-a").args(&names).arg(&copy).status().unwrap();
+            assert!(copied.success());
+        }
     }
 
     /// Ends the server.

@@ -266,8 +266,9 @@ impl Registry {
     }
 }
 
-const RUNS: &str = "A Windows that runs keeps its registry for itself: ask it with 'winrm://HOST?user=USER', take what is needed \
-                    with collect.cmd, name a share of a shadow copy of the volume, or shut the host down and read its disks.";
+const RUNS: &str = "A Windows that runs keeps its registry for itself: ask it with 'winrm://HOST?user=USER', or take what is needed \
+                    with collect.cmd, or make a shadow copy of its volumes (vssadmin create shadow /for=C:) and add \
+                    'snapshot=latest' to the URI of its shares, or shut it down and read its disks.";
 const COPY_AGAIN: &str = "Copy the hive and its .LOG files again from the source host (shut down, or from a shadow copy); \
                           else look up on the host what the inventory calls unknown.";
 
