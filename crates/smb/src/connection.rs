@@ -21,8 +21,9 @@ use crate::wire::header::{Command, Request, Response, TRANSFORM, Transform};
 const TICK: Duration = Duration::from_secs(5);
 /// After so long without an answer the server is asked for a sign of life.
 const IDLE: Duration = Duration::from_secs(60);
-/// How many times longer an answer may take that the server announced.
-const ANNOUNCED: u32 = 10;
+/// How many times longer an answer may take that the server announced, or while other answers come: over a slow line those
+/// that were asked for before come first.
+const LONGER: u32 = 10;
 
 /// Whose messages are signed and sealed with which keys.
 pub(crate) struct Protection {
@@ -256,7 +257,7 @@ impl Wire {
     /// Takes a number and credits for a request.
     fn take(self: &Arc<Self>, asking: &Asking, urgency: Urgency) -> Result<Option<(Request, Pending, u16)>> {
         let mut charge = asking.charge.max(1);
-        let until = Instant::now() + self.answer;
+        let begin = Instant::now();
         let mut state = self.state();
         loop {
             if let Some(reason) = &state.ended {
@@ -273,12 +274,12 @@ impl Wire {
             if urgency == Urgency::WhenFree {
                 return Ok(None);
             }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let quiet = state.heard.max(begin).elapsed();
+            if quiet > self.answer || begin.elapsed() > self.answer * LONGER {
                 drop(state);
                 return Err(self.silent(asking.command));
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.changed.wait_timeout(state, TICK.min(self.answer)).unwrap_or_else(PoisonError::into_inner).0;
         }
         let message = state.next;
         state.next += u64::from(charge);
@@ -310,6 +311,12 @@ impl Wire {
             self.end(&error);
             self.dropped(asking.command, &error)
         })
+    }
+
+    /// When something came within this time: until when something has to come again.
+    fn heard_within(&self, time: Duration) -> Option<Instant> {
+        let heard = self.state().heard;
+        (heard.elapsed() < time).then(|| heard + time)
     }
 
     fn silent(&self, command: Command) -> Error {
@@ -367,7 +374,7 @@ impl Wire {
         let state = self.state();
         let (silence, is_idle) = (state.heard.elapsed(), state.waiting.is_empty());
         drop(state);
-        if !is_idle && silence > IDLE + self.answer * ANNOUNCED {
+        if !is_idle && silence > IDLE + self.answer * LONGER {
             return Err("the server gives no sign of life".to_owned());
         }
         let Some(protection) = self.protection.get().filter(|_| is_idle && silence > IDLE) else { return Ok(()) };
@@ -386,13 +393,17 @@ impl Pending {
 
     /// The same, with another time.
     pub(crate) fn wait_for(self, time: Duration) -> Result<Reply> {
-        let mut until = Instant::now() + time;
+        let begin = Instant::now();
+        let mut until = begin + time;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.answer.recv_timeout(left) {
-                Ok(Delivered::Announced) => until = Instant::now() + time * ANNOUNCED,
+                Ok(Delivered::Announced) => until = Instant::now() + time * LONGER,
                 Ok(Delivered::Answer(reply)) => return self.proved(reply),
-                Err(RecvTimeoutError::Timeout) => return Err(self.wire.silent(self.command)),
+                Err(RecvTimeoutError::Timeout) => match self.wire.heard_within(time) {
+                    Some(later) if begin.elapsed() < time * LONGER => until = later,
+                    _ => return Err(self.wire.silent(self.command)),
+                },
                 Err(RecvTimeoutError::Disconnected) => {
                     let state = self.wire.state();
                     let reason = state.ended.clone().unwrap_or_else(|| "nobody knows why".to_owned());

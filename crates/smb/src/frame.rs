@@ -67,17 +67,20 @@ pub(crate) fn read(stream: &mut impl Read, pool: &Arc<Pool>, time: Duration) -> 
 }
 
 fn fill(stream: &mut impl Read, buf: &mut [u8], time: Duration, may_be_idle: bool) -> Result<bool, String> {
-    let (mut done, begin) = (0, Instant::now());
+    let (mut done, mut heard) = (0, Instant::now());
     while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
         match stream.read(rest) {
             Ok(0) => return Err("the server closed it".to_owned()),
-            Ok(count) => done += count,
+            Ok(count) => {
+                done += count;
+                heard = Instant::now();
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 if may_be_idle && done == 0 {
                     return Ok(false);
                 }
-                if begin.elapsed() > time {
+                if heard.elapsed() > time {
                     return Err("a message does not end".to_owned());
                 }
             }

@@ -10,6 +10,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use hvm_smb::{Client, Credentials, Dialect, Encryption, Endpoint, Error, Kdc, Login, Mechanism, Options, Secret};
 use hvm_testkit::realm::Realm;
@@ -280,7 +281,7 @@ fn a_ticket_of_kerberos_lets_in() {
     realm.limit_tickets(2).unwrap();
     let file = connect(PASSWORD).unwrap().share("C$").unwrap().open_file("large").unwrap();
     let before = realm.tickets().unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(6));
+    std::thread::sleep(Duration::from_secs(6));
     let mut bytes = vec![0; LARGE];
     file.read_exact_at(&mut bytes, 0).unwrap();
     assert!(bytes == content(LARGE));
@@ -294,6 +295,8 @@ enum Harm {
     Cut(u64),
     /// It changes the one at this place.
     Change(u64),
+    /// It lets only so many through in a second.
+    Slow(u64),
 }
 
 /// Passes bytes on to a server, and does harm to those of so many connections.
@@ -334,6 +337,9 @@ fn pass(mut server: TcpStream, mut client: TcpStream, harm: Harm, left: &AtomicU
             left.fetch_sub(1, Ordering::SeqCst);
             piece[(at - range.start) as usize] ^= 0x41;
         }
+        if let Harm::Slow(rate) = harm {
+            std::thread::sleep(Duration::from_millis(count as u64 * 1000 / rate));
+        }
         if count == 0 || client.write_all(&piece[..count]).is_err() {
             break;
         }
@@ -345,12 +351,16 @@ fn pass(mut server: TcpStream, mut client: TcpStream, harm: Harm, left: &AtomicU
     let _ = (server.shutdown(Shutdown::Both), client.shutdown(Shutdown::Both));
 }
 
+/// A client with little patience, whose messages are signed.
+fn impatient(port: u16) -> Result<Client, Error> {
+    let (answer, patience) = (Duration::from_secs(1), Duration::ZERO);
+    let encryption = Encryption::WhereDemanded;
+    connect_with(port, PASSWORD, Options { answer, patience, encryption, ..Options::default() })
+}
+
 /// The content of the large file, read with little patience.
 fn read_large(port: u16) -> Result<Vec<u8>, Error> {
-    let second = std::time::Duration::from_secs(1);
-    let encryption = Encryption::WhereDemanded;
-    let options = Options { answer: second, patience: std::time::Duration::ZERO, encryption, ..Options::default() };
-    let file = connect_with(port, PASSWORD, options)?.share("C$")?.open_file("large")?;
+    let file = impatient(port)?.share("C$")?.open_file("large")?;
     let mut bytes = vec![0; LARGE];
     file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
@@ -389,6 +399,22 @@ fn a_connection_that_breaks_is_made_anew_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_slow_line_is_no_silent_server() {
+    let Some(lab) = Lab::new() else { return };
+    let samba = lab.serve("one", "", "");
+    let relay = Relay::start(samba.port, Harm::Slow(1_800_000), 0);
+    let share = impatient(relay.port).unwrap().share("C$").unwrap();
+    let file = share.open_file("large").unwrap();
+    for at in 0..4 {
+        file.read_exact_at(&mut vec![0; 100_000], at * 100_000).unwrap();
+    }
+    // The rest of the file is under way, which takes two seconds and more; the answer to this comes behind it.
+    let begin = Instant::now();
+    assert_eq!(share.attributes("large").unwrap().size, LARGE as u64);
+    assert!(begin.elapsed() > Duration::from_millis(1200), "nothing was under way");
+}
+
+#[test]
 fn a_file_that_was_changed_while_the_connection_was_away_is_an_error() {
     let Some(lab) = Lab::new() else { return };
     let mut samba = lab.serve("one", "", "");
@@ -399,7 +425,7 @@ fn a_file_that_was_changed_while_the_connection_was_away_is_an_error() {
     let error = file.read_exact_at(&mut vec![0; LARGE], 0).err().unwrap();
     assert!(matches!(error, Error::Changed { .. }), "{error}");
     samba.stop().unwrap();
-    let options = Options { patience: std::time::Duration::from_millis(500), ..Options::default() };
+    let options = Options { patience: Duration::from_millis(500), ..Options::default() };
     let samba = lab.serve("two", "", "");
     let relay = Relay::start(samba.port, Harm::Cut(700_000), u64::MAX);
     let file = connect_with(relay.port, PASSWORD, options).unwrap().share("C$").unwrap().open_file("large").unwrap();
@@ -429,7 +455,7 @@ fn a_file_that_another_program_keeps_for_itself_is_told_as_in_use() {
         if share.open_file("large").is_ok() {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     panic!("nobody has it open any more");
 }
