@@ -12,6 +12,8 @@ use crate::limits;
 const NEAR: u64 = 4 << 20;
 /// Reads in order after which something is asked for ahead.
 const STREAK: u32 = 2;
+/// Smallest piece that is asked for ahead, bytes.
+const SMALL: u64 = 64 << 10;
 /// Most pieces of one file that are under way or waiting to be taken.
 const MOST: usize = 192;
 
@@ -87,8 +89,9 @@ pub(crate) struct Ahead {
     pieces: BTreeMap<u64, Piece>,
     /// Where a read in order would begin.
     expected: u64,
-    /// Reads that were in order, one after the other.
+    /// Reads that were in order, one after the other, and their bytes: so much was worth asking for.
     streak: u32,
+    run: u64,
 }
 
 /// Asks for a part of the file.
@@ -121,6 +124,7 @@ impl Ahead {
             }
             // In order whole pieces are asked for, else what is wanted.
             let limit = if is_in_order { len } else { end };
+            let size = if is_in_order { self.worth(size) } else { size };
             let Some(piece) = ask(at, self.room(at, size, limit), urgency(&found))? else { break };
             at = piece.end();
             if is_in_order {
@@ -129,7 +133,8 @@ impl Ahead {
             found.push(piece);
         }
         if is_in_order {
-            self.fill((at, (end + limits::AHEAD).min(len)), (size, len), ask)?;
+            let to = (end + limits::AHEAD.min(self.run.saturating_mul(2))).min(len);
+            self.fill((at, to), (self.worth(size), len), ask)?;
         }
         Ok(found)
     }
@@ -149,6 +154,11 @@ impl Ahead {
         Ok(())
     }
 
+    /// Bytes of a piece: small ones while little was read in order.
+    fn worth(&self, size: u64) -> u64 {
+        self.run.max(SMALL).min(size)
+    }
+
     /// Bytes from a place on up to the next known piece, at most those of a piece.
     fn room(&self, at: u64, size: u64, limit: u64) -> u32 {
         let next = self.pieces.range(at..).next().map_or(limit, |(next, _)| *next);
@@ -165,9 +175,10 @@ impl Ahead {
         let end = offset + wanted;
         if offset.abs_diff(self.expected) <= NEAR {
             self.streak = self.streak.saturating_add(1);
+            self.run = self.run.saturating_add(wanted);
             self.expected = self.expected.max(end);
         } else {
-            (self.streak, self.expected) = (0, end);
+            (self.streak, self.expected, self.run) = (0, end, wanted);
         }
         let is_in_order = self.streak >= STREAK;
         if is_in_order {
@@ -182,4 +193,48 @@ impl Ahead {
 /// What is wanted has to be waited for, unless something of it is there already.
 fn urgency(found: &[Piece]) -> Urgency {
     if found.is_empty() { Urgency::Needed } else { Urgency::WhenFree }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is asked for by reads, one after the other, of a file of 64 MiB.
+    fn asked(reads: &[(u64, u64)]) -> Vec<(u64, u32)> {
+        let (mut ahead, mut asked) = (Ahead::default(), Vec::new());
+        for read in reads {
+            let mut ask = |offset: u64, len: u32, _| {
+                asked.push((offset, len));
+                Ok(Some(Piece { offset, len, state: Arc::new(Mutex::new(State::UnderWay(None))) }))
+            };
+            let found = ahead.pieces(*read, (1 << 20, 64 << 20), &mut ask).unwrap();
+            assert!(found.first().is_some_and(|piece| piece.offset <= read.0 && piece.end() > read.0), "{read:?}");
+            assert!(found.last().is_some_and(|piece| piece.end() >= read.0 + read.1), "{read:?}");
+        }
+        asked
+    }
+
+    #[test]
+    fn here_and_there_only_what_is_wanted_is_asked_for() {
+        let reads = [(50 << 20, 512), (10 << 20, 4096), (30 << 20, 512)];
+        assert_eq!(asked(&reads).iter().map(|(_, len)| *len).sum::<u32>(), 5120);
+    }
+
+    #[test]
+    fn little_is_asked_for_ahead_while_little_was_read() {
+        let near: Vec<(u64, u64)> = (0..5).map(|number| ((20 << 20) + number * 1024, 1024)).collect();
+        let bytes: u32 = asked(&near).iter().map(|(_, len)| *len).sum();
+        assert!((64 << 10..=130 << 10).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn nothing_is_asked_for_twice_and_some_mib_ahead() {
+        let asked = asked(&(0..10).map(|number| (number << 20, 1 << 20)).collect::<Vec<_>>());
+        let mut at = 0;
+        for (offset, len) in &asked {
+            assert_eq!(*offset, at, "{asked:?}");
+            at += u64::from(*len);
+        }
+        assert_eq!(at, (10 << 20) + limits::AHEAD);
+    }
 }
