@@ -184,18 +184,23 @@ impl SmbTree {
             Ok(data) => data,
             Err(error) => return (Kind::Link, Err(error.to_string().trim_end_matches('.').to_owned())),
         };
-        let Some(Reparse { kind, target: Some(target), .. }) = Reparse::parse(&data) else {
-            return (Kind::Link, Err("the server does not say where this link leads".to_owned()));
-        };
-        if target.get(..VOLUME.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(VOLUME)) {
-            // What is mounted in a folder the server reads there.
-            return no_link();
-        }
-        match kind {
-            // A relative target without a `\` would look like one of this computer.
-            ReparseKind::RelativeSymlink if !target.starts_with('\\') => (Kind::Link, Ok(format!(r".\{target}"))),
-            _ => (Kind::Link, Ok(target)),
-        }
+        link(&data, plain)
+    }
+}
+
+/// What the data of a reparse point make of an entry that would be a file or a folder without it.
+fn link(data: &[u8], plain: Kind) -> (Kind, Result<String, String>) {
+    let Some(Reparse { kind, target: Some(target), .. }) = Reparse::parse(data) else {
+        return (Kind::Link, Err("the server does not say where this link leads".to_owned()));
+    };
+    if target.get(..VOLUME.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(VOLUME)) {
+        // What is mounted in a folder the server reads there.
+        return (plain, Err("it is no link".to_owned()));
+    }
+    match kind {
+        // A relative target without a `\` would look like one of this computer.
+        ReparseKind::RelativeSymlink if !target.starts_with('\\') => (Kind::Link, Ok(format!(r".\{target}"))),
+        _ => (Kind::Link, Ok(target)),
     }
 }
 
@@ -326,5 +331,24 @@ impl ReadAt for SmbFile {
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         self.way.ask(|| self.file.read_exact_at(buf, offset)).map_err(|error| plain(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hvm_testkit::ntfs::{JUNCTION, SYMLINK, reparse_data};
+
+    #[test]
+    fn links_lead_where_their_data_say() {
+        let leads = |tag, target: &str| link(&reparse_data(tag, target, ""), Kind::Folder);
+        let to = |target: &str| (Kind::Link, Ok(target.to_owned()));
+        assert_eq!(leads(SYMLINK, r"\??\D:\VMs\a.xml"), to(r"\??\D:\VMs\a.xml"));
+        assert_eq!(leads(JUNCTION, r"\??\D:\VMs"), to(r"\??\D:\VMs"));
+        assert_eq!(leads(SYMLINK, r"..\b.xml"), to(r".\..\b.xml"));
+        let (kind, _) = leads(JUNCTION, r"\??\Volume{0a11aa12-5f5c-11e0-8c26-806e6f6e6963}\");
+        assert_eq!(kind, Kind::Folder, "what is mounted there is read there");
+        let (kind, target) = link(&[1, 2, 3], Kind::File);
+        assert!(kind == Kind::Link && target.is_err(), "whoever follows it is told");
     }
 }
