@@ -1,5 +1,5 @@
-//! Reads a file of a share from its begin to its end, or here and there, and says how fast that was: for comparing with other
-//! clients of the same server.
+//! Reads a file of a share from its begin to its end and says how fast that was: for comparing with other clients of the same
+//! server (`cargo xtask bench --only smb`).
 
 use std::time::Instant;
 

@@ -13,6 +13,8 @@ mod page;
 mod profile;
 mod quiet;
 mod rows;
+#[cfg(unix)]
+mod shares;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -142,8 +144,12 @@ fn program(options: &Options) -> Result<PathBuf, String> {
     Ok(crate::target().join("release").join("hvmigrate"))
 }
 
-/// Measures what was asked for.
+/// Measures what was asked for. Shares are measured only when they are asked for by name: they have no disks and no page.
 pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
+    #[cfg(unix)]
+    if options.only == ["smb"] {
+        return shares::measured(options.rounds.unwrap_or(5));
+    }
     let missing = missing();
     if !missing.is_empty() {
         return Err(missing.join(", "));
