@@ -144,11 +144,11 @@ fn program(options: &Options) -> Result<PathBuf, String> {
     Ok(crate::target().join("release").join("hvmigrate"))
 }
 
-/// Measures what was asked for. Shares are measured only when they are asked for by name: they have no disks and no page.
+/// Measures what was asked for.
 pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
-    #[cfg(unix)]
     if options.only == ["smb"] {
-        return shares::measured(options.rounds.unwrap_or(5));
+        println!("{}", shares(options)?);
+        return Ok(());
     }
     let missing = missing();
     if !missing.is_empty() {
@@ -192,11 +192,23 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
         println!("NOT MET: {miss}");
     }
     if options.only.is_empty() {
-        page.write(&crate::root())?;
+        page.write(&crate::root(), &shares(options)?)?;
     } else {
         println!("{}", limit::section(&page.outcomes));
     }
     Ok(())
+}
+
+/// The section of files that are read over the network.
+#[cfg(unix)]
+fn shares(options: &Options) -> Result<String, String> {
+    shares::section(options.rounds.unwrap_or(5))
+}
+
+/// There is no server of shares.
+#[cfg(not(unix))]
+fn shares(_: &Options) -> Result<String, String> {
+    Err("shares are measured on Linux only".to_owned())
 }
 
 fn remove(places: &Places) -> Result<(), String> {

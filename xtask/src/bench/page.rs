@@ -114,13 +114,13 @@ impl Page<'_> {
         misses
     }
 
-    /// Writes both pages.
-    pub fn write(&self, root: &Path) -> Result<(), String> {
+    /// Writes both pages; `shares` is a section of the first.
+    pub fn write(&self, root: &Path, shares: &str) -> Result<(), String> {
         let peers = root.join("docs").join("peers.md");
         let old = std::fs::read_to_string(&peers).map_err(at(&peers))?;
         let kept = old.strip_suffix(kept_figures(&old)).unwrap_or(&old).trim_end();
         let pages = [
-            (root.join("docs").join("performance.md"), self.performance()),
+            (root.join("docs").join("performance.md"), self.performance(shares)),
             (peers, format!("{kept}\n\n{}", self.beside())),
         ];
         for (path, text) in pages {
@@ -130,7 +130,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn performance(&self) -> String {
+    fn performance(&self, shares: &str) -> String {
         let rounds = self.outcomes.iter().map(|outcome| outcome.pairs.len()).max().unwrap_or(0);
         let mut page = format!(
             "# Performance\n\nMade by `cargo xtask bench`.\n\n{}\n\
@@ -165,6 +165,7 @@ impl Page<'_> {
                 misses.iter().for_each(|miss| page.push_str(&format!("- {miss}\n")));
             }
         }
+        page.push_str(shares);
         page.push_str(&limit::section(&self.outcomes));
         page.push_str(&self.commands());
         page.push_str(&self.disks());

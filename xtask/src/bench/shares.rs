@@ -1,6 +1,7 @@
 //! How fast a file of a share is read: the client of this program and smbclient in turns, from the same Samba on loopback, with
-//! each message signed or sealed in each. `cargo xtask bench --only smb` prints it.
+//! each message signed or sealed in each. It is a section of docs/performance.md; `cargo xtask bench --only smb` prints it alone.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,8 +26,8 @@ const WAYS: [(&str, &str, &str, &str); 5] = [
     ("SMB 3.1.1, sealed", "", "sealed", "encrypt"),
 ];
 
-/// Measures and prints.
-pub fn measured(rounds: usize) -> Result<(), String> {
+/// Measures; the section of the page.
+pub fn section(rounds: usize) -> Result<String, String> {
     if let Some(missing) = Samba::missing() {
         return Err(missing);
     }
@@ -40,14 +41,19 @@ pub fn measured(rounds: usize) -> Result<(), String> {
     result
 }
 
-fn all(folder: &Path, ours: &Path, rounds: usize) -> Result<(), String> {
+fn all(folder: &Path, ours: &Path, rounds: usize) -> Result<String, String> {
     let share = folder.join("share");
     std::fs::create_dir_all(&share).map_err(at(&share))?;
     let random = std::fs::File::open("/dev/urandom").map_err(at(Path::new("/dev/urandom")))?;
     let path = share.join("file");
     let mut file = std::fs::File::create(&path).map_err(at(&path))?;
     std::io::copy(&mut random.take(SIZE), &mut file).map_err(at(&path))?;
-    println!("{:20} {:>10} {:>10} {:>6}", "", "ours MB/s", "smbclient", "rate");
+    let mut text = format!(
+        "\n## A file of a share\n\n`cargo xtask bench --only smb`: a file of {} GiB of random bytes is read from Samba on loopback by the client of\n\
+         `smb://` (`crates/smb/examples/rate.rs`) and by smbclient, in {rounds} pairs. Figures are medians.\n\n\
+         | how | ours MB/s | smbclient MB/s | ours / smbclient | goal |\n| --- | --- | --- | --- | --- |\n",
+        SIZE >> 30
+    );
     for (number, (name, global, protected, theirs)) in WAYS.iter().enumerate() {
         let own = folder.join(number.to_string());
         std::fs::create_dir(&own).map_err(at(&own))?;
@@ -58,10 +64,11 @@ fn all(folder: &Path, ours: &Path, rounds: usize) -> Result<(), String> {
         }
         let rate = |of: fn(&(f64, f64)) -> f64| SIZE as f64 / 1e6 / spread(pairs.iter().map(of)).median;
         let ratio = spread(pairs.iter().map(|(ours, theirs)| ours / theirs)).median;
-        let met = if ratio <= MOST { "" } else { "   NOT MET: 0.90 of smbclient's rate is wanted" };
-        println!("{name:20} {:>10.0} {:>10.0} {:>6.2}{met}", rate(|pair| pair.0), rate(|pair| pair.1), 1.0 / ratio);
+        let met = if ratio <= MOST { "met" } else { "**not met**" };
+        let (ours, theirs) = (rate(|pair| pair.0), rate(|pair| pair.1));
+        let _ = writeln!(text, "| {name} | {ours:.0} | {theirs:.0} | {:.2} | 0.90: {met} |", 1.0 / ratio);
     }
-    Ok(())
+    Ok(text)
 }
 
 /// Seconds in which ours reads the file.
