@@ -29,6 +29,6 @@ pub use case::Facts;
 pub use coverage::coverage_markdown;
 pub use decision::{Decision, DecisionError};
 pub use guide::{Answer, Clause, clause, clauses};
-pub use registration::{imported_versions, registration_obstacle};
+pub use registration::registration_obstacle;
 pub use rule::{Offer, Offered, Rule};
 pub use rules::{rule, rules};

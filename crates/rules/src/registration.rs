@@ -27,7 +27,7 @@ const IMPORTED: [(WindowsRelease, &[Version]); 6] = [
 const LAST_XML: Version = (5, 0);
 
 /// The configuration versions that `release` imports, oldest first; none of a release that is no destination.
-pub fn imported_versions(release: WindowsRelease) -> &'static [(u16, u16)] {
+fn imported_versions(release: WindowsRelease) -> &'static [(u16, u16)] {
     IMPORTED.iter().find(|(known, _)| *known == release).map_or(&[], |(_, versions)| versions)
 }
 
