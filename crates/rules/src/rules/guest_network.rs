@@ -6,6 +6,7 @@ use hvm_model::guest::{GuestAdapter, GuestFamily, GuestSystem};
 use hvm_model::vm::{AdapterKind, Machine};
 
 use super::guest::{name, systems};
+use super::put_back::keeps_its_devices;
 use crate::case::{Case, of_machine};
 use crate::rule::{Rule, Seen};
 #[cfg(test)]
@@ -56,7 +57,8 @@ fn static_address(case: &Case<'_>) -> Vec<Seen> {
     if case.destination.is_none() {
         return Vec::new();
     }
-    let seen = systems(case).filter_map(|(machine, system, place)| {
+    let moved = systems(case).filter(|(machine, ..)| !keeps_its_devices(case, machine));
+    let seen = moved.filter_map(|(machine, system, place)| {
         let lost = |adapter: &&GuestAdapter| {
             // Linux keeps what is bound to an address, which goes along; by name, KVM gives it another bus and so another name.
             let kept = system.family == GuestFamily::Linux && (adapter.bound_to_mac || !case.is_kvm());
@@ -212,8 +214,24 @@ pub(super) const EXAMPLES: &[Example] = &[
 
 #[cfg(test)]
 mod tests {
+    use hvm_model::capabilities::DestinationKind;
+    use hvm_model::host::WindowsRelease;
+
     use super::*;
     use crate::tests_support::Sample;
+
+    #[test]
+    fn a_machine_that_is_registered_keeps_its_adapter() {
+        let mut sample = Sample::new();
+        sample.guest(GuestFamily::Windows);
+        sample.static_adapter();
+        sample.destination().kind = DestinationKind::HyperV { release: WindowsRelease::Server2016 };
+        assert_eq!(sample.found("guest.static-address").len(), 1);
+        sample.inventory.machines[0].version = Some((5, 0));
+        assert!(sample.found("guest.static-address").is_empty());
+        sample.answer("machine.configuration@Web=new");
+        assert_eq!(sample.found("guest.static-address").len(), 1);
+    }
 
     #[test]
     fn linux_keeps_what_is_bound_to_a_mac_address() {

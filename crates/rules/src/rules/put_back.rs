@@ -38,15 +38,21 @@ const ID_TAKEN: Rule = Rule {
     check: taken,
 };
 
-/// The release of a destination that is Hyper-V, and the machines that can be registered there.
-fn registrable<'a>(case: &'a Case<'_>) -> Option<(WindowsRelease, impl Iterator<Item = &'a Machine>)> {
+/// The release of the destination, where that is Hyper-V and the machine can be registered there.
+fn registrable(case: &Case<'_>, machine: &Machine) -> Option<WindowsRelease> {
     let DestinationKind::HyperV { release } = case.destination?.kind else { return None };
-    Some((release, case.machines().filter(move |machine| registration_obstacle(machine, release).is_none())))
+    registration_obstacle(machine, release).is_none().then_some(release)
+}
+
+/// Whether a machine is registered from its own configuration, so that its guest sees the devices that it had.
+pub(super) fn keeps_its_devices(case: &Case<'_>, machine: &Machine) -> bool {
+    let anew = case.decision(CONFIGURATION.id, &of_machine(machine)) == Some(Decision::MakeAnew);
+    !anew && registrable(case, machine).is_some()
 }
 
 fn registered(case: &Case<'_>) -> Vec<Seen> {
-    let Some((release, machines)) = registrable(case) else { return Vec::new() };
-    let seen = machines.map(|machine| {
+    let seen = case.machines().filter_map(|machine| {
+        let release = registrable(case, machine)?;
         let (major, minor) = machine.version.unwrap_or_default();
         let message = format!(
             "{release} imports the configuration of the virtual machine '{}' (version {major}.{minor}): it is registered in place, and \
@@ -54,18 +60,15 @@ fn registered(case: &Case<'_>) -> Vec<Seen> {
              after.",
             machine.name, machine.id
         );
-        Seen::new(of_machine(machine), message).at(&machine.place)
+        Some(Seen::new(of_machine(machine), message).at(&machine.place))
     });
     seen.collect()
 }
 
 fn taken(case: &Case<'_>) -> Vec<Seen> {
-    let Some((_, machines)) = registrable(case) else { return Vec::new() };
     let ids = case.destination.map_or(&[][..], |destination| &destination.machine_ids);
-    let kept = |machine: &&Machine| {
-        case.decision(CONFIGURATION.id, &of_machine(machine)) != Some(Decision::MakeAnew) && ids.contains(&machine.id)
-    };
-    let seen = machines.filter(kept).map(|machine| {
+    let kept = |machine: &&Machine| ids.contains(&machine.id) && keeps_its_devices(case, machine);
+    let seen = case.machines().filter(kept).map(|machine| {
         let message = format!(
             "The destination already has a machine with the id {}, under which the virtual machine '{}' would be registered. Remove that \
              one when it is an earlier copy, or have this one made anew with the answer 'machine.configuration@{}=new'.",
