@@ -127,16 +127,9 @@ fn a_tree_is_built_as_it_was() {
 fn each_step_alone_is_tested_performed_and_taken_back() {
     for os in RELEASES {
         let mut lab = lab(os);
-        let quoted = KIT.replace('\'', "''");
-        let names = lab.host.files.iter().filter_map(|file| file.path.strip_prefix(&format!("{KIT}\\steps\\")));
-        let mut steps: Vec<String> = names.filter(|name| *name != "firewall.ps1").map(str::to_owned).collect();
-        steps.sort();
-        let run = |host: &mut Host, step: &str, mode: &str| {
-            let load = ["Kit", "Machines", "Checkpoints"].map(|part| format!(". '{quoted}\\{part}.ps1'\n")).concat();
-            // The scripts that run the steps have asked for the step as a whole.
-            host.run_text(&format!("$ConfirmPreference = 'None'\n{load}& '{quoted}\\steps\\{step}' -Mode '{mode}'"))
-                .unwrap_or_else(|stop| panic!("{step} {mode}: {stop:?}"))
-        };
+        let steps = steps_of(&lab.host);
+        let run =
+            |host: &mut Host, step: &str, mode: &str| run_step(host, &["Kit", "Machines", "Checkpoints"], step, mode);
         for step in &steps {
             let before = lab.host.state.without_ids();
             assert!(run(&mut lab.host, step, "Test").contains(&Value::Bool(false)), "{step}");

@@ -216,16 +216,9 @@ fn undoing_returns_the_host_to_what_it_was() {
 fn each_step_alone_is_tested_performed_and_taken_back() {
     for os in RELEASES {
         let mut lab = lab(os);
-        let quoted = KIT.replace('\'', "''");
-        let names = lab.host.files.iter().filter_map(|file| file.path.strip_prefix(&format!("{KIT}\\steps\\")));
-        let mut steps: Vec<String> = names.filter(|name| *name != "firewall.ps1").map(str::to_owned).collect();
-        steps.sort();
+        let steps = steps_of(&lab.host);
         assert_eq!(steps.len(), lab.plan.steps.len() - 2);
-        let run = |host: &mut Host, step: &str, mode: &str| {
-            let load = format!(". '{quoted}\\Kit.ps1'\n. '{quoted}\\Machines.ps1'\n");
-            host.run_text(&format!("{load}& '{quoted}\\steps\\{step}' -Mode '{mode}'"))
-                .unwrap_or_else(|stop| panic!("{step} {mode}: {stop:?}"))
-        };
+        let run = |host: &mut Host, step: &str, mode: &str| run_step(host, &["Kit", "Machines"], step, mode);
         for step in &steps {
             let before = lab.host.state.without_ids();
             let untouched = run(&mut lab.host, step, "Test");

@@ -283,15 +283,9 @@ fn a_cut_anywhere_is_mended_by_the_next_run_and_by_undoing() {
 fn each_step_alone_is_tested_performed_and_taken_back() {
     for case in FEW {
         let mut lab = lab(case);
-        let quoted = KIT.replace('\'', "''");
-        let names = lab.host.files.iter().filter_map(|file| file.path.strip_prefix(&format!("{KIT}\\steps\\")));
-        let mut steps: Vec<String> = names.filter(|name| *name != "firewall.ps1").map(str::to_owned).collect();
-        steps.sort();
-        let run = |host: &mut Host, step: &str, mode: &str| {
-            let load = ["Kit", "Machines", "Registration"].map(|part| format!(". '{quoted}\\{part}.ps1'\n")).concat();
-            host.run_text(&format!("$ConfirmPreference = 'None'\n{load}& '{quoted}\\steps\\{step}' -Mode '{mode}'"))
-                .unwrap_or_else(|stop| panic!("{step} {mode}: {stop:?}"))
-        };
+        let steps = steps_of(&lab.host);
+        let run =
+            |host: &mut Host, step: &str, mode: &str| run_step(host, &["Kit", "Machines", "Registration"], step, mode);
         for step in &steps {
             let before = lab.host.state.without_ids();
             assert!(run(&mut lab.host, step, "Test").contains(&Value::Bool(false)), "{step}");

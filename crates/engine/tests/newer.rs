@@ -9,11 +9,12 @@ use common::{Case, tree_with_times};
 use hvm_engine::{ChainOptions, HashKind, Quiet};
 use hvm_model::plan::Verdict;
 use hvm_testkit::sample::Variant;
-use hvm_testkit::sample_2016::{self, CHECKPOINT, DATABASE, ELSEWHERE, HYPER_V, OLD, WEB, configuration, place, web};
+use hvm_testkit::sample_2016::{
+    self, ANSWERS, CHECKPOINT, DATABASE, ELSEWHERE, HYPER_V, OLD, WEB, configuration, place, web,
+};
 use hvm_testkit::vmxml::Node;
 
 const KIT: &str = "kit:DIR?os=2022&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
-const ANSWERS: [&str; 3] = ["machine.saved-state=discard", "source.problem=accept", "machine.virtual-tpm=accept"];
 
 /// What a machine sees on the chain: one sector of each layer.
 fn content(sectors: &[(usize, u8)]) -> String {

@@ -15,12 +15,11 @@ use hvm_testkit::hvs::{HvsSpec, Key, Value as Stored};
 use hvm_testkit::hyperv_host::{Host, Release};
 use hvm_testkit::powershell::{End, Value};
 use hvm_testkit::sample::{self, Variant};
-use hvm_testkit::sample_2016::{self, DATABASE, HYPER_V, OLD, WEB, place};
+use hvm_testkit::sample_2016::{self, ANSWERS, DATABASE, HYPER_V, OLD, WEB, place};
 use hvm_testkit::vhdx::{Kind, LayerContent, VhdxSpec};
 
 const KIT_2019: &str = "kit:DIR?os=2019&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
 const KIT_2022: &str = "kit:DIR?os=2022&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
-const ANSWERS: [&str; 2] = ["machine.saved-state=discard", "source.problem=accept"];
 const ON_HOST: &str = r"D:\Kit";
 
 fn case(kind: &'static str) -> Case {

@@ -159,7 +159,7 @@ fn machines_keep_their_ids_here_too() {
     let Some(lab) = lab_of(Duration::ZERO, |scene| sample_2016::write(&scene.dir.join("source")).unwrap()) else {
         return;
     };
-    let answers = ["--answer", "machine.saved-state=discard", "--answer", "source.problem=accept"];
+    let answers = sample_2016::ANSWERS.map(|answer| ["--answer", answer]).concat();
     let plan = ["plan", "--from", "folder:source", "--to", URI, "--work", "work"];
     lab.run(0, &[&plan[..], &answers].concat());
     lab.run(0, &MIGRATE);

@@ -95,7 +95,7 @@ fn machines_keep_their_ids_where_the_host_imports_their_configurations() {
     let scene = Scene::new();
     sample_2016::write(&scene.dir.join("source")).unwrap();
     let Some(lab) = Lab::start(scene, Setting::default()) else { return };
-    let planned = lab.plan(HTTP, &["--answer", "machine.saved-state=discard", "--answer", "source.problem=accept"]);
+    let planned = lab.plan(HTTP, &sample_2016::ANSWERS.map(|answer| ["--answer", answer]).concat());
     assert!(
         planned.stdout.contains("Registered in place from its own configuration (version 9.0)"),
         "{}",

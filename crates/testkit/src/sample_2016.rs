@@ -12,6 +12,8 @@ use crate::vhd::{Blocks, ContentModel, VhdKind, VhdSpec};
 use crate::vhdx::{BlockState, Kind, LayerContent, ParentSpec, VhdxSpec};
 use crate::vmxml::{Checkpoint, Drive, DriveSlot, MachineXml, Media, Node};
 
+/// What lets every machine of the host migrate.
+pub const ANSWERS: [&str; 3] = ["machine.saved-state=discard", "machine.virtual-tpm=accept", "source.problem=accept"];
 /// In the usual folder, generation 1, off.
 pub const WEB: &str = "3B9C7A10-52D4-4E0B-9A51-000000000001";
 /// On D:, generation 2, saved, with a checkpoint and a virtual TPM; its configuration was not closed well.

@@ -59,6 +59,23 @@ pub fn undo(host: &mut Host) -> Outcome {
     host.run(&format!("{KIT}\\Undo-HyperVRole.ps1"), &[("Confirm", Value::Bool(false))])
 }
 
+/// The steps of the kit on a host, but for the one of a script of its own.
+pub fn steps_of(host: &Host) -> Vec<String> {
+    let names = host.files.iter().filter_map(|file| file.path.strip_prefix(&format!("{KIT}\\steps\\")));
+    let mut steps: Vec<String> = names.filter(|name| *name != "firewall.ps1").map(str::to_owned).collect();
+    steps.sort();
+    steps
+}
+
+/// One step alone, with the scripts that hold its functions.
+pub fn run_step(host: &mut Host, parts: &[&str], step: &str, mode: &str) -> Vec<Value> {
+    let quoted = KIT.replace('\'', "''");
+    let load: String = parts.iter().map(|part| format!(". '{quoted}\\{part}.ps1'\n")).collect();
+    // The scripts that run the steps have asked for the step as a whole.
+    host.run_text(&format!("$ConfirmPreference = 'None'\n{load}& '{quoted}\\steps\\{step}' -Mode '{mode}'"))
+        .unwrap_or_else(|stop| panic!("{step} {mode}: {stop:?}"))
+}
+
 pub fn good(outcome: &Outcome) {
     assert_eq!(outcome.end, End::Code(0), "{outcome:#?}");
 }

@@ -233,12 +233,10 @@ impl ReadOnlyTree for CollectedTree {
     }
 
     fn metadata(&self, path: &WindowsPath) -> Result<Metadata, ReachError> {
-        let at = walk::walk(self, path)?;
-        let (size, modified) = match self.nodes.get(*at.node()) {
+        walk::metadata(self, path, |node| match self.nodes.get(*node) {
             Some(Node::File { size, modified, .. }) => (*size, *modified),
             _ => (0, 0),
-        };
-        Ok(Metadata { kind: at.entry_kind(), size, modified, real_path: at.windows() })
+        })
     }
 
     fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError> {

@@ -9,7 +9,7 @@ use hvm_model::names::WindowsPath;
 
 use super::link::{self, Target};
 use super::listing::{Item, Kind, Listing, Lookup, MAX_ENTRIES};
-use super::{Entry, EntryKind};
+use super::{Entry, EntryKind, Metadata};
 use crate::error::ReachError;
 
 /// Most links on the way to one file; the bound of Linux itself.
@@ -80,6 +80,18 @@ fn entry_kind(kind: Kind) -> EntryKind {
         Kind::Folder => EntryKind::Folder,
         Kind::Link | Kind::Other => EntryKind::Other,
     }
+}
+
+/// What is told of a path: `told` gives the size in bytes and the time of what it leads to.
+pub(super) fn metadata<V: Volumes>(
+    volumes: &V,
+    path: &WindowsPath,
+    told: impl FnOnce(&V::Node) -> (u64, i128),
+) -> Result<Metadata, ReachError> {
+    let at = walk(volumes, path)?;
+    let (size, modified) = told(at.node());
+    let size = if at.kind == Kind::File { size } else { 0 };
+    Ok(Metadata { kind: at.entry_kind(), size, modified, real_path: at.windows() })
 }
 
 /// Follows a path to its end.

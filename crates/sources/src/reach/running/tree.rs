@@ -224,10 +224,7 @@ impl ReadOnlyTree for RunningTree {
     }
 
     fn metadata(&self, path: &WindowsPath) -> Result<Metadata, ReachError> {
-        let at = walk::walk(self, path)?;
-        let Node { size, modified, .. } = *at.node();
-        let size = if at.kind == Kind::File { size } else { 0 };
-        Ok(Metadata { kind: at.entry_kind(), size, modified, real_path: at.windows() })
+        walk::metadata(self, path, |node| (node.size, node.modified))
     }
 
     fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError> {
