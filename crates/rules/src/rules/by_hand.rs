@@ -3,8 +3,9 @@
 use hvm_model::capabilities::DestinationKind;
 use hvm_model::finding::Level;
 use hvm_model::host::WindowsRelease;
-use hvm_model::vm::SettingByHand;
+use hvm_model::vm::{Machine, SettingByHand};
 
+use super::put_back::keeps_its_devices;
 use crate::case::{Case, of_machine};
 use crate::rule::{Rule, Seen};
 #[cfg(test)]
@@ -42,13 +43,18 @@ fn todo(case: &Case<'_>, command: &str, on_kvm: &str) -> String {
     }
 }
 
+/// The machines but those that are registered from their own configuration, which has these settings.
+fn made_anew<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Machine> {
+    case.machines().filter(|machine| !keeps_its_devices(case, machine))
+}
+
 fn nested(case: &Case<'_>) -> Vec<Seen> {
     let todo = todo(
         case,
         "Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true",
         "On KVM load kvm_intel or kvm_amd with nested=1 and give the domain <cpu mode='host-passthrough'/>.",
     );
-    let seen = case.machines().flat_map(|machine| {
+    let seen = made_anew(case).flat_map(|machine| {
         machine.by_hand.iter().filter_map(|setting| match setting {
             SettingByHand::NestedVirtualization { place } => {
                 let message = format!(
@@ -69,7 +75,7 @@ const AUTHORITY: &str = "272e7447-90a4-4563-a4b9-8e4ab00526ce";
 
 fn template(case: &Case<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
-    for machine in case.machines() {
+    for machine in made_anew(case) {
         for setting in &machine.by_hand {
             let SettingByHand::SecureBootTemplate { id, place } = setting else { continue };
             let (which, command) = match id.as_str() {
@@ -136,6 +142,11 @@ mod tests {
         let [nested, template] = told(&sample);
         assert!(nested.contains("-ExposeVirtualizationExtensions $true"), "{nested}");
         assert!(template.contains("-SecureBootTemplate MicrosoftUEFICertificateAuthority"), "{template}");
+        sample.inventory.machines[0].version = Some((9, 0));
+        sample.inventory.machines[0].configuration_file = hvm_model::names::WindowsPath::new(r"D:\Web.vmcx");
+        assert!(sample.found("machine.nested-virtualization").is_empty(), "its own configuration has the setting");
+        sample.answer("machine.configuration@Web=new");
+        assert_eq!(told(&sample)[0], nested);
         sample.kvm();
         let [nested, template] = told(&sample);
         assert!(nested.contains("nested=1") && template.contains("of the firmware that the domain is given"), "{template}");
