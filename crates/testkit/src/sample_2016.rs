@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::hive::{HiveKey, HiveStamp, HiveValue, hive_bytes};
 use crate::hvs::{HvsSpec, Key, Value, leave_dirty};
+use crate::sample::answers::{PortFeatures, write_features};
 use crate::vhd::{Blocks, ContentModel, VhdKind, VhdSpec};
 use crate::vhdx::{BlockState, Kind, LayerContent, ParentSpec, VhdxSpec};
-use crate::vmxml::{Checkpoint, Drive, DriveSlot, MachineXml, Media, Node};
+use crate::vmxml::{Checkpoint, Drive, DriveSlot, MachineXml, Media, Nic, NicKind, Node};
 
 /// What lets every machine of the host migrate.
 pub const ANSWERS: [&str; 3] = ["machine.saved-state=discard", "machine.virtual-tpm=accept", "source.problem=accept"];
@@ -18,6 +19,8 @@ pub const ANSWERS: [&str; 3] = ["machine.saved-state=discard", "machine.virtual-
 pub const WEB: &str = "3B9C7A10-52D4-4E0B-9A51-000000000001";
 /// On D:, generation 2, saved, with a checkpoint and a virtual TPM; its configuration was not closed well.
 pub const DATABASE: &str = "3B9C7A10-52D4-4E0B-9A51-000000000002";
+/// The network adapter of [`WEB`].
+pub const ADAPTER: &str = "3B9C7A10-52D4-4E0B-9A51-0000000000A1";
 /// The checkpoint of [`DATABASE`].
 pub const CHECKPOINT: &str = "3B9C7A10-52D4-4E0B-9A51-0000000000C1";
 /// Listed; its configuration is not there, Hyper-V's copy is.
@@ -78,7 +81,48 @@ pub fn write(folder: &Path) -> io::Result<()> {
 
 /// The configuration of [`WEB`], as XML would have it.
 pub fn web() -> Node {
-    simple(WEB, "Webserver & Größe", 1)
+    let mut xml = machine(WEB, "Webserver & Größe", 1);
+    xml.nics = vec![Nic {
+        kind: NicKind::Synthetic,
+        instance: ADAPTER.to_owned(),
+        name: "Netzwerkkarte".to_owned(),
+        mac: "00-15-5D-20-16-01".to_owned(),
+        mac_is_static: true,
+        connection: None,
+    }];
+    later(xml.to_node())
+}
+
+/// Writes what the host, while it runs, says of the port of [`ADAPTER`] into its folder.
+pub fn write_ports(folder: &Path) -> io::Result<()> {
+    let class = |name: &'static str, properties: &[(&'static str, &'static str, &str)]| {
+        (name, properties.iter().map(|(name, kind, value)| (*name, *kind, (*value).to_owned())).collect())
+    };
+    let objects = vec![
+        class(
+            "Msvm_EthernetSwitchPortVlanSettingData",
+            &[
+                ("OperationMode", "uint32", "2"),
+                ("NativeVlanId", "uint16", "5"),
+                ("TrunkVlanIdArray", "uint16[]", "7,9"),
+            ],
+        ),
+        class(
+            "Msvm_EthernetSwitchPortSecuritySettingData",
+            &[
+                ("AllowMacSpoofing", "boolean", "TRUE"),
+                ("EnableDhcpGuard", "boolean", "TRUE"),
+                ("EnableRouterGuard", "boolean", "TRUE"),
+                ("AllowTeaming", "boolean", "TRUE"),
+            ],
+        ),
+        class(
+            "Msvm_EthernetSwitchPortOffloadSettingData",
+            &[("VMQOffloadWeight", "uint32", "30"), ("IPSecOffloadLimit", "uint32", "512")],
+        ),
+        class("Msvm_EthernetSwitchPortBandwidthSettingData", &[("Limit", "uint64", "1000000000")]),
+    ];
+    write_features(folder, &[PortFeatures { settings: WEB.to_owned(), adapter: ADAPTER.to_lowercase(), objects }])
 }
 
 /// A configuration in tables.

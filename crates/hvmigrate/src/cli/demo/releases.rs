@@ -39,6 +39,7 @@ pub fn newer(folder: &Path) -> Result<bool, Failure> {
     heading("A host of Windows Server 2019, with a machine of generation 2, for each release")?;
     let source = folder.join(Origin::Newer.folder());
     sample_2016::write(&source)
+        .and_then(|()| sample_2016::write_ports(&source))
         .map_err(|error| Failure::failed("The host of Windows Server 2019 could not be written.").caused_by(error))?;
     let before = look(&source)?;
     let good = each(folder, Origin::Newer, (&RELEASES, None))?;
