@@ -231,13 +231,44 @@ fn shares(variant: Variant) -> Option<(Scene, Samba, String)> {
         std::fs::write(scene.dir.join(name), text).unwrap();
         std::fs::set_permissions(scene.dir.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
-    let own = scene.dir.join("samba");
-    std::fs::create_dir(&own).unwrap();
-    let drives = [("C$", host.join("C")), ("D$", host.join("D"))];
-    let drives: Vec<_> = drives.iter().map(|(name, path)| (*name, path.as_path(), "")).collect();
-    let samba = Samba::start(&own, "smb encrypt = required", &drives).unwrap();
+    let samba = served(&scene);
     let uri = format!("smb://{}@127.0.0.1:{}/", samba::USER, samba.port);
     Some((scene, samba, uri))
+}
+
+/// A server of the drives of the host in the scene.
+fn served(scene: &Scene) -> Samba {
+    let own = scene.dir.join("samba");
+    std::fs::create_dir(&own).unwrap();
+    let host = scene.dir.join("source");
+    let drives = [("C$", host.join("C")), ("D$", host.join("D"))];
+    let drives: Vec<_> = drives.iter().map(|(name, path)| (*name, path.as_path(), "")).collect();
+    Samba::start(&own, "smb encrypt = required", &drives).unwrap()
+}
+
+#[test]
+fn the_content_of_a_host_that_runs_comes_from_its_shares() {
+    if let Some(missing) = Samba::missing() {
+        println!("SKIPPED: {missing}");
+        return;
+    }
+    let Some(lab) = Lab::start(Variant::Clean) else { return };
+    let mut samba = served(&lab.scene);
+    let before = lab.scene.look("source");
+    let uri = format!("{}&files=smb:{}", lab.uri, samba.port);
+    lab.expect(0, &["plan", "--from", &uri, "--to", "libvirt-files:new", "--work", "work"]);
+    lab.expect(0, &["migrate", "--work", "work", "--confirm", "all"]);
+    let verified = lab.expect(0, &["verify", "--work", "work"]);
+    assert!(verified.stdout.contains("nothing differs"), "{}", verified.stdout);
+    assert_eq!(lab.scene.look("source"), before);
+    // Without a share for their drive nothing of files is read.
+    let without = lab.expect(3, &["assess", "--from", &format!("{uri}/D=D$")]).stdout;
+    assert!(!without.contains(" 0 problems with reading"), "{without}");
+    samba.stop().unwrap();
+    let gone = lab.expect(1, &["assess", "--from", &uri]).stderr;
+    assert!(gone.contains("The source could not be read.") && gone.contains(&samba.port.to_string()), "{gone}");
+    // The rest of the host still answers.
+    lab.expect(0, &["assess", "--from", &lab.uri]);
 }
 
 #[test]

@@ -107,14 +107,19 @@ fn open_export(uri: &str, rest: &str) -> Result<Box<dyn Source>, SourceError> {
 
 /// A host that runs: its password is tried, and its drives are known then.
 fn open_winrm(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn Source>, SourceError> {
-    let WinrmUri { host, port, address } = uri::parse_winrm(rest)?;
+    let WinrmUri { host, port, files, address } = uri::parse_winrm(rest)?;
     let endpoint = address.endpoint(&host, port).map_err(|error| wrong(rest, error))?;
     let user = address.user().map_err(|error| wrong(rest, error))?.to_owned();
-    let password = password.ok_or(SourceError::NoPassword { user, host })?;
+    let password = password.ok_or_else(|| SourceError::NoPassword { user, host: host.clone() })?;
     let login = address.login(password).map_err(|error| wrong(rest, error))?;
     let link = Arc::new(Link::connect(&endpoint, &login)?);
     let layout = Box::new(Running::find(Arc::clone(&link))?);
-    let tree = Box::new(RunningTree::open(Arc::clone(&link))?);
+    let shares = |files: uri::Shares| {
+        let client = client((&host, files.port), login.clone(), hvm_smb::Options::default())?;
+        SmbTree::open(client, &files.drives, None)
+    };
+    let content = files.map(shares).transpose()?;
+    let tree = Box::new(RunningTree::open(Arc::clone(&link), content)?);
     let answers: Box<dyn Answers> = Box::new(LiveAnswers::new(Arc::clone(&link)));
     let (uri, answers, link) = (uri.to_owned(), Some(answers), Some(link));
     Ok(Box::new(HostSource { uri, reach: WINRM, tree, layout, answers, link }))
@@ -126,16 +131,25 @@ fn open_smb(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn S
     let user = address.user().map_err(|error| wrong_smb(&host, &error))?.to_owned();
     let password = password.ok_or_else(|| SourceError::NoPassword { user, host: host.clone() })?;
     let login = address.login(password).map_err(|error| wrong_smb(&host, &error))?;
-    let endpoint = hvm_smb::Endpoint::new(&host, port).map_err(Arc::new)?;
     let usual = hvm_smb::Options::default();
     let options = hvm_smb::Options { encryption, patience: patience.unwrap_or(usual.patience), ..usual };
-    let client = Client::connect(endpoint, login, options).map_err(Arc::new)?;
+    let client = client((&host, port), login, options)?;
     let tree = Box::new(SmbTree::open(client, &drives, shadow)?);
     let found = Role::find(&*tree);
     // Of a host that went away meanwhile nothing can be said.
     tree.lost().map_or(Ok(()), Err)?;
     let (uri, layout) = (uri.to_owned(), Box::new(found?));
     Ok(Box::new(HostSource { uri, reach: SMB, tree, layout, answers: None, link: None }))
+}
+
+/// A session with the server of a host's shares.
+fn client(
+    (host, port): (&str, Option<u16>),
+    login: hvm_smb::Login,
+    options: hvm_smb::Options,
+) -> Result<Client, SourceError> {
+    let endpoint = hvm_smb::Endpoint::new(host, port).map_err(Arc::new)?;
+    Ok(Client::connect(endpoint, login, options).map_err(Arc::new)?)
 }
 
 fn wrong_smb(host: &str, error: &AddressError) -> SourceError {

@@ -94,8 +94,19 @@ pub(crate) struct WinrmUri {
     pub(crate) host: String,
     /// TCP port, where the URI says one.
     pub(crate) port: Option<u16>,
+    /// The shares that the content of files is read from; `None` where it comes over the same way as everything else.
+    pub(crate) files: Option<Shares>,
     /// The parameters.
     pub(crate) address: Address,
+}
+
+/// Shares of a host that is reached in another way too.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shares {
+    /// TCP port, where it is said.
+    pub(crate) port: Option<u16>,
+    /// As of `smb:`.
+    pub(crate) drives: BTreeMap<char, (String, String)>,
 }
 
 /// Largest file of certificates, bytes.
@@ -115,9 +126,13 @@ pub(crate) fn parse_winrm(rest: &str) -> Result<WinrmUri, SourceError> {
     let (host, port) = name.filter(|name| !name.contains('/')).and_then(host_and_port).ok_or_else(|| {
         bad("winrm://HOST[:PORT]?user=USER is wanted, such as 'winrm://hv1?user=HV1%5CAdministrator'".to_owned())
     })?;
-    let mut address = Address::default();
+    let (mut address, mut files) = (Address::default(), None);
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        if key == "files" {
+            files = files_of(value).map_err(bad)?;
+            continue;
+        }
         let value = decode(value).ok_or_else(|| bad(format!("the value of '{key}' is not valid UTF-8")))?;
         match key {
             "user" => address.user = Some(value),
@@ -125,10 +140,27 @@ pub(crate) fn parse_winrm(rest: &str) -> Result<WinrmUri, SourceError> {
             "ca" => address.authorities = Some(authorities(&value).map_err(bad)?),
             "pin" => address.pin = Some(value),
             "kerberos" => address.kerberos = Some(value),
-            _ => return Err(bad(format!("it has no parameter '{key}'; there are: {}", PARAMETERS.join(", ")))),
+            _ => {
+                let all = PARAMETERS.join(", ");
+                return Err(bad(format!("it has no parameter '{key}'; there are: {all}, files")));
+            }
         }
     }
-    Ok(WinrmUri { host, port, address })
+    Ok(WinrmUri { host, port, files, address })
+}
+
+/// `smb`, `smb:PORT`, and a map of drives as of `smb:` behind it, such as `smb/C=SHARE,D=SHARE`; `winrm` is the usual.
+fn files_of(value: &str) -> Result<Option<Shares>, String> {
+    let wrong = || format!("'files={value}' is neither 'winrm' nor 'smb', such as 'smb:4450' or 'smb/C=SHARE,D=SHARE'");
+    if value == "winrm" {
+        return Ok(None);
+    }
+    let (way, map) = value.split_once('/').unwrap_or((value, ""));
+    let port = match way.strip_prefix("smb").ok_or_else(wrong)? {
+        "" => None,
+        port => Some(port.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(wrong)?),
+    };
+    Ok(Some(Shares { port, drives: shares(map)? }))
 }
 
 /// What an `smb:` URI says.
@@ -319,6 +351,19 @@ mod tests {
         ] {
             let text = parse(rest).unwrap_err().to_string();
             assert!(text.contains(part), "{rest}: {text}");
+        }
+    }
+
+    #[test]
+    fn content_of_a_host_that_runs_comes_from_its_shares_where_that_is_said() {
+        let files = |value: &str| parse_winrm(&format!("//hv1?user=u&files={value}")).map(|uri| uri.files);
+        assert_eq!(files("winrm").unwrap(), None);
+        assert_eq!(files("smb").unwrap(), Some(Shares { port: None, drives: BTreeMap::new() }));
+        let named =
+            BTreeMap::from([('C', ("one".to_owned(), String::new())), ('D', ("two".to_owned(), "x".to_owned()))]);
+        assert_eq!(files("smb:4450/C=one,D=two/x").unwrap(), Some(Shares { port: Some(4450), drives: named }));
+        for wrong in ["", "ftp", "smb:", "smb:x", "smb4450", "smb/xy=1"] {
+            assert!(files(wrong).is_err(), "{wrong}");
         }
     }
 

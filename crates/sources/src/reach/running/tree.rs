@@ -16,8 +16,9 @@ use hvm_winrm::psrp::Script;
 
 use super::Link;
 use super::file::{LiveFile, refused, without_end};
-use crate::error::ReachError;
+use crate::error::{ReachError, SourceError};
 use crate::reach::listing::{Item, Kind, Listing, Listings, MAX_ENTRIES};
+use crate::reach::smb::SmbTree;
 use crate::reach::walk::{self, Volumes};
 use crate::reach::{Entry, Metadata, ReadOnlyTree};
 
@@ -37,6 +38,8 @@ pub(crate) struct RunningTree {
     volumes: HashMap<String, char>,
     problems: Vec<Problem>,
     listings: Listings<String, Id>,
+    /// What the content of files is read through, where not through the host's scripts.
+    content: Option<SmbTree>,
 }
 
 /// A file or folder.
@@ -61,7 +64,7 @@ pub(crate) struct Id {
 
 impl RunningTree {
     /// The tree of a host, whose fixed drives and volumes are asked for.
-    pub(crate) fn open(link: Arc<Link>) -> Result<RunningTree, Arc<Error>> {
+    pub(crate) fn open(link: Arc<Link>, content: Option<SmbTree>) -> Result<RunningTree, Arc<Error>> {
         let letter = |text: Option<&str>| text.and_then(|text| text.chars().next()).map(|c| c.to_ascii_uppercase());
         let disks = "SELECT * FROM Win32_LogicalDisk WHERE DriveType=3";
         let found = link.query("root/cimv2", disks);
@@ -76,7 +79,7 @@ impl RunningTree {
             Some((guid, letter(volume.text("DriveLetter"))?))
         };
         let volumes = found.iter().filter_map(volume).collect();
-        Ok(RunningTree { link, drives, volumes, problems, listings: Listings::default() })
+        Ok(RunningTree { link, drives, volumes, problems, listings: Listings::default(), content })
     }
 
     fn read(&self, folder: &str) -> io::Result<Listing<Id>> {
@@ -229,6 +232,9 @@ impl ReadOnlyTree for RunningTree {
 
     fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError> {
         let at = walk::file(self, path)?;
+        if let Some(shares) = &self.content {
+            return shares.open(&WindowsPath::new(&at.node().path));
+        }
         let file = LiveFile::open(Arc::clone(&self.link), &at.node().path, at.windows().as_str());
         match file {
             Ok(file) => Ok(Arc::new(file)),
@@ -244,11 +250,19 @@ impl ReadOnlyTree for RunningTree {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        self.problems.clone()
+        let of_shares = self.content.iter().flat_map(ReadOnlyTree::problems);
+        self.problems.iter().cloned().chain(of_shares).collect()
+    }
+
+    fn lost(&self) -> Option<SourceError> {
+        self.content.as_ref().and_then(ReadOnlyTree::lost)
     }
 
     fn refresh(&self) {
         self.listings.forget();
+        if let Some(shares) = &self.content {
+            shares.refresh();
+        }
     }
 }
 
