@@ -26,7 +26,7 @@ Usage: cargo xtask test [--no-install] [--only STEP]...
        cargo xtask exe     builds hvmigrate.exe and says where it is
        cargo xtask peers
        cargo xtask oracle [FILES]   (100000)
-       cargo xtask bench [--disks DIR] [--rounds N] [--only ROW]... [--small] [--make-disks] [--profile]
+       cargo xtask bench [--disks DIR] [--rounds N] [--only ROW]... [--small] [--make-disks] [--profile] [--section]
        cargo xtask scale [MACHINES]   (5000)
        cargo xtask fuzz [--seconds N] [--only TARGET]...
   --no-install   installs no peers and no tools
@@ -36,6 +36,7 @@ Usage: cargo xtask test [--no-install] [--only STEP]...
   --only ROW     measures only this row and writes no page; may be given again
   --seconds N    how long each fuzz target runs   (60)
   --only TARGET  runs only this fuzz target and writes no page; may be given again
+  --section      writes the rows of --only into a section of docs/performance.md
   --make-disks   only makes the disks
   --profile      samples where the time of some rows goes, for docs/profile.md
   --small        small disks, each row once, just to see that it goes

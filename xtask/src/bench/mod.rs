@@ -60,6 +60,7 @@ enum What {
     MakeDisks,
     Measure,
     Profile,
+    Section,
 }
 
 impl Options {
@@ -77,6 +78,7 @@ impl Options {
                 "--only" => options.only.push(args.next()?),
                 "--make-disks" => options.what = What::MakeDisks,
                 "--profile" => options.what = What::Profile,
+                "--section" => options.what = What::Section,
                 "--small" => options.scale = Scale::Small,
                 _ => return None,
             }
@@ -147,8 +149,9 @@ fn program(options: &Options) -> Result<PathBuf, String> {
 /// Measures what was asked for.
 pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     if options.only == ["smb"] {
-        println!("{}", shares(options)?);
-        return Ok(());
+        let section = shares(options)?;
+        println!("{section}");
+        return if options.what == What::Section { page::put(&crate::root(), &section) } else { Ok(()) };
     }
     let missing = missing();
     if !missing.is_empty() {
@@ -193,6 +196,8 @@ pub fn measured(task: &mut Task, options: &Options) -> Result<(), String> {
     }
     if options.only.is_empty() {
         page.write(&crate::root(), &shares(options)?)?;
+    } else if options.what == What::Section {
+        page::put(&crate::root(), &page.alone(&options.only))?;
     } else {
         println!("{}", limit::section(&page.outcomes));
     }

@@ -28,6 +28,23 @@ pub fn kept_figures(page: &str) -> &str {
     page.find(SECTION).map_or("", |start| &page[start..])
 }
 
+/// Puts a section into docs/performance.md, in the place of the one with the same heading or at the end.
+pub fn put(root: &Path, section: &str) -> Result<(), String> {
+    let path = root.join("docs").join("performance.md");
+    let page = std::fs::read_to_string(&path).map_err(at(&path))?;
+    std::fs::write(&path, with_section(&page, section)).map_err(at(&path))?;
+    println!("written: {}", path.display());
+    Ok(())
+}
+
+fn with_section(page: &str, section: &str) -> String {
+    let section = section.trim();
+    let heading = section.lines().next().unwrap_or_default();
+    let (before, old) = page.split_once(&format!("\n{heading}\n")).unwrap_or((page, ""));
+    let after = old.split_once("\n## ").map_or(String::new(), |(_, after)| format!("\n## {after}"));
+    format!("{}\n\n{section}\n{after}", before.trim_end())
+}
+
 /// One line while it runs.
 pub fn short(outcome: &Outcome) -> String {
     let figures: Vec<String> = outcome.row.goals.iter().map(|goal| verdict(outcome, goal)).collect();
@@ -112,6 +129,19 @@ impl Page<'_> {
             }
         }
         misses
+    }
+
+    /// The rows that were asked for as a section of the page.
+    pub fn alone(&self, only: &[String]) -> String {
+        let asked: String = only.iter().map(|row| format!(" --only {row}")).collect();
+        let rounds = self.outcomes.iter().map(|outcome| outcome.pairs.len()).max().unwrap_or(0);
+        format!(
+            "## Rows that were measured alone\n\nMade by `cargo xtask bench --section{asked}` in {rounds} pairs, as the rows above.\n\n\
+             {}\n{}\n\n{}",
+            self.machine.describe(),
+            self.others(),
+            self.table()
+        )
     }
 
     /// Writes both pages; `shares` is a section of the first.
@@ -291,6 +321,15 @@ fn program_of(script: &str) -> String {
 #[cfg(test)]
 mod unit {
     use super::*;
+
+    #[test]
+    fn a_section_takes_the_place_of_the_one_before() {
+        let page = "# Page\n\ntext\n\n## One\n\nold\n\n## Two\n\nkept\n";
+        assert_eq!(with_section(page, "\n## One\n\nnew\n"), "# Page\n\ntext\n\n## One\n\nnew\n\n## Two\n\nkept\n");
+        let more = with_section(page, "## Three\n\nnew");
+        assert_eq!(more, format!("{page}\n## Three\n\nnew\n"));
+        assert_eq!(with_section(&more, "## Three\n\nnew"), more);
+    }
 
     #[test]
     fn the_section_is_found_again() {
