@@ -32,11 +32,25 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
         _ => "The destination gets the same range, so the source must never run beside it: both would give out the \
               same addresses",
     };
-    let message = format!(
+    let mut message = format!(
         "The source gives dynamic MAC addresses from {} to {}. {there}.",
         range.minimum, range.maximum
     );
-    vec![Seen::new(of_setting("MAC address range"), message).at_all(found.place())]
+    let gives = |kind: DestinationKind| matches!(kind, DestinationKind::HyperV { .. });
+    let there = case.destination.filter(|destination| gives(destination.kind));
+    let used = there.map_or(&[][..], |destination| &destination.mac_addresses);
+    let taken: Vec<String> =
+        used.iter().filter(|mac| (range.minimum..=range.maximum).contains(mac)).map(ToString::to_string).collect();
+    let mut level = Level::Notes;
+    if !taken.is_empty() {
+        level = Level::Warns;
+        message.push_str(&format!(
+            " Adapters of the destination have addresses of it already: {}. A machine that is moved and has none yet may get one \
+             of them while that adapter is away; give those adapters static addresses outside of the range.",
+            taken.join(", ")
+        ));
+    }
+    vec![Seen::new(of_setting("MAC address range"), message).at_all(found.place()).level(level)]
 }
 
 #[cfg(test)]
@@ -48,3 +62,21 @@ pub(super) const EXAMPLES: &[Example] = &[Example {
     },
     quiet: |sample| sample.inventory.host.settings.mac_range = read(None),
 }];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests_support::Sample;
+
+    #[test]
+    fn addresses_of_the_range_that_are_in_use_on_the_destination_are_named() {
+        let mut sample = Sample::new();
+        let (minimum, maximum) = (MacAddress([0, 0x15, 0x5d, 1, 7, 0]), MacAddress([0, 0x15, 0x5d, 1, 7, 0xff]));
+        sample.inventory.host.settings.mac_range = read(Some(MacRange { minimum, maximum }));
+        sample.destination().mac_addresses = vec![MacAddress([0, 0x15, 0x5d, 1, 8, 0])];
+        assert_eq!(sample.one("settings.mac-range").level, Level::Notes);
+        sample.destination().mac_addresses.push(MacAddress([0, 0x15, 0x5d, 1, 7, 0xff]));
+        let finding = sample.one("settings.mac-range");
+        assert!(finding.level == Level::Warns && finding.message.contains("already: 00-15-5D-01-07-FF"), "{finding:?}");
+    }
+}
