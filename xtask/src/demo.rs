@@ -4,14 +4,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::run::tested_program;
+use crate::run::release_program;
 
 /// Seconds that one run may take.
 const LIMIT: f64 = 60.0;
 
-/// Runs the demo twice.
+/// Builds the release and runs its demo twice.
 pub fn twice() -> Result<(), String> {
-    let program = tested_program()?;
+    let program = release_program()?;
     let folder = std::env::temp_dir().join(format!("hvmigrate demo {}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|error| format!("'{}': {error}", folder.display()))?;
     let result = (1..=2).try_for_each(|run| once(&program, &folder, run));

@@ -94,9 +94,8 @@ pub fn at(path: &Path) -> impl Fn(std::io::Error) -> String + '_ {
     move |error| format!("'{}': {error}", path.display())
 }
 
-/// The program as the tests have built it: a release takes minutes to build, and what only has to go need not be fast.
-pub fn tested_program() -> Result<PathBuf, String> {
-    // With the features that the tests of the whole workspace ask for, so that nothing is built again.
-    cargo(&["build", "--quiet", "--package", "hvmigrate", "--features", "hvm-testkit/hyper-v"])?;
-    Ok(crate::target().join("debug").join("hvmigrate"))
+/// The program as people build it.
+pub fn release_program() -> Result<PathBuf, String> {
+    cargo(&["build", "--release", "--quiet", "--package", "hvmigrate"])?;
+    Ok(crate::target().join("release").join("hvmigrate"))
 }

@@ -5,7 +5,7 @@ mod pair;
 
 use std::path::{Path, PathBuf};
 
-use crate::run::{Task, tested_program};
+use crate::run::{Task, release_program};
 use pair::{Pair, Program};
 
 /// The checkpoint chain of three files in the sample host.
@@ -45,7 +45,8 @@ pub fn compared(task: &mut Task) -> Result<(), String> {
     }
     let exe = build::program("quick", &["--no-default-features"])?;
     let wine = build::wine()?;
-    let here = tested_program()?;
+    // The program of the demo.
+    let here = release_program()?;
     // In memory where the system has a folder for that: everything is flushed.
     let memory = Path::new("/dev/shm");
     let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };

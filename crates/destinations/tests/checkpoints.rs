@@ -14,7 +14,7 @@ use hvm_model::plan::Plan;
 use hvm_model::role::{Role, RoleMachine};
 use hvm_model::setting::{Carry, settings_of};
 use hvm_testkit::hyperv_host::{Host, Machine};
-use hvm_testkit::powershell::{End, Value};
+use hvm_testkit::powershell::End;
 use on_host::*;
 use seen::*;
 
@@ -127,25 +127,7 @@ fn a_tree_is_built_as_it_was() {
 fn each_step_alone_is_tested_performed_and_taken_back() {
     for os in RELEASES {
         let mut lab = lab(os);
-        let steps = steps_of(&lab.host);
-        let run =
-            |host: &mut Host, step: &str, mode: &str| run_step(host, &["Kit", "Machines", "Checkpoints"], step, mode);
-        for step in &steps {
-            let before = lab.host.state.without_ids();
-            assert!(run(&mut lab.host, step, "Test").contains(&Value::Bool(false)), "{step}");
-            run(&mut lab.host, step, "Perform");
-            let after = lab.host.state.without_ids();
-            let tested = run(&mut lab.host, step, "Test");
-            assert!(!tested.is_empty() && tested.iter().all(|answer| *answer == Value::Bool(true)), "{step}");
-            for _ in 0..2 {
-                run(&mut lab.host, step, "Undo");
-                assert_eq!(lab.host.state.without_ids(), before, "{step}");
-                copy_again(&mut lab.host, &lab.disks);
-            }
-            run(&mut lab.host, step, "Perform");
-            run(&mut lab.host, step, "Perform");
-            assert_eq!(lab.host.state.without_ids(), after, "{step}");
-        }
+        each_step(&mut lab.host, &["Kit", "Machines", "Checkpoints"], |host| copy_again(host, &lab.disks));
         as_planned(&lab.host, &lab);
     }
 }

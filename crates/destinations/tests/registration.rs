@@ -260,10 +260,8 @@ fn a_cut_anywhere_is_mended_by_the_next_run_and_by_undoing() {
             good(&import(&mut again));
             assert_eq!(again.state.without_ids(), wanted, "change {at}");
             as_planned(&again, &lab);
-            if at % 3 == 0 {
-                good(&undo(&mut undone));
-                nothing_left(&undone, &lab.host);
-            }
+            good(&undo(&mut undone));
+            nothing_left(&undone, &lab.host);
         }
         let done = whole.clone();
         let mut whole = done.clone();
@@ -283,24 +281,7 @@ fn a_cut_anywhere_is_mended_by_the_next_run_and_by_undoing() {
 fn each_step_alone_is_tested_performed_and_taken_back() {
     for case in FEW {
         let mut lab = lab(case);
-        let steps = steps_of(&lab.host);
-        let run =
-            |host: &mut Host, step: &str, mode: &str| run_step(host, &["Kit", "Machines", "Registration"], step, mode);
-        for step in &steps {
-            let before = lab.host.state.without_ids();
-            assert!(run(&mut lab.host, step, "Test").contains(&Value::Bool(false)), "{step}");
-            run(&mut lab.host, step, "Perform");
-            let after = lab.host.state.without_ids();
-            let tested = run(&mut lab.host, step, "Test");
-            assert!(!tested.is_empty() && tested.iter().all(|answer| *answer == Value::Bool(true)), "{step}");
-            for _ in 0..2 {
-                run(&mut lab.host, step, "Undo");
-                assert_eq!(lab.host.state.without_ids(), before, "{step}");
-            }
-            run(&mut lab.host, step, "Perform");
-            run(&mut lab.host, step, "Perform");
-            assert_eq!(lab.host.state.without_ids(), after, "{step}");
-        }
+        each_step(&mut lab.host, &["Kit", "Machines", "Registration"], |_| ());
         as_planned(&lab.host, &lab);
     }
 }

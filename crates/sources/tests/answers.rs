@@ -207,21 +207,13 @@ fn both_versions_of_the_classes_tell_the_same_of_networks() {
     assert!(inventory.management_adapters.iter().all(|adapter| adapter.vlan.value().is_none()), "no way to the port");
 }
 
-/// A class with its properties.
-fn class(
-    name: &'static str,
-    properties: &[(&'static str, &'static str, &str)],
-) -> (&'static str, Vec<answers::Property>) {
-    (name, properties.iter().map(|(name, kind, value)| (*name, *kind, (*value).to_owned())).collect())
-}
-
 /// Features of all four classes of the port of an adapter.
 fn features_of(adapter: &str) -> answers::PortFeatures {
     answers::PortFeatures {
         settings: ids::FILES.0.to_owned(),
         adapter: adapter.to_lowercase(),
         objects: vec![
-            class(
+            answers::feature(
                 "Msvm_EthernetSwitchPortVlanSettingData",
                 &[
                     ("OperationMode", "uint32", "2"),
@@ -229,7 +221,7 @@ fn features_of(adapter: &str) -> answers::PortFeatures {
                     ("TrunkVlanIdArray", "uint16[]", "7,9"),
                 ],
             ),
-            class(
+            answers::feature(
                 "Msvm_EthernetSwitchPortSecuritySettingData",
                 &[
                     ("AllowMacSpoofing", "boolean", "FALSE"),
@@ -238,7 +230,7 @@ fn features_of(adapter: &str) -> answers::PortFeatures {
                     ("MonitorMode", "uint8", "2"),
                 ],
             ),
-            class(
+            answers::feature(
                 "Msvm_EthernetSwitchPortOffloadSettingData",
                 &[
                     ("VMQOffloadWeight", "uint32", "30"),
@@ -246,7 +238,7 @@ fn features_of(adapter: &str) -> answers::PortFeatures {
                     ("IPSecOffloadLimit", "uint32", "512"),
                 ],
             ),
-            class(
+            answers::feature(
                 "Msvm_EthernetSwitchPortBandwidthSettingData",
                 &[("Limit", "uint64", "1000000000"), ("Reservation", "uint64", "0"), ("Weight", "uint64", "20")],
             ),
@@ -263,7 +255,7 @@ fn later_releases_tell_the_features_of_each_port() {
     // The same adapter as it was at a checkpoint is another one.
     let other = answers::PortFeatures {
         settings: "7A000001-1111-4222-8333-4444555500FF".to_owned(),
-        objects: vec![class(
+        objects: vec![answers::feature(
             "Msvm_EthernetSwitchPortVlanSettingData",
             &[("OperationMode", "uint32", "1"), ("AccessVlanId", "uint16", "3")],
         )],
@@ -287,7 +279,7 @@ fn later_releases_tell_the_features_of_each_port() {
     assert!(matches!(&second.port_settings, Found::Default { .. }), "{:?}", second.port_settings);
     // What cannot be told is not guessed: modes that nobody knows, two objects of one adapter, a class that failed.
     let vlan = |mode: &str| answers::PortFeatures {
-        objects: vec![class("Msvm_EthernetSwitchPortVlanSettingData", &[("OperationMode", "uint32", mode)])],
+        objects: vec![answers::feature("Msvm_EthernetSwitchPortVlanSettingData", &[("OperationMode", "uint32", mode)])],
         ..full.clone()
     };
     for (ports, part) in

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::hive::{HiveKey, HiveStamp, HiveValue, hive_bytes};
 use crate::hvs::{HvsSpec, Key, Value, leave_dirty};
-use crate::sample::answers::{PortFeatures, write_features};
+use crate::sample::answers::{PortFeatures, feature, write_features};
 use crate::vhd::{Blocks, ContentModel, VhdKind, VhdSpec};
 use crate::vhdx::{BlockState, Kind, LayerContent, ParentSpec, VhdxSpec};
 use crate::vmxml::{Checkpoint, Drive, DriveSlot, MachineXml, Media, Nic, NicKind, Node};
@@ -95,11 +95,8 @@ pub fn web() -> Node {
 
 /// Writes what the host, while it runs, says of the port of [`ADAPTER`] into its folder.
 pub fn write_ports(folder: &Path) -> io::Result<()> {
-    let class = |name: &'static str, properties: &[(&'static str, &'static str, &str)]| {
-        (name, properties.iter().map(|(name, kind, value)| (*name, *kind, (*value).to_owned())).collect())
-    };
     let objects = vec![
-        class(
+        feature(
             "Msvm_EthernetSwitchPortVlanSettingData",
             &[
                 ("OperationMode", "uint32", "2"),
@@ -107,7 +104,7 @@ pub fn write_ports(folder: &Path) -> io::Result<()> {
                 ("TrunkVlanIdArray", "uint16[]", "7,9"),
             ],
         ),
-        class(
+        feature(
             "Msvm_EthernetSwitchPortSecuritySettingData",
             &[
                 ("AllowMacSpoofing", "boolean", "TRUE"),
@@ -116,11 +113,11 @@ pub fn write_ports(folder: &Path) -> io::Result<()> {
                 ("AllowTeaming", "boolean", "TRUE"),
             ],
         ),
-        class(
+        feature(
             "Msvm_EthernetSwitchPortOffloadSettingData",
             &[("VMQOffloadWeight", "uint32", "30"), ("IPSecOffloadLimit", "uint32", "512")],
         ),
-        class("Msvm_EthernetSwitchPortBandwidthSettingData", &[("Limit", "uint64", "1000000000")]),
+        feature("Msvm_EthernetSwitchPortBandwidthSettingData", &[("Limit", "uint64", "1000000000")]),
     ];
     write_features(folder, &[PortFeatures { settings: WEB.to_owned(), adapter: ADAPTER.to_lowercase(), objects }])
 }

@@ -25,7 +25,7 @@ use least::{Least, Parts};
 use measure::Spread;
 use rows::{Check, Goal, Measure, Places, Row, Side};
 
-use crate::run::{Task, at, cargo, is_there, run, tested_program};
+use crate::run::{Task, at, cargo, is_there, release_program, run};
 
 #[cfg(unix)]
 pub use bare::run as run_bare;
@@ -133,16 +133,13 @@ pub fn smoke(task: &mut Task) -> Result<(), String> {
     measured(task, &Options::new(Scale::Small))
 }
 
-/// The program that is measured, or the one of the tests where it only has to go.
+/// The program that is measured.
 fn program(options: &Options) -> Result<PathBuf, String> {
-    if options.scale == Scale::Small {
-        return tested_program();
+    if options.what != What::Profile {
+        return release_program();
     }
-    let mut build = vec!["build", "--release", "--quiet", "--package", "hvmigrate"];
-    if options.what == What::Profile {
-        build.extend(["--config", "profile.release.debug='line-tables-only'"]);
-    }
-    cargo(&build)?;
+    let lines = "profile.release.debug='line-tables-only'";
+    cargo(&["build", "--release", "--quiet", "--package", "hvmigrate", "--config", lines])?;
     Ok(crate::target().join("release").join("hvmigrate"))
 }
 

@@ -76,6 +76,26 @@ pub fn run_step(host: &mut Host, parts: &[&str], step: &str, mode: &str) -> Vec<
         .unwrap_or_else(|stop| panic!("{step} {mode}: {stop:?}"))
 }
 
+/// Each step of the kit alone: not done, done, taken back twice, done twice. `undone` is called after each undoing.
+pub fn each_step(host: &mut Host, parts: &[&str], undone: impl Fn(&mut Host)) {
+    for step in &steps_of(host) {
+        let before = host.state.without_ids();
+        assert!(run_step(host, parts, step, "Test").contains(&Value::Bool(false)), "{step}");
+        run_step(host, parts, step, "Perform");
+        let after = host.state.without_ids();
+        let tested = run_step(host, parts, step, "Test");
+        assert!(!tested.is_empty() && tested.iter().all(|answer| *answer == Value::Bool(true)), "{step}: {tested:?}");
+        for _ in 0..2 {
+            run_step(host, parts, step, "Undo");
+            assert_eq!(host.state.without_ids(), before, "{step}");
+            undone(host);
+        }
+        run_step(host, parts, step, "Perform");
+        run_step(host, parts, step, "Perform");
+        assert_eq!(host.state.without_ids(), after, "{step}");
+    }
+}
+
 pub fn good(outcome: &Outcome) {
     assert_eq!(outcome.end, End::Code(0), "{outcome:#?}");
 }

@@ -89,6 +89,14 @@ pub struct PortFeatures {
 /// Name, type and value of a property; the values of a list have commas between them.
 pub type Property = (&'static str, &'static str, String);
 
+/// An object of [`PortFeatures`].
+pub fn feature(
+    class: &'static str,
+    properties: &[(&'static str, &'static str, &str)],
+) -> (&'static str, Vec<Property>) {
+    (class, properties.iter().map(|(name, kind, value)| (*name, *kind, (*value).to_owned())).collect())
+}
+
 /// Writes what a host of Windows Server 2012 or later says of its ports into a collection.
 pub fn write_features(collection: &Path, ports: &[PortFeatures]) -> io::Result<()> {
     let mut answers = Answers::default();
