@@ -57,6 +57,9 @@ pub struct SourceDescription {
     pub layout: String,
     /// Drive letters and the folders that stand for them.
     pub drives: Vec<(String, String)>,
+    /// How the files of a host that runs are read, and why not in a faster way; nothing for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<String>,
 }
 
 /// A file that is no disk, such as an ISO image.

@@ -283,6 +283,7 @@ fn inventory() -> Inventory {
             reach: "folder".to_owned(),
             layout: "role".to_owned(),
             drives: Vec::new(),
+            files: None,
         },
         host: host(),
         switches: vec![switch()],

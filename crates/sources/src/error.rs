@@ -145,6 +145,24 @@ pub enum SourceError {
         /// What it said of those that there are, as whole sentences.
         told: String,
     },
+    /// A share is not the drive of the host that runs.
+    #[error("{share} is on the volume {found:08X}, and drive {letter}: of the host is the volume {wanted:08X}.")]
+    OtherVolume {
+        /// The share.
+        share: String,
+        /// The drive.
+        letter: char,
+        /// The serial number of the volume that the share is on.
+        found: u32,
+        /// The serial number of the drive's volume.
+        wanted: u32,
+    },
+    /// A host that runs does not tell its volumes apart.
+    #[error("The host does not say which serial number the volume of drive {letter}: has.")]
+    NoSerial {
+        /// The drive.
+        letter: char,
+    },
     /// A volume has not the shadow copy that is wanted.
     #[error("{share} has not the shadow copy that is wanted; it has: {found}.")]
     NoShadow {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hvm_smb::Client;
 use hvm_winrm::{AddressError, PasswordWanted, Secret, Side};
@@ -16,16 +17,18 @@ use crate::reach::answers::{Answers, Recorded};
 use crate::reach::collected::CollectedTree;
 use crate::reach::running::Link;
 use crate::reach::running::answers::LiveAnswers;
-use crate::reach::running::tree::RunningTree;
+use crate::reach::running::tree::{Drives, RunningTree};
 use crate::reach::smb::SmbTree;
 use crate::reach::{ExportTree, FolderTree, ImageTree, ReadOnlyTree, drives, volumes};
 use crate::source::Source;
-use crate::uri::{self, SmbUri, WinrmUri};
+use crate::uri::{self, Files, SmbUri, WinrmUri};
 
 type Open = fn(&str, &str, Option<Secret>) -> Result<Box<dyn Source>, SourceError>;
 
 /// The scheme of hosts that run.
 const WINRM: &str = "winrm";
+/// How long connecting to the shares of a host that runs may take where PowerShell can take their place.
+const SHARES_CONNECT: Duration = Duration::from_secs(5);
 /// The scheme of shares.
 const SMB: &str = "smb";
 
@@ -114,15 +117,36 @@ fn open_winrm(uri: &str, rest: &str, password: Option<Secret>) -> Result<Box<dyn
     let login = address.login(password).map_err(|error| wrong(rest, error))?;
     let link = Arc::new(Link::connect(&endpoint, &login)?);
     let layout = Box::new(Running::find(Arc::clone(&link))?);
-    let shares = |files: uri::Shares| {
-        let client = client((&host, files.port), login.clone(), hvm_smb::Options::default())?;
-        SmbTree::open(client, &files.drives, None)
-    };
-    let content = files.map(shares).transpose()?;
-    let tree = Box::new(RunningTree::open(Arc::clone(&link), content)?);
+    let tree = files_of(&link, files, |port, options| client((&host, port), login.clone(), options))?;
     let answers: Box<dyn Answers> = Box::new(LiveAnswers::new(Arc::clone(&link)));
     let (uri, answers, link) = (uri.to_owned(), Some(answers), Some(link));
     Ok(Box::new(HostSource { uri, reach: WINRM, tree, layout, answers, link }))
+}
+
+/// The files of a host that runs; `connect` opens a session with the server of its shares.
+fn files_of(
+    link: &Arc<Link>,
+    files: Files,
+    connect: impl Fn(Option<u16>, hvm_smb::Options) -> Result<Client, SourceError>,
+) -> Result<Box<dyn ReadOnlyTree>, SourceError> {
+    let usual = hvm_smb::Options::default();
+    if let Files::Shares(shares) = files {
+        let tree = SmbTree::open(connect(shares.port, usual)?, &shares.drives, None)?;
+        return Ok(Box::new(tree.mapped_in("files=smb/")));
+    }
+    let drives = Drives::ask(link)?;
+    let reason = match files {
+        Files::Best(port) => {
+            let options = hvm_smb::Options { connect: SHARES_CONNECT, ..usual };
+            let tree = connect(port, options).and_then(|client| SmbTree::open_own(client, &drives.fixed));
+            match tree {
+                Ok(tree) => return Ok(Box::new(tree.mapped_in("files=smb/"))),
+                Err(error) => Some(error.to_string()),
+            }
+        }
+        _ => None,
+    };
+    Ok(Box::new(RunningTree::open(Arc::clone(link), &drives, reason)?))
 }
 
 /// The shares of a host: its password is tried, and its drives are known then.

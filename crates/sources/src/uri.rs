@@ -94,10 +94,21 @@ pub(crate) struct WinrmUri {
     pub(crate) host: String,
     /// TCP port, where the URI says one.
     pub(crate) port: Option<u16>,
-    /// The shares that the content of files is read from; `None` where it comes over the same way as everything else.
-    pub(crate) files: Option<Shares>,
+    /// What the files are read through.
+    pub(crate) files: Files,
     /// The parameters.
     pub(crate) address: Address,
+}
+
+/// What the files of a host that runs are read through.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Files {
+    /// Its administrative shares at this port where they are those of its own drives, else PowerShell.
+    Best(Option<u16>),
+    /// Shares.
+    Shares(Shares),
+    /// PowerShell.
+    Remoting,
 }
 
 /// Shares of a host that is reached in another way too.
@@ -108,6 +119,9 @@ pub(crate) struct Shares {
     /// As of `smb:`.
     pub(crate) drives: BTreeMap<char, (String, String)>,
 }
+
+/// Ports of Windows Remote Management; behind another one is perhaps not the computer that has the shares of that name.
+const WINRM_PORTS: [u16; 4] = [5985, 5986, 80, 443];
 
 /// Largest file of certificates, bytes.
 const MAX_AUTHORITIES: u64 = 4 << 20;
@@ -126,7 +140,9 @@ pub(crate) fn parse_winrm(rest: &str) -> Result<WinrmUri, SourceError> {
     let (host, port) = name.filter(|name| !name.contains('/')).and_then(host_and_port).ok_or_else(|| {
         bad("winrm://HOST[:PORT]?user=USER is wanted, such as 'winrm://hv1?user=HV1%5CAdministrator'".to_owned())
     })?;
-    let (mut address, mut files) = (Address::default(), None);
+    let is_usual = port.is_none_or(|port| WINRM_PORTS.contains(&port));
+    let usual = if is_usual { Files::Best(None) } else { Files::Remoting };
+    let (mut address, mut files) = (Address::default(), usual);
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         if key == "files" {
@@ -149,18 +165,22 @@ pub(crate) fn parse_winrm(rest: &str) -> Result<WinrmUri, SourceError> {
     Ok(WinrmUri { host, port, files, address })
 }
 
-/// `smb`, `smb:PORT`, and a map of drives as of `smb:` behind it, such as `smb/C=SHARE,D=SHARE`; `winrm` is the usual.
-fn files_of(value: &str) -> Result<Option<Shares>, String> {
-    let wrong = || format!("'files={value}' is neither 'winrm' nor 'smb', such as 'smb:4450' or 'smb/C=SHARE,D=SHARE'");
-    if value == "winrm" {
-        return Ok(None);
-    }
-    let (way, map) = value.split_once('/').unwrap_or((value, ""));
-    let port = match way.strip_prefix("smb").ok_or_else(wrong)? {
-        "" => None,
-        port => Some(port.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(wrong)?),
+/// `smb`, `smb:PORT`, and a map of drives as of `smb:` behind it, such as `smb/C=SHARE,D=SHARE`; `auto` or `auto:PORT`; `winrm`.
+fn files_of(value: &str) -> Result<Files, String> {
+    let wrong = || {
+        format!("'files={value}' is neither 'auto' nor 'winrm' nor 'smb', such as 'smb:4450' or 'smb/C=SHARE,D=SHARE'")
     };
-    Ok(Some(Shares { port, drives: shares(map)? }))
+    let (way, map) = value.split_once('/').unwrap_or((value, ""));
+    let (way, port) = match way.split_once(':') {
+        None => (way, None),
+        Some((way, port)) => (way, Some(port.parse().map_err(|_| wrong())?)),
+    };
+    match (way, port, map) {
+        ("auto", port, "") => Ok(Files::Best(port)),
+        ("winrm", None, "") => Ok(Files::Remoting),
+        ("smb", port, map) => Ok(Files::Shares(Shares { port, drives: shares(map)? })),
+        _ => Err(wrong()),
+    }
 }
 
 /// What an `smb:` URI says.
@@ -355,14 +375,20 @@ mod tests {
     }
 
     #[test]
-    fn content_of_a_host_that_runs_comes_from_its_shares_where_that_is_said() {
+    fn files_of_a_host_that_runs_come_from_its_shares_or_through_powershell() {
         let files = |value: &str| parse_winrm(&format!("//hv1?user=u&files={value}")).map(|uri| uri.files);
-        assert_eq!(files("winrm").unwrap(), None);
-        assert_eq!(files("smb").unwrap(), Some(Shares { port: None, drives: BTreeMap::new() }));
+        let usual = |host: &str| parse_winrm(&format!("//{host}?user=u")).unwrap().files;
+        assert_eq!((usual("hv1"), usual("hv1:5985")), (Files::Best(None), Files::Best(None)));
+        // What is behind a port that is forwarded has perhaps not the shares of that name.
+        assert_eq!(usual("hv1:15985"), Files::Remoting);
+        assert_eq!(files("winrm").unwrap(), Files::Remoting);
+        assert_eq!((files("auto").unwrap(), files("auto:4450").unwrap()), (Files::Best(None), Files::Best(Some(4450))));
+        assert_eq!(files("smb").unwrap(), Files::Shares(Shares { port: None, drives: BTreeMap::new() }));
         let named =
             BTreeMap::from([('C', ("one".to_owned(), String::new())), ('D', ("two".to_owned(), "x".to_owned()))]);
-        assert_eq!(files("smb:4450/C=one,D=two/x").unwrap(), Some(Shares { port: Some(4450), drives: named }));
-        for wrong in ["", "ftp", "smb:", "smb:x", "smb4450", "smb/xy=1"] {
+        let shares = Shares { port: Some(4450), drives: named };
+        assert_eq!(files("smb:4450/C=one,D=two/x").unwrap(), Files::Shares(shares));
+        for wrong in ["", "ftp", "smb:", "smb:x", "smb4450", "smb/xy=1", "auto/C=x", "winrm:5985"] {
             assert!(files(wrong).is_err(), "{wrong}");
         }
     }

@@ -154,6 +154,52 @@ fn a_host_that_runs() {
     }
 }
 
+/// The shares of a host that runs take the place of PowerShell, which a host of 2008 may not have.
+#[test]
+fn the_files_of_a_host_that_runs_come_from_its_shares() {
+    for variant in [Variant::Default, Variant::Source2012] {
+        let Some(shared) = Shared::start(variant, "") else { return };
+        let Some(running) = Running::start(variant, &[], told_disks) else { return };
+        answers::write(&shared.folder, variant).unwrap();
+        let source = running.open_files(&format!("smb:{}", shared.samba.port)).unwrap();
+        let said = source.describe();
+        assert_eq!((said.reach.as_str(), said.layout.as_str()), ("winrm", "role"));
+        assert_eq!(said.drives[0], ("C:".to_owned(), r"\\127.0.0.1\C$".to_owned()));
+        assert_eq!(between(&source.inventory().unwrap(), &read(&shared.folder)), BTreeSet::new(), "{variant:?}");
+        let unmapped = source.open_file(&hvm_model::names::WindowsPath::new(r"F:\x")).err().unwrap().to_string();
+        assert!(unmapped.contains("add its share, such as 'files=smb/F=SHARE'"), "{unmapped}");
+        drop(source);
+        assert!(!running.record().contains("creationXml"), "no pool of PowerShell was opened");
+    }
+}
+
+/// Without being told so only where they are those of its own drives: another computer may answer at that port.
+#[test]
+fn the_shares_of_another_host_are_not_taken_for_those_of_one_that_runs() {
+    let Some(mut shared) = Shared::start(Variant::Default, "") else { return };
+    let Some(running) = Running::start(Variant::Default, &[], told_disks) else { return };
+    let best = format!("auto:{}", shared.samba.port);
+    let way = || running.open_files(&best).unwrap().describe().files.unwrap();
+    let through = "through PowerShell, which is slow, for its shares cannot be taken: ";
+    assert_eq!(way(), format!("{through}The host does not say which serial number the volume of drive C: has."));
+    let serials = ["C$", "D$"].map(|share| shared.serial(share));
+    running.number_volume('C', &format!("{:08X}", serials[0]));
+    running.number_volume('D', "0BADF00D");
+    let of_other = format!(
+        r"\\127.0.0.1\D$ is on the volume {:08X}, and drive D: of the host is the volume 0BADF00D.",
+        serials[1]
+    );
+    assert_eq!(way(), format!("{through}{of_other}"));
+    let inventory = running.open_files(&best).unwrap().inventory().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(between(&inventory, &whole(folder.path(), Variant::Default)), BTreeSet::new());
+    assert!(running.record().contains("creationXml"));
+    running.number_volume('D', &format!("{:04X}-{:04X}", serials[1] >> 16, serials[1] & 0xFFFF));
+    assert_eq!(way(), r"over its shares \\127.0.0.1\C$, \\127.0.0.1\D$");
+    shared.go_away();
+    assert!(way().starts_with(through), "{}", way());
+}
+
 #[test]
 fn the_shares_of_a_host() {
     for variant in [Variant::Default, Variant::Source2012, Variant::TruncatedVhd] {
@@ -179,7 +225,7 @@ fn shares_with_other_names_and_folders_of_one_stand_for_drives() {
     assert!(error.contains(r"'\\127.0.0.1\nothing' is refused: there is no such share"), "{error}");
     let source = shared.open("C$").unwrap();
     let unmapped = source.open_file(&hvm_model::names::WindowsPath::new(r"D:\x")).err().unwrap().to_string();
-    assert!(unmapped.contains("add its share, such as 'D=SHARE' behind the host"), "{unmapped}");
+    assert!(unmapped.contains("add its share, such as 'smb://HOST/D=SHARE'"), "{unmapped}");
 }
 
 #[test]

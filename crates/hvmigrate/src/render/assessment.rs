@@ -41,6 +41,8 @@ struct Source<'a> {
     release: Option<String>,
     machines: usize,
     disks: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -77,6 +79,7 @@ pub fn document(assessment: &Assessment) -> Document<'_> {
             release: inventory.host.system.release.value().map(ToString::to_string),
             machines: inventory.machines.len(),
             disks: inventory.disks.len(),
+            files: inventory.source.files.as_deref(),
         },
         destination: assessment.destination.as_ref().map(|to| Destination { uri: &to.uri, kind: to.kind.to_string() }),
         policy: assessment.choices.policy,
@@ -112,6 +115,9 @@ fn head(assessment: &Assessment) -> String {
     let inventory = &assessment.inventory;
     let mut out = format!("Assessment of {}\n", host_line(inventory));
     let _ = writeln!(out, "  source       {}", inventory.source.uri);
+    if let Some(way) = &inventory.source.files {
+        let _ = writeln!(out, "  files        {way}");
+    }
     match &assessment.destination {
         Some(to) => {
             let _ = writeln!(out, "  destination  {}: {}", to.kind, to.uri);

@@ -72,6 +72,7 @@ impl Source for HostSource {
             reach: self.reach.to_owned(),
             layout: self.layout.word().to_owned(),
             drives: drives.collect(),
+            files: self.link.as_ref().and_then(|_| self.tree.way()),
         }
     }
 

@@ -42,6 +42,10 @@ pub trait ReadOnlyTree: Send + Sync {
     }
     /// Drive letters and what stands for them, for messages.
     fn drives(&self) -> Vec<(char, String)>;
+    /// How it is read, where there is more than one way.
+    fn way(&self) -> Option<String> {
+        None
+    }
     /// What could not be read of it as a whole, or may not be as it should.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()

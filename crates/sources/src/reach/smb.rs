@@ -32,6 +32,8 @@ pub(crate) struct SmbTree {
     drives: BTreeMap<char, Drive>,
     problems: Vec<Problem>,
     listings: Listings<(char, String), Id>,
+    /// Where a URI names the shares of drives: what is before them in it.
+    map: &'static str,
 }
 
 /// The way to a host.
@@ -115,7 +117,13 @@ impl SmbTree {
         shadow: Option<Shadow>,
     ) -> Result<SmbTree, SourceError> {
         let way = Arc::new(Way { client, lost: Mutex::default() });
-        let mut tree = SmbTree { way, drives: BTreeMap::new(), problems: Vec::new(), listings: Listings::default() };
+        let mut tree = SmbTree {
+            way,
+            drives: BTreeMap::new(),
+            problems: Vec::new(),
+            listings: Listings::default(),
+            map: "smb://HOST/",
+        };
         for (letter, (share, folder)) in named {
             let share = shadowed(tree.way.client.share(share).map_err(Arc::new)?, shadow.as_ref())?;
             tree.drives.insert(*letter, Drive { share, folder: folder.clone() });
@@ -124,6 +132,29 @@ impl SmbTree {
             tree.find(shadow.as_ref())?;
         }
         Ok(tree)
+    }
+
+    /// The administrative shares of these drives, and each has to be on the volume with the serial number of its drive: another
+    /// computer may have the shares of that name, such as behind a port that is forwarded.
+    pub(crate) fn open_own(client: Client, drives: &BTreeMap<char, Option<u32>>) -> Result<SmbTree, SourceError> {
+        let named = drives.keys().map(|letter| (*letter, (format!("{letter}$"), String::new()))).collect();
+        let tree = SmbTree::open(client, &named, None)?;
+        for (letter, drive) in &tree.drives {
+            let wanted = drives.get(letter).copied().flatten().ok_or(SourceError::NoSerial { letter: *letter })?;
+            let found = drive.share.volume().map_err(Arc::new)?.serial;
+            if found != wanted {
+                let share = drive.share.whole("");
+                return Err(SourceError::OtherVolume { share, letter: *letter, found, wanted });
+            }
+        }
+        let told = "It does not say which fixed drives it has.".to_owned();
+        let none = || SourceError::NoShares { host: tree.way.host().to_owned(), told };
+        if tree.drives.is_empty() { Err(none()) } else { Ok(tree) }
+    }
+
+    /// The same, where a URI names shares of drives behind this.
+    pub(crate) fn mapped_in(self, map: &'static str) -> SmbTree {
+        SmbTree { map, ..self }
     }
 
     /// Tries the share of each letter that a fixed drive can have.
@@ -230,7 +261,8 @@ fn closed(letter: char, error: &dyn std::error::Error) -> Problem {
         subject: Subject::Host,
         message: format!("Drive {letter}: is not read. {error}"),
         place: Place::new(format!("{letter}$"), ""),
-        hint: "Give the user the right to it, or name another share of the drive, such as 'smb://HOST/C=C$,D=SHARE'."
+        hint: "Give the user the right to it, or name another share of the drive, such as 'smb://HOST/C=C$,D=SHARE' \
+               or, of a host that runs, '&files=smb/C=C$,D=SHARE'."
             .to_owned(),
     }
 }
@@ -245,7 +277,7 @@ impl Volumes for SmbTree {
     }
 
     fn how_to_map(&self, letter: char) -> String {
-        format!("its share, such as '{letter}=SHARE' behind the host,")
+        format!("its share, such as '{}{letter}=SHARE',", self.map)
     }
 
     fn listing(&self, folder: &Node) -> io::Result<Arc<Listing<Id>>> {
@@ -294,6 +326,11 @@ impl ReadOnlyTree for SmbTree {
     fn drives(&self) -> Vec<(char, String)> {
         let place = |drive: &Drive| drive.share.whole(&drive.folder);
         self.drives.iter().map(|(letter, drive)| (*letter, place(drive))).collect()
+    }
+
+    fn way(&self) -> Option<String> {
+        let shares: Vec<String> = self.drives().into_iter().map(|(_, share)| share).collect();
+        Some(format!("over its shares {}", shares.join(", ")))
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use hvm_model::inventory::Inventory;
 use hvm_sources::{Source, SourceError};
 use hvm_testkit::running_host::FilesOfHost;
-use hvm_testkit::sample::{self, SampleHost, Variant, answers::DiskInfo, live};
+use hvm_testkit::sample::{self, SampleHost, Variant, answers, answers::DiskInfo, live};
 use hvm_winrm::Secret;
 
 pub const PASSWORD: &str = "Passw0rd!";
@@ -75,7 +75,31 @@ impl Running {
 
     /// The host as a source.
     pub fn open(&self) -> Result<Box<dyn Source>, SourceError> {
-        hvm_sources::select::open_with(&self.uri(), Some(Secret::new(PASSWORD.to_owned())))
+        self.open_files("winrm")
+    }
+
+    /// The host as a source whose files are read in this way.
+    pub fn open_files(&self, way: &str) -> Result<Box<dyn Source>, SourceError> {
+        let uri = format!("{}&files={way}", self.uri());
+        hvm_sources::select::open_with(&uri, Some(Secret::new(PASSWORD.to_owned())))
+    }
+
+    /// The host says which serial number the volume of a drive has.
+    pub fn number_volume(&self, letter: char, serial: &str) {
+        let path = self.recorded.join("wmi").join("root.cimv2").join("Win32_LogicalDisk.xml");
+        let bytes = fs::read(&path).unwrap();
+        let units: Vec<u16> =
+            bytes.chunks_exact(2).skip(1).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let text = String::from_utf16(&units).unwrap();
+        let property = "<PROPERTY NAME=\"VolumeSerialNumber\" TYPE=\"string\">";
+        let disk = format!("<VALUE>{letter}:</VALUE></PROPERTY>");
+        let (before, after) = text.split_once(&disk).unwrap();
+        let after = match after.strip_prefix(property) {
+            Some(old) => old.split_once("</PROPERTY>").unwrap().1,
+            None => after,
+        };
+        let text = format!("{before}{disk}{property}<VALUE>{serial}</VALUE></PROPERTY>{after}");
+        fs::write(path, answers::utf16(&text)).unwrap();
     }
 
     /// The requests that it got.

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use hvm_smb::{Client, Credentials, Endpoint, Login, Mechanism, Options};
 use hvm_sources::{Source, SourceError};
 use hvm_testkit::samba::{PASSWORD, Samba, USER, files_for_links};
 use hvm_testkit::sample::{self, SampleHost, Variant};
@@ -48,6 +49,15 @@ impl Shared {
     pub fn open(&self, drives: &str) -> Result<Box<dyn Source>, SourceError> {
         let uri = format!("smb://{USER}@127.0.0.1:{}/{drives}", self.samba.port);
         hvm_sources::select::open_with(&uri, Some(Secret::new(PASSWORD.to_owned())))
+    }
+
+    /// The serial number of the volume that a share is on.
+    pub fn serial(&self, share: &str) -> u32 {
+        let endpoint = Endpoint::new("127.0.0.1", Some(self.samba.port)).unwrap();
+        let credentials = Credentials { user: USER.to_owned(), password: Secret::new(PASSWORD.to_owned()) };
+        let login = Login { credentials, mechanism: Mechanism::Ntlm };
+        let client = Client::connect(endpoint, login, Options::default()).unwrap();
+        client.share(share).unwrap().volume().unwrap().serial
     }
 
     /// A disk on the drive `D:`.

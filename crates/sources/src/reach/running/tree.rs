@@ -1,7 +1,7 @@
 //! The files of a host that runs. Folders are listed once; where links lead is followed here, as for every other source, and only
 //! to drives of the host itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -16,9 +16,8 @@ use hvm_winrm::psrp::Script;
 
 use super::Link;
 use super::file::{LiveFile, refused, without_end};
-use crate::error::{ReachError, SourceError};
+use crate::error::ReachError;
 use crate::reach::listing::{Item, Kind, Listing, Listings, MAX_ENTRIES};
-use crate::reach::smb::SmbTree;
 use crate::reach::walk::{self, Volumes};
 use crate::reach::{Entry, Metadata, ReadOnlyTree};
 
@@ -38,8 +37,8 @@ pub(crate) struct RunningTree {
     volumes: HashMap<String, char>,
     problems: Vec<Problem>,
     listings: Listings<String, Id>,
-    /// What the content of files is read through, where not through the host's scripts.
-    content: Option<SmbTree>,
+    /// Why they are not read through its shares, where that was tried.
+    reason: Option<String>,
 }
 
 /// A file or folder.
@@ -63,23 +62,19 @@ pub(crate) struct Id {
 }
 
 impl RunningTree {
-    /// The tree of a host, whose fixed drives and volumes are asked for.
-    pub(crate) fn open(link: Arc<Link>, content: Option<SmbTree>) -> Result<RunningTree, Arc<Error>> {
-        let letter = |text: Option<&str>| text.and_then(|text| text.chars().next()).map(|c| c.to_ascii_uppercase());
-        let disks = "SELECT * FROM Win32_LogicalDisk WHERE DriveType=3";
-        let found = link.query("root/cimv2", disks);
+    /// The tree of a host, whose volumes are asked for.
+    pub(crate) fn open(link: Arc<Link>, drives: &Drives, reason: Option<String>) -> Result<RunningTree, Arc<Error>> {
+        let found = link.query("root/cimv2", "SELECT * FROM Win32_Volume").unwrap_or_default();
         // Only a host that is lost is an error.
         link.lost().map_or(Ok(()), Err)?;
-        let problems = found.as_ref().err().map(|reason| unknown_drives(link.host(), reason)).into_iter().collect();
-        let found = found.unwrap_or_default();
-        let drives = found.iter().filter_map(|disk| letter(disk.text("DeviceID"))).collect();
-        let found = link.query("root/cimv2", "SELECT * FROM Win32_Volume").unwrap_or_default();
         let volume = |volume: &hvm_winrm::Instance| {
             let guid = volume.text("DeviceID")?.split_once('{')?.1.split_once('}')?.0.to_ascii_lowercase();
             Some((guid, letter(volume.text("DriveLetter"))?))
         };
         let volumes = found.iter().filter_map(volume).collect();
-        Ok(RunningTree { link, drives, volumes, problems, listings: Listings::default(), content })
+        let problems = drives.unknown.iter().map(|reason| unknown_drives(link.host(), reason)).collect();
+        let drives = drives.fixed.keys().copied().collect();
+        Ok(RunningTree { link, drives, volumes, problems, listings: Listings::default(), reason })
     }
 
     fn read(&self, folder: &str) -> io::Result<Listing<Id>> {
@@ -151,6 +146,36 @@ impl RunningTree {
         };
         (Kind::Link, Id { leads: Some(leads), ..id })
     }
+}
+
+/// The fixed drives of a host.
+#[derive(Debug, Default)]
+pub(crate) struct Drives {
+    /// Each with the serial number of its volume.
+    pub(crate) fixed: BTreeMap<char, Option<u32>>,
+    /// Why they are not known.
+    pub(crate) unknown: Option<String>,
+}
+
+impl Drives {
+    /// Asks the host for them.
+    pub(crate) fn ask(link: &Link) -> Result<Drives, Arc<Error>> {
+        let found = link.query("root/cimv2", "SELECT * FROM Win32_LogicalDisk WHERE DriveType=3");
+        // Only a host that is lost is an error.
+        link.lost().map_or(Ok(()), Err)?;
+        let unknown = found.as_ref().err().cloned();
+        let drive = |disk: &hvm_winrm::Instance| {
+            let serial = disk.text("VolumeSerialNumber").map(|text| text.replace('-', ""));
+            let serial = serial.and_then(|digits| u32::from_str_radix(&digits, 16).ok());
+            Some((letter(disk.text("DeviceID"))?, serial))
+        };
+        Ok(Drives { fixed: found.iter().flatten().filter_map(drive).collect(), unknown })
+    }
+}
+
+/// The letter that the name of a drive begins with.
+fn letter(name: Option<&str>) -> Option<char> {
+    name?.chars().next().map(|letter| letter.to_ascii_uppercase())
 }
 
 fn unknown_drives(host: &str, reason: &str) -> Problem {
@@ -232,9 +257,6 @@ impl ReadOnlyTree for RunningTree {
 
     fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError> {
         let at = walk::file(self, path)?;
-        if let Some(shares) = &self.content {
-            return shares.open(&WindowsPath::new(&at.node().path));
-        }
         let file = LiveFile::open(Arc::clone(&self.link), &at.node().path, at.windows().as_str());
         match file {
             Ok(file) => Ok(Arc::new(file)),
@@ -249,20 +271,17 @@ impl ReadOnlyTree for RunningTree {
         self.drives.iter().map(|letter| (*letter, format!("{letter}: of {}", self.link.host()))).collect()
     }
 
-    fn problems(&self) -> Vec<Problem> {
-        let of_shares = self.content.iter().flat_map(ReadOnlyTree::problems);
-        self.problems.iter().cloned().chain(of_shares).collect()
+    fn way(&self) -> Option<String> {
+        let slow = |reason| format!("through PowerShell, which is slow, for its shares cannot be taken: {reason}");
+        Some(self.reason.as_ref().map_or_else(|| "through PowerShell".to_owned(), slow))
     }
 
-    fn lost(&self) -> Option<SourceError> {
-        self.content.as_ref().and_then(ReadOnlyTree::lost)
+    fn problems(&self) -> Vec<Problem> {
+        self.problems.clone()
     }
 
     fn refresh(&self) {
         self.listings.forget();
-        if let Some(shares) = &self.content {
-            shares.refresh();
-        }
     }
 }
 
