@@ -24,7 +24,7 @@ const PARTS: [(&str, u64, Make); 6] = [
     ("fixed", 2, Disks::fixed),
     ("clones", 1, Disks::clones),
     ("huge", 1, Disks::huge),
-    ("images", 1, Disks::images),
+    ("images", 2, Disks::images),
 ];
 /// Makes one part.
 type Make = fn(&mut Disks, &Sizes) -> Result<(), String>;
@@ -195,7 +195,7 @@ impl Disks {
     }
 
     /// Two disks of a dead server, each one volume over all of it: `host.part` holds the fixed disk as a fixed and as a dynamic VHD,
-    /// `system.part` is the main volume with the hives and configurations of the sample host.
+    /// `system.part` is the main volume with the configurations of the sample host and its hives, as large as a server's.
     fn images(&mut self, _: &Sizes) -> Result<(), String> {
         let files = ["fixed.vhd", "fixed-dynamic.vhd"].map(|name| self.path(name));
         let lens = files.iter().map(|path| fs::metadata(path).map(|metadata| metadata.len()).map_err(at(path)));
@@ -216,6 +216,7 @@ impl Disks {
             fs::remove_dir_all(&drives).map_err(at(&drives))?;
         }
         sample::write(&drives, Variant::Clean).map_err(at(&drives))?;
+        sample::write_large_hives(&drives, Variant::Clean).map_err(at(&drives))?;
         copy(&self.path("main.part"), &system)?;
         ntfs::edit(&system, |volume| ntfs::take_over(&drives.join("C"), volume))?;
         fs::remove_dir_all(&drives).map_err(at(&drives))

@@ -40,3 +40,8 @@ pub fn write(folder: &Path, variant: Variant) -> io::Result<SampleHost> {
     malformed::spoil(&mut host)?;
     Ok(host)
 }
+
+/// Writes the hives of a sample host that is there once more, as large as those of a server that was used.
+pub fn write_large_hives(folder: &Path, variant: Variant) -> io::Result<()> {
+    registry::write_large(&writer::HostWriter::new(folder, variant)?)
+}

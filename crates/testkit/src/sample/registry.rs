@@ -13,22 +13,53 @@ pub(super) const SOFTWARE: &str = r"C:\Windows\System32\config\SOFTWARE";
 /// Name of the cluster in the cluster variant.
 pub(super) const CLUSTER_NAME: &str = "HV-CLUSTER";
 
+/// Keys that hives of a server have beside those that matter here: about 12 MiB of SYSTEM and 60 MiB of SOFTWARE.
+const MORE_OF_SYSTEM: usize = 24_000;
+const MORE_OF_SOFTWARE: usize = 120_000;
+
 /// Writes all hives.
 pub(super) fn write(writer: &HostWriter) -> io::Result<()> {
+    write_with(writer, (0, 0))
+}
+
+/// Writes all hives as large as a server has them.
+pub(super) fn write_large(writer: &HostWriter) -> io::Result<()> {
+    write_with(writer, (MORE_OF_SYSTEM, MORE_OF_SOFTWARE))
+}
+
+fn write_with(writer: &HostWriter, (of_system, of_software): (usize, usize)) -> io::Result<()> {
     let variant = writer.variant();
     let stamp = HiveStamp { sequence: 4711, ..HiveStamp::default() };
-    let (old, new) = (system(variant, ids::STALE_COMPUTER_NAME), system(variant, ids::COMPUTER_NAME));
+    let (mut old, mut new) = (system(variant, ids::STALE_COMPUTER_NAME), system(variant, ids::COMPUTER_NAME));
+    let mut software = software(variant);
+    if of_software > 0 {
+        let root = "ControlSet001\\Enum\\ACPI";
+        [&mut old, &mut new].into_iter().for_each(|hive| more(hive.at(root), of_system));
+        more(software.at("Classes\\CLSID"), of_software);
+    }
     let pair = dirty_pair(&old, &new, &stamp);
     writer.file(SYSTEM, &pair.primary)?;
     writer.file(&format!("{SYSTEM}.LOG1"), &pair.log)?;
     writer.file(&format!("{SYSTEM}.LOG2"), &[])?;
     let named = |name: &str| HiveStamp { file_name: name.to_owned(), ..HiveStamp::default() };
-    writer.file(SOFTWARE, &hive_bytes(&software(variant), &named("emRoot\\System32\\Config\\SOFTWARE")))?;
+    writer.file(SOFTWARE, &hive_bytes(&software, &named("emRoot\\System32\\Config\\SOFTWARE")))?;
     if variant == Variant::Cluster {
         let cluster = HiveKey::new("Cluster").sz("ClusterName", CLUSTER_NAME).dword("ClusterInstanceID", 1);
         writer.file(r"C:\Windows\Cluster\CLUSDB", &hive_bytes(&cluster, &named("Windows\\Cluster\\CLUSDB")))?;
     }
     Ok(())
+}
+
+/// Keys as a class of COM has them.
+fn more(root: &mut HiveKey, count: usize) {
+    root.children.extend((0..count).map(|number| {
+        let server = HiveKey::new("InprocServer32")
+            .sz("", &format!(r"C:\Windows\System32\component{}.dll", number % 900))
+            .sz("ThreadingModel", "Apartment");
+        HiveKey::new(format!("{{{number:08X}-90AB-4CDE-8F01-234567890ABC}}"))
+            .sz("", &format!("Class {number} of a component"))
+            .child(server)
+    }));
 }
 
 /// The hives as the host has them while it runs.
