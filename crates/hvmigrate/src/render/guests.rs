@@ -53,6 +53,14 @@ pub fn system(system: &GuestSystem) -> String {
         (Some(version), Some(build)) => Some(format!("{version}.{build}")),
         (version, build) => version.clone().or_else(|| build.clone()),
     };
+    // Names of Linux say it themselves: `Debian GNU/Linux 12 (bookworm)`, `Ubuntu 22.04.4 LTS`.
+    let is_named = |version: &String| {
+        let is_it = |word: &str| {
+            word.strip_prefix(version.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        name.split_whitespace().any(is_it)
+    };
+    let version = version.filter(|version| !is_named(version));
     let more = [&version, &system.service_pack, &system.installation, &system.architecture, &system.language];
     let more: Vec<&str> = more.into_iter().flatten().map(String::as_str).collect();
     if more.is_empty() { name.to_owned() } else { format!("{name} ({})", more.join(", ")) }
@@ -198,6 +206,15 @@ mod tests {
             (host_name(&inside).as_str(), drivers(&inside).as_str()),
             ("FILE-7.example.net", "for virtio disks")
         );
+        let linux = |name: &str, version: &str| {
+            let (name, version, architecture) =
+                (Some(name.to_owned()), Some(version.to_owned()), Some("amd64".to_owned()));
+            let (build, service_pack, language) = (None, None, None);
+            system(&GuestSystem { name, version, build, service_pack, language, architecture, ..windows() })
+        };
+        assert_eq!(linux("Debian GNU/Linux 12 (bookworm)", "12"), "Debian GNU/Linux 12 (bookworm) (amd64)");
+        assert_eq!(linux("Ubuntu 22.04.4 LTS", "22.04"), "Ubuntu 22.04.4 LTS (amd64)");
+        assert_eq!(linux("Linux 122", "12"), "Linux 122 (12, amd64)");
         let told = adapter(&inside.adapters[1]);
         assert!(
             told.ends_with(
