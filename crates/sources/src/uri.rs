@@ -140,13 +140,11 @@ pub(crate) fn parse_winrm(rest: &str) -> Result<WinrmUri, SourceError> {
     let (host, port) = name.filter(|name| !name.contains('/')).and_then(host_and_port).ok_or_else(|| {
         bad("winrm://HOST[:PORT]?user=USER is wanted, such as 'winrm://hv1?user=HV1%5CAdministrator'".to_owned())
     })?;
-    let is_usual = port.is_none_or(|port| WINRM_PORTS.contains(&port));
-    let usual = if is_usual { Files::Best(None) } else { Files::Remoting };
-    let (mut address, mut files) = (Address::default(), usual);
+    let (mut address, mut files) = (Address::default(), None);
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         if key == "files" {
-            files = files_of(value).map_err(bad)?;
+            files = Some(files_of(value).map_err(bad)?);
             continue;
         }
         let value = decode(value).ok_or_else(|| bad(format!("the value of '{key}' is not valid UTF-8")))?;
@@ -162,7 +160,16 @@ pub(crate) fn parse_winrm(rest: &str) -> Result<WinrmUri, SourceError> {
             }
         }
     }
+    let files = files.unwrap_or_else(|| usual_files(port, &address));
     Ok(WinrmUri { host, port, files, address })
+}
+
+/// Where a certificate proves the host, NTLM shows the proof of the password to nobody else unasked: whoever answers in the place
+/// of the shares proves nothing before. Kerberos does, and where there is no certificate that is as it is for all else.
+fn usual_files(port: Option<u16>, address: &Address) -> Files {
+    let is_usual = port.is_none_or(|port| WINRM_PORTS.contains(&port));
+    let is_proved = address.kerberos.is_some() || address.transport.as_deref() == Some("http");
+    if is_usual && is_proved { Files::Best(None) } else { Files::Remoting }
 }
 
 /// `smb`, `smb:PORT`, and a map of drives as of `smb:` behind it, such as `smb/C=SHARE,D=SHARE`; `auto` or `auto:PORT`; `winrm`.
@@ -377,10 +384,12 @@ mod tests {
     #[test]
     fn files_of_a_host_that_runs_come_from_its_shares_or_through_powershell() {
         let files = |value: &str| parse_winrm(&format!("//hv1?user=u&files={value}")).map(|uri| uri.files);
-        let usual = |host: &str| parse_winrm(&format!("//{host}?user=u")).unwrap().files;
-        assert_eq!((usual("hv1"), usual("hv1:5985")), (Files::Best(None), Files::Best(None)));
+        let usual = |host: &str, more: &str| parse_winrm(&format!("//{host}?user=u{more}")).unwrap().files;
+        let best = || Files::Best(None);
+        assert_eq!((usual("hv1", "&transport=http"), usual("hv1:5986", "&kerberos=system")), (best(), best()));
+        assert_eq!(usual("hv1", ""), Files::Remoting, "a certificate proves the host, and nothing proves its shares");
         // What is behind a port that is forwarded has perhaps not the shares of that name.
-        assert_eq!(usual("hv1:15985"), Files::Remoting);
+        assert_eq!(usual("hv1:15985", "&transport=http"), Files::Remoting);
         assert_eq!(files("winrm").unwrap(), Files::Remoting);
         assert_eq!((files("auto").unwrap(), files("auto:4450").unwrap()), (Files::Best(None), Files::Best(Some(4450))));
         assert_eq!(files("smb").unwrap(), Files::Shares(Shares { port: None, drives: BTreeMap::new() }));

@@ -273,7 +273,8 @@ impl ReadOnlyTree for RunningTree {
 
     fn way(&self) -> Option<String> {
         let slow = |reason| format!("through PowerShell, which is slow, for its shares cannot be taken: {reason}");
-        Some(self.reason.as_ref().map_or_else(|| "through PowerShell".to_owned(), slow))
+        let unasked = || "through PowerShell, which is slow; '&files=smb' reads its shares".to_owned();
+        Some(self.reason.as_ref().map_or_else(unasked, slow))
     }
 
     fn problems(&self) -> Vec<Problem> {
