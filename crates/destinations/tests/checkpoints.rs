@@ -57,7 +57,7 @@ fn there(host: &Host) -> &Machine {
     host.state.machines.iter().find(|machine| machine.location.ends_with("Tree T")).unwrap()
 }
 
-/// Everything of one state but its serial ports: settings that were planned and are not there, or are not as they were planned.
+/// Everything of one state: settings that were planned and are not there, or are not as they were planned.
 fn state_differs((host, kit): (&Host, &dyn Destination), found: &Machine, planned: &RoleMachine) -> Vec<String> {
     let mut all = BTreeMap::new();
     machine_settings(&host.state, found, &mut |item, value| all.insert(item, value));
@@ -70,7 +70,8 @@ fn state_differs((host, kit): (&Host, &dyn Destination), found: &Machine, planne
             wrong.push(format!("{}: {:?} instead of {}", setting.item, all.get(&setting.item), setting.value));
         }
     }
-    let drives = |item: &&String| item.starts_with("drive.") || item.starts_with("integration-service.V");
+    let alone = ["drive.", "com", "integration-service.V"];
+    let drives = |item: &&String| alone.iter().any(|start| item.starts_with(start));
     let planned: Vec<String> = settings_of(&role).into_iter().map(|setting| setting.item).collect();
     wrong.extend(all.keys().filter(drives).filter(|item| !planned.contains(item)).cloned());
     if found.adapters.len() != planned_adapters(&role) {
@@ -92,8 +93,7 @@ fn as_planned(host: &Host, lab: &Lab) {
     for (number, (_, parent, name)) in CHECKPOINTS.iter().enumerate() {
         let snapshot = &machine.snapshots[number];
         assert_eq!((snapshot.name.as_str(), &snapshot.machine.parent), (*name, &parent.map(id_of)));
-        let mut state = planned.as_of(&planned.checkpoints[number]);
-        state.configuration.com_ports = [None, None];
+        let state = planned.as_of(&planned.checkpoints[number]);
         assert_eq!(state_differs((host, &*lab.kit), &snapshot.machine, &state), Vec::<String>::new(), "{name}");
     }
     assert_eq!(machine.parent, Some(id_of(2)));
@@ -190,12 +190,14 @@ type Change = fn(&mut Machine);
 
 #[test]
 fn a_change_by_hand_is_named() {
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 9] = [
         ("name is 'x'", |machine| machine.snapshots[1].name = "x".to_owned()),
         ("parent is", |machine| machine.snapshots[3].machine.parent = Some(machine.snapshots[2].id.clone())),
         ("memory.startup-mib", |machine| machine.snapshots[0].machine.memory.startup <<= 1),
         ("processors.count", |machine| machine.snapshots[2].machine.processors.count = 7),
         ("drive.", |machine| machine.snapshots[3].machine.drives[0].path = Some(r"D:\other.avhd".to_owned())),
+        ("com1", |machine| machine.snapshots[3].machine.com_ports[0] = r"\\.\pipe\x".to_owned()),
+        ("com2 is 'nothing'", |machine| machine.snapshots[1].machine.com_ports[1].clear()),
         ("name is 'nothing'", |machine| drop(machine.snapshots.pop())),
         ("current-checkpoint", |machine| machine.parent = Some(machine.snapshots[0].id.clone())),
     ];
@@ -239,5 +241,25 @@ fn what_is_in_the_kit_is_what_was_planned() {
         let kit = hvm_destinations::select::open(&format!("kit:{}?os={os}", folder.path().display())).unwrap();
         let generation = if *os == "2012" { 1 } else { 2 };
         conforms(kit.as_ref(), &plan(Role { machines: vec![tree_machine(generation)], ..role() }));
+    }
+}
+
+#[test]
+fn a_pipe_is_set_where_all_that_derives_from_it_has_one() {
+    for os in RELEASES {
+        let mut lab = lab(os);
+        good(&import(&mut lab.host));
+        let machine = there(&lab.host);
+        let pipe = |name: &str| if name.is_empty() { String::new() } else { format!(r"\\.\pipe\{name}") };
+        let wanted = [["root", ""], ["it's", "b"], ["c", ""], ["d", "leaf"]].map(|pipes| pipes.map(pipe));
+        for (snapshot, wanted) in machine.snapshots.iter().zip(&wanted) {
+            assert_eq!(snapshot.machine.com_ports, *wanted, "{os}");
+        }
+        assert_eq!(machine.com_ports, ["t", ""].map(pipe));
+        let readme = String::from_utf8(lab.host.files.read(&format!("{KIT}\\README.txt")).unwrap().to_vec()).unwrap();
+        let told = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(told.matches("is not connected to its pipe").count(), 1, "{told}");
+        let line = r"the serial port 2 of the checkpoint 'Root 'A'' is not connected to its pipe '\\.\pipe\gone', since a later state has none there.";
+        assert!(told.contains(line), "{told}");
     }
 }

@@ -1,6 +1,6 @@
 //! The role as it shall be on the destination: what a plan puts there and what `verify` compares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -161,11 +161,35 @@ impl RoleMachine {
         self.disks.iter().filter(move |disk| disk.checkpoint.as_ref() == checkpoint)
     }
 
-    /// A checkpoint of the tree as the machine that it was: its configuration, disks and images.
+    /// The pipes that a checkpoint of the tree gets. What derives from it begins with them, and no documentation says how a pipe is
+    /// taken away again; so a port gets one only where all that derives from it has one there too.
+    pub fn pipes_of(&self, checkpoint: &RoleCheckpoint) -> [Option<String>; 2] {
+        let mut above = BTreeSet::from([&checkpoint.id]);
+        for other in &self.checkpoints {
+            if other.parent.as_ref().is_some_and(|parent| above.contains(parent)) {
+                above.insert(&other.id);
+            }
+        }
+        let states = self.checkpoints.iter().filter(|other| above.contains(&other.id));
+        let mut all: Vec<_> = states.map(|state| &state.configuration.com_ports).collect();
+        if self.current_checkpoint.as_ref().is_some_and(|current| above.contains(current)) {
+            all.push(&self.configuration.com_ports);
+        }
+        let [first, second] = checkpoint.configuration.com_ports.clone();
+        [
+            first.filter(|_| all.iter().all(|[first, _]| first.is_some())),
+            second.filter(|_| all.iter().all(|[_, second]| second.is_some())),
+        ]
+    }
+
+    /// A checkpoint of the tree as the machine that it was: its configuration, with the pipes that it can get, disks and images.
     pub fn as_of(&self, checkpoint: &RoleCheckpoint) -> RoleMachine {
         let present = |disk: PlacedDisk| PlacedDisk { checkpoint: None, checkpoint_name: None, ..disk };
         RoleMachine {
-            configuration: checkpoint.configuration.clone(),
+            configuration: MachineConfiguration {
+                com_ports: self.pipes_of(checkpoint),
+                ..checkpoint.configuration.clone()
+            },
             disks: self.disks_of(Some(&checkpoint.id)).cloned().map(present).collect(),
             images: checkpoint.images.clone(),
             physical: Vec::new(),

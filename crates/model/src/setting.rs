@@ -73,7 +73,7 @@ pub fn settings_of(role: &Role) -> Vec<Setting> {
     all
 }
 
-/// The checkpoints that are built again: the tree, and of each the disks and what the machine had of memory and processors.
+/// The checkpoints that are built again: the tree, and of each the disks, the pipes, and what the machine had of memory and processors.
 fn checkpoint_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     if let Some(current) = &machine.current_checkpoint {
         all.push(Setting::new(format!("machine {}", machine.id), "current-checkpoint", current));
@@ -85,7 +85,9 @@ fn checkpoint_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
         add("parent", checkpoint.parent.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string));
         add("memory.startup-mib", checkpoint.configuration.memory.startup_mib.to_string());
         add("processors.count", checkpoint.configuration.processors.count.to_string());
-        drive_settings(&machine.as_of(checkpoint), &mut add);
+        let state = machine.as_of(checkpoint);
+        drive_settings(&state, &mut add);
+        port_settings(&state, &mut add);
     }
 }
 
@@ -201,11 +203,7 @@ fn machine_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     firmware_settings(machine, &mut add);
     drive_settings(machine, &mut add);
     adapter_settings(machine, &mut add);
-    for (index, pipe) in configuration.com_ports.iter().enumerate() {
-        if let Some(pipe) = pipe {
-            add(&format!("com{}", index + 1), pipe.clone());
-        }
-    }
+    port_settings(machine, &mut add);
     for service in &configuration.disabled_integration_services {
         add(&format!("integration-service.{service:?}"), "disabled".to_owned());
     }
@@ -216,6 +214,14 @@ fn machine_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     add("action.stop", format!("{:?}", configuration.actions.stop));
     if let Some(delay) = configuration.actions.start_delay_seconds {
         add("action.start-delay", delay.to_string());
+    }
+}
+
+fn port_settings(machine: &RoleMachine, add: &mut dyn FnMut(&str, String)) {
+    for (index, pipe) in machine.configuration.com_ports.iter().enumerate() {
+        if let Some(pipe) = pipe {
+            add(&format!("com{}", index + 1), pipe.clone());
+        }
     }
 }
 

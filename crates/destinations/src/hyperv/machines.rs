@@ -29,7 +29,6 @@ pub(crate) fn script(release: &Release, role: &Role, machine: &RoleMachine) -> R
     };
     configure(release, role, machine, &mut perform);
     tpm(release, machine, &mut perform);
-    ports(machine, &mut perform);
     let Some(last) = last else {
         return Ok(StepScript {
             test: vec![Call::new("Test-KitMachine").text("Folder", folder)],
@@ -82,7 +81,7 @@ pub(crate) fn checkpoint_script(
     })
 }
 
-/// What a machine consists of, but for its serial ports.
+/// What a machine consists of.
 fn configure(release: &Release, role: &Role, machine: &RoleMachine, calls: &mut Vec<Call>) {
     frame(machine, calls);
     memory_and_processors(machine, calls);
@@ -95,6 +94,7 @@ fn configure(release: &Release, role: &Role, machine: &RoleMachine, calls: &mut 
         network_adapter(role, adapter, calls);
     }
     services(release, machine, calls);
+    ports(machine, calls);
 }
 
 fn check(release: &Release, machine: &RoleMachine) -> Result<(), DestinationError> {
@@ -436,8 +436,7 @@ pub(crate) const SERVICES: [(IntegrationService, &str); 6] = [
     (IntegrationService::Vss, "5CED1297-4598-4915-A5FC-AD21BB4D02A4"),
 ];
 
-/// Serial ports of the present state. Those of checkpoints stay unconnected: a pipe cannot be taken away again on releases whose
-/// cmdlet wants a path.
+/// Serial ports that have a pipe.
 pub(super) fn ports(machine: &RoleMachine, calls: &mut Vec<Call>) {
     for (number, pipe) in (1u8..).zip(&machine.configuration.com_ports) {
         if let Some(pipe) = pipe {
@@ -485,10 +484,13 @@ pub(crate) fn remaining(machine: &RoleMachine) -> Vec<String> {
             "'{}': the checkpoint '{}' of {created} is built again; its creation time is that of the import.",
             machine.name, checkpoint.name
         ));
-        if checkpoint.configuration.com_ports.iter().any(Option::is_some) {
+        let pipes = checkpoint.configuration.com_ports.iter().zip(machine.pipes_of(checkpoint));
+        for (number, (had, _)) in (1..).zip(pipes).filter(|(_, (had, gets))| **had != *gets) {
             all.push(format!(
-                "'{}': the serial ports of the checkpoint '{}' are not connected to their pipes.",
-                machine.name, checkpoint.name
+                "'{}': the serial port {number} of the checkpoint '{}' is not connected to its pipe '{}', since a later state has none there.",
+                machine.name,
+                checkpoint.name,
+                had.as_deref().unwrap_or_default()
             ));
         }
     }

@@ -35,7 +35,9 @@ pub(super) fn checkpoint(save: &Call, calls: &[Call]) -> Found {
         Setting::new(&subject, "name", text(save, "Name")?),
         Setting::new(&subject, "parent", parent.unwrap_or(Ok("none"))?),
     ];
-    let kept = |item: &str| item.starts_with("drive.") || ["memory.startup-mib", "processors.count"].contains(&item);
+    let kept = |item: &str| {
+        item.starts_with("drive.") || ["memory.startup-mib", "processors.count", "com1", "com2"].contains(&item)
+    };
     let found = settings(calls)?.into_iter().filter(|setting| kept(&setting.item));
     all.extend(found.map(|setting| Setting { subject: subject.clone(), ..setting }));
     Ok(all)

@@ -167,8 +167,12 @@ pub const CHECKPOINTS: [(&str, Option<usize>, &str); 4] = [
     ("DDDDDDDD-0000-4000-8000-000000000004", Some(1), "D"),
 ];
 
+/// Pipes of their serial ports.
+pub const PIPES: [[Option<&str>; 2]; 4] =
+    [[Some("root"), None], [Some("it's"), Some("b")], [Some("c"), Some("gone")], [Some("d"), Some("leaf")]];
+
 /// A machine with checkpoints in a tree, whose present state derives from the third; the states differ in disks, images, memory,
-/// adapters and services.
+/// adapters, serial ports and services.
 pub fn tree_machine(generation: u8) -> RoleMachine {
     let mut tree = machine(TREE, "Tree 'T'", "Tree T");
     let (controller, ending) = if generation == 1 { (Controller::Ide, "vhd") } else { (Controller::Scsi, "vhdx") };
@@ -196,6 +200,8 @@ pub fn tree_machine(generation: u8) -> RoleMachine {
         let mut configuration = configuration.clone();
         configuration.memory.startup_mib = 512 + 2 * number as u64;
         configuration.processors.count = 1 + number as u32;
+        // The second port of the third state stays without its pipe: the present state has none there.
+        configuration.com_ports = PIPES[number].map(|pipe| pipe.map(|pipe| format!(r"\\.\pipe\{pipe}")));
         let mut images = Vec::new();
         if number == 1 {
             configuration.drives = vec![drive(controller, 0, 1, Media::Iso { path: WindowsPath::new(r"D:.iso") })];

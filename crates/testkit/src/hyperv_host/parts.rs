@@ -230,10 +230,9 @@ impl Host {
 
     pub(super) fn get_com_port(&mut self, call: &Call) -> Run<Vec<Value>> {
         within("Number", call.number("Number"), 1, 2)?;
-        let ids = self.machines_of(call)?;
         let wanted = call.number("Number");
         let mut all = Vec::new();
-        for machine in self.state.machines.iter().filter(|machine| ids.contains(&machine.id)) {
+        for machine in self.looked_at(call)? {
             for number in [1, 2].iter().filter(|number| wanted.is_none_or(|wanted| wanted == **number as i64)) {
                 all.push(self.com_port_object(machine, *number));
             }

@@ -309,10 +309,7 @@ function Read-KitMachineSettings {
     Add-KitImageSettings -Dvds $dvds -Floppies $floppies -Found $found
     Add-KitAdapterSettings -Machine $machine -Found $found -Definition $Definition
     foreach ($number in @(1, 2)) {
-        $port = Get-VMComPort -VM $machine -Number $number
-        if (([string]$port.Path).Length -gt 0) {
-            $found['com' + $number] = [string]$port.Path
-        }
+        Add-KitPortSetting -Port (Get-VMComPort -VM $machine -Number $number) -Number $number -Found $found
     }
     Add-KitServiceSettings -Machine $machine -Found $found
     $found['action.start'] = [string]$machine.AutomaticStartAction
@@ -365,7 +362,22 @@ function Read-KitCheckpointSettings {
     $dvds = @(Get-VMDvdDrive -VMSnapshot $checkpoint)
     $floppies = @(Get-VMFloppyDiskDrive -VMSnapshot $checkpoint)
     Add-KitImageSettings -Dvds $dvds -Floppies $floppies -Found $found
+    foreach ($number in @(1, 2)) {
+        Add-KitPortSetting -Port (Get-VMComPort -VMSnapshot $checkpoint -Number $number) -Number $number -Found $found
+    }
     $found
+}
+
+function Add-KitPortSetting {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Port,
+        [Parameter(Mandatory = $true)][int]$Number,
+        [Parameter(Mandatory = $true)][hashtable]$Found
+    )
+    if (([string]$Port.Path).Length -gt 0) {
+        $Found['com' + $Number] = [string]$Port.Path
+    }
 }
 
 function Add-KitServiceSettings {
