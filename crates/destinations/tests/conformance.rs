@@ -376,6 +376,15 @@ const LATER_CHANGES: [(&str, Change); 5] = [
     ("hyper-v-administrator.S-1-5-21-1-2-3-1105", |state| state.groups.clear()),
 ];
 
+/// What only 2016 and later have.
+const NEW_CHANGES: [(&str, Change); 3] = [
+    ("firmware.tpm", |state| modern(state).tpm = false),
+    ("firmware.secure-boot-template", |state| {
+        modern(state).secure_boot_template = "1734C6E8-3154-4DDA-BA5F-A874CC483422".to_owned();
+    }),
+    ("processors.nested-virtualization", |state| modern(state).processors.nested = false),
+];
+
 fn modern(state: &mut State) -> &mut Machine {
     state.machines.iter_mut().find(|machine| machine.location.contains("Modern")).unwrap()
 }
@@ -392,10 +401,10 @@ fn a_change_by_hand_is_named() {
             assert_eq!(outcome.end, End::Code(4), "{os}, {item}: {outcome:#?}");
             assert!(outcome.warnings.iter().any(|line| line.contains(item)), "{item}: {:?}", outcome.warnings);
         }
-        if !["2012", "2012R2"].contains(os) {
+        for (item, change) in NEW_CHANGES.iter().filter(|_| !["2012", "2012R2"].contains(os)) {
             let mut host = lab.host.clone();
-            modern(&mut host.state).tpm = false;
-            assert!(test(&mut host).warnings.iter().any(|line| line.contains("firmware.tpm")));
+            change(&mut host.state);
+            assert!(test(&mut host).warnings.iter().any(|line| line.contains(item)), "{os}, {item}");
         }
     }
 }

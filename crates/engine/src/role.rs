@@ -254,6 +254,9 @@ fn role_machines(
         placing.fixed("source-configuration", machine.id.as_str(), &ending(&machine.configuration_file))
     });
     role.put_back = put_back::way(input, machine, (role.original_configuration.as_ref(), wants_new), placing);
+    if role.registration().is_some() {
+        (role.secure_boot_template, role.nested_virtualization) = (None, false);
+    }
     taken.insert(role.name.to_lowercase());
     let named = role.name.clone();
     let mut all = vec![role];
@@ -278,6 +281,8 @@ fn bare_machine(machine: &Machine) -> RoleMachine {
         notes: machine.notes.clone(),
         generation: machine.generation,
         configuration: machine.configuration.clone(),
+        secure_boot_template: machine.secure_boot_template(),
+        nested_virtualization: machine.nested_virtualization(),
         folder: String::new(),
         disks: Vec::new(),
         images: Vec::new(),

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use common::{Case, tree, tree_with_times};
 use hvm_engine::{Quiet, VerifyOptions};
+use hvm_model::names::TemplateId;
 use hvm_model::plan::Plan;
 use hvm_model::role::PutBack;
 use hvm_testkit::hvs::{HvsSpec, Key, Value as Stored};
 use hvm_testkit::hyperv_host::{Host, Release};
 use hvm_testkit::powershell::{End, Value};
 use hvm_testkit::sample::{self, Variant};
-use hvm_testkit::sample_2016::{self, ANSWERS, DATABASE, HYPER_V, OLD, WEB, place};
+use hvm_testkit::sample_2016::{self, ANSWERS, AUTHORITY, DATABASE, HYPER_V, OLD, WEB, place};
 use hvm_testkit::vhdx::{Kind, LayerContent, VhdxSpec};
 
 const KIT_2019: &str = "kit:DIR?os=2019&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
@@ -26,6 +27,7 @@ fn case(kind: &'static str) -> Case {
     let case = Case::new(kind, Variant::Clean);
     fs::remove_dir_all(&case.host.folder).unwrap();
     sample_2016::write(&case.host.folder).unwrap();
+    sample_2016::write_template(&case.host.folder).unwrap();
     case
 }
 
@@ -101,6 +103,33 @@ fn what_it_does_not_import_or_nobody_wants_is_made_anew() {
     let host = imported(&case, "2022");
     assert!(host.state.machines.len() == 3 && [WEB, OLD, DATABASE].iter().all(|id| !ids(&host).contains(id)));
     as_planned(&case, &host);
+}
+
+/// The template of Secure Boot and nested virtualization of a machine that is made anew, with its checkpoint.
+#[test]
+fn what_2016_brought_is_set_where_the_host_has_it() {
+    const KIT_2012_R2: &str = "kit:DIR?os=2012R2&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
+    for (kind, release, there) in [(KIT_2012_R2, "2012R2", false), (KIT_2019, "2019", true)] {
+        let case = case(kind);
+        let plan = case.plan(&ANSWERS).unwrap();
+        let database = plan.role.machines.iter().find(|machine| machine.id.as_str() == DATABASE).unwrap();
+        assert_eq!(database.secure_boot_template.as_ref().map(TemplateId::as_str), Some(AUTHORITY));
+        assert!(database.nested_virtualization);
+        case.migrate_all();
+        let host = imported(&case, release);
+        as_planned(&case, &host);
+        let machine = host.state.machines.iter().find(|machine| machine.generation == 2).unwrap();
+        let states = machine.snapshots.iter().map(|snapshot| &snapshot.machine).chain([machine]);
+        let states: Vec<_> =
+            states.map(|state| (state.secure_boot_template == AUTHORITY, state.processors.nested)).collect();
+        assert_eq!(states, [(there, there); 2], "{release}");
+        let readme = fs::read_to_string(case.root().join("README.txt")).unwrap();
+        assert_eq!(readme.contains("has no templates of Secure Boot"), !there, "{readme}");
+        assert_eq!(readme.contains("has no nested virtualization"), !there, "{readme}");
+        let told = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+        let of_checkpoints = "its checkpoints get the template of Secure Boot and nested virtualization as the present";
+        assert_eq!(told.contains(of_checkpoints), there, "{told}");
+    }
 }
 
 /// Machines of version 4.0 with all that they have, among them a physical disk, images, and disks that cannot be read.

@@ -94,6 +94,7 @@ fn a_migration_to_its_end_and_back() {
 fn machines_keep_their_ids_where_the_host_imports_their_configurations() {
     let scene = Scene::new();
     sample_2016::write(&scene.dir.join("source")).unwrap();
+    sample_2016::write_template(&scene.dir.join("source")).unwrap();
     let Some(lab) = Lab::start(scene, Setting::default()) else { return };
     let planned = lab.plan(HTTP, &sample_2016::ANSWERS.map(|answer| ["--answer", answer]).concat());
     assert!(
@@ -105,6 +106,11 @@ fn machines_keep_their_ids_where_the_host_imports_their_configurations() {
     let ids = || lab.host.look(|host| host.state.machines.iter().map(|machine| machine.id.clone()).collect::<Vec<_>>());
     let ids = ids().unwrap();
     assert!(ids.len() == 3 && [WEB, OLD].iter().all(|id| ids.iter().any(|found| found == id)), "{ids:?}");
+    let second = |host: &mut Host| {
+        let machine = host.state.machines.iter().find(|machine| machine.generation == 2).unwrap();
+        (machine.secure_boot_template.clone(), machine.processors.nested)
+    };
+    assert_eq!(lab.host.look(second), Some((sample_2016::AUTHORITY.to_owned(), true)));
     let verified = lab.expect(0, &["verify", "--work", "work"]);
     assert!(verified.stdout.contains("nothing differs"), "{}", verified.stdout);
     lab.expect(0, &["rollback", "--work", "work", "--discard-data"]);

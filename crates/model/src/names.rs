@@ -88,6 +88,10 @@ guid_name!(
     SwitchId
 );
 guid_name!(
+    /// Id of a template of Secure Boot, the set of keys that it trusts (2016 and later): `SecureBootTemplateId`.
+    TemplateId
+);
+guid_name!(
     /// Id of a network adapter of the host: `NetCfgInstanceId`.
     AdapterId
 );

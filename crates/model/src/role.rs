@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::capabilities::DiskFormat;
 use crate::disk::DiskIdentity;
 use crate::host::{DcomRestriction, FirewallChange, GroupMember, MacRange, NamespaceRights, RoleAssignment};
-use crate::names::{ByteSize, CheckpointId, MacAddress, SwitchId, VmId, WindowsPath};
+use crate::names::{ByteSize, CheckpointId, MacAddress, SwitchId, TemplateId, VmId, WindowsPath};
 use crate::network::{IpSettings, SwitchKind, Vlan};
 use crate::vm::{Controller, MachineConfiguration};
 
@@ -131,6 +131,13 @@ pub struct RoleMachine {
     pub generation: u8,
     /// Configuration after the operator's answers (reduced processors and so on). VLANs hold answers.
     pub configuration: MachineConfiguration,
+    /// Template of Secure Boot, where it is not that of Windows; for all states of a machine that is made anew. One that is registered
+    /// has it in its configuration.
+    #[serde(default)]
+    pub secure_boot_template: Option<TemplateId>,
+    /// Whether the guest sees the virtualization extensions of the processor, in the same way.
+    #[serde(default)]
+    pub nested_virtualization: bool,
     /// Folder of this machine below the destination's root, with `/`: one component, safe on Windows and Linux, unique.
     pub folder: String,
     /// Disks.

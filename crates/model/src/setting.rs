@@ -189,6 +189,9 @@ fn machine_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     add("processors.weight", processors.weight.to_string());
     add("processors.compatibility-for-migration", processors.compatibility_for_migration.to_string());
     add("processors.compatibility-for-older-systems", processors.compatibility_for_older_systems.to_string());
+    if machine.nested_virtualization {
+        add("processors.nested-virtualization", "true".to_owned());
+    }
     let numa = &configuration.numa;
     let limits = [
         ("numa.processors-per-node", numa.processors_per_node.map(u64::from)),
@@ -252,6 +255,9 @@ fn firmware_settings(machine: &RoleMachine, add: &mut dyn FnMut(&str, String)) {
     }
     if let Some(on) = firmware.secure_boot.filter(|_| machine.generation == 2) {
         add("firmware.secure-boot", on.to_string());
+    }
+    if let Some(template) = machine.secure_boot_template.as_ref().filter(|_| machine.generation == 2) {
+        add("firmware.secure-boot-template", template.to_string());
     }
     if let Some(on) = firmware.tpm.filter(|_| machine.generation == 2) {
         add("firmware.tpm", on.to_string());

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::found::{Found, Place};
-use crate::names::{CheckpointId, MacAddress, VmId, WindowsPath};
+use crate::names::{CheckpointId, MacAddress, TemplateId, VmId, WindowsPath};
 use crate::network::{PortSettings, Vlan};
 
 /// A virtual machine of the source.
@@ -36,7 +36,7 @@ pub struct Machine {
     pub owner: Option<String>,
     /// True when the configuration says that the machine belongs to a cluster.
     pub highly_available: bool,
-    /// Settings that are read and that no step of a migration sets.
+    /// Settings of 2016 and later that are not as a new machine has them, beside those of its configuration.
     #[serde(default)]
     pub by_hand: Vec<SettingByHand>,
     /// Nodes of the configuration that hvmigrate does not know, as paths; they are kept in the copy of the file.
@@ -46,6 +46,20 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// The template of Secure Boot (generation 2), where it is another than that of Windows. Hyper-V knows them by GUIDs; what is none
+    /// cannot be set.
+    pub fn secure_boot_template(&self) -> Option<TemplateId> {
+        self.by_hand.iter().filter(|_| self.generation == 2).find_map(|setting| match setting {
+            SettingByHand::SecureBootTemplate { id, .. } => id.parse().ok(),
+            SettingByHand::NestedVirtualization { .. } => None,
+        })
+    }
+
+    /// Whether the guest sees the virtualization extensions of the processor.
+    pub fn nested_virtualization(&self) -> bool {
+        self.by_hand.iter().any(|setting| matches!(setting, SettingByHand::NestedVirtualization { .. }))
+    }
+
     /// Why its checkpoints cannot be built again as a tree, a whole sentence; `None` when they can.
     pub fn tree_obstacle(&self) -> Option<String> {
         let known = |id: &CheckpointId| self.checkpoints.iter().any(|checkpoint| checkpoint.id == *id);
@@ -83,7 +97,7 @@ impl Machine {
     }
 }
 
-/// A setting that is not as a new machine has it, and that somebody has to set on the destination.
+/// A setting that is not as a new machine has it. Somebody has to set it where the destination is older or of another kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "setting", rename_all = "kebab-case")]
 pub enum SettingByHand {

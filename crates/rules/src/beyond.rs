@@ -76,8 +76,11 @@ pub(crate) const CLAUSES: &[Clause] = &[
     Clause {
         id: "beyond.machines.by-hand",
         chapter: MACHINES,
-        text: "A setting of a later release that no step sets is named with the command that sets it.",
-        answers: &[Rules(&["machine.nested-virtualization", "machine.secure-boot-template"])],
+        text: "A setting of a later release is set where the destination has it, else named.",
+        answers: &[
+            Rules(&["machine.nested-virtualization", "machine.secure-boot-template"]),
+            Steps(&["register-machine."]),
+        ],
     },
     Clause {
         id: "beyond.machines.virtual-tpm",

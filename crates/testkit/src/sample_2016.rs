@@ -21,6 +21,8 @@ pub const WEB: &str = "3B9C7A10-52D4-4E0B-9A51-000000000001";
 pub const DATABASE: &str = "3B9C7A10-52D4-4E0B-9A51-000000000002";
 /// The network adapter of [`WEB`].
 pub const ADAPTER: &str = "3B9C7A10-52D4-4E0B-9A51-0000000000A1";
+/// The template of Secure Boot MicrosoftUEFICertificateAuthority.
+pub const AUTHORITY: &str = "272E7447-90A4-4563-A4B9-8E4AB00526CE";
 /// The checkpoint of [`DATABASE`].
 pub const CHECKPOINT: &str = "3B9C7A10-52D4-4E0B-9A51-0000000000C1";
 /// Listed; its configuration is not there, Hyper-V's copy is.
@@ -63,7 +65,7 @@ pub fn write(folder: &Path) -> io::Result<()> {
     disk(folder, 1)?;
     put(folder, &usual(WEB, "vmcx"), &configuration(&web()))?;
     put(folder, &usual(WEB, "VMRS"), &runtime(None))?;
-    database(folder)?;
+    database(folder, None)?;
     put(
         folder,
         &format!(r"{HYPER_V}\Virtual Machines Cache\{LOST}.vmcx"),
@@ -175,8 +177,13 @@ fn disk(folder: &Path, number: u8) -> io::Result<()> {
     VhdSpec::new(VhdKind::Dynamic(Blocks::default()), [number; 16]).image(&content).write_to(&path)
 }
 
-/// Generation 2 on D:, with a chain of two VHDX files.
-fn database(folder: &Path) -> io::Result<()> {
+/// Gives [`DATABASE`] the template of Secure Boot that guests with Linux need, [`AUTHORITY`].
+pub fn write_template(folder: &Path) -> io::Result<()> {
+    database(folder, Some(AUTHORITY))
+}
+
+/// Generation 2 on D:, with a chain of two VHDX files, and a template of Secure Boot other than that of Windows.
+fn database(folder: &Path, template: Option<&str>) -> io::Result<()> {
     let (base, child) = (format!(r"{ELSEWHERE}\Daten.vhdx"), format!(r"{ELSEWHERE}\Daten_{CHECKPOINT}.avhdx"));
     chain(folder, &base, &child)?;
     let state = |path: &str, name: &str, checkpoint: Option<Checkpoint>| {
@@ -193,6 +200,9 @@ fn database(folder: &Path) -> io::Result<()> {
         node.remove("_83f8638b-8dca-4152-9eda-2ca8b33039b4_");
         node.remove("_8f0d2762-0b00-4e04-af4f-19010527cb93_");
         node.at(BIOS).push(Node::boolean("secure_boot_enabled", true));
+        if let Some(template) = template {
+            node.at(BIOS).push(Node::text("secure_boot_template_id", template));
+        }
         node.at("settings/processors/nested_virtualization").push(Node::boolean("enabled", true));
         let tpm = node.at("manifest/vdev099");
         tpm.push(Node::text("device", TPM));

@@ -25,6 +25,12 @@ pub(crate) fn carries(release: &Release, setting: &Setting) -> Carry {
         "firmware.tpm" if setting.value == "true" && !release.has_virtual_tpm() => {
             format!("{} has no virtual TPM", release.windows)
         }
+        "firmware.secure-boot-template" if !release.has_secure_boot_templates() => {
+            format!("{} has no templates of Secure Boot", release.windows)
+        }
+        "processors.nested-virtualization" if !release.has_nested_virtualization() => {
+            format!("{} has no nested virtualization", release.windows)
+        }
         "integration-service.GuestServices" if !release.has_guest_services() => {
             format!("{} has no guest services", release.windows)
         }

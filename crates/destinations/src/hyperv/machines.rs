@@ -84,8 +84,8 @@ pub(crate) fn checkpoint_script(
 /// What a machine consists of.
 fn configure(release: &Release, role: &Role, machine: &RoleMachine, calls: &mut Vec<Call>) {
     frame(machine, calls);
-    memory_and_processors(machine, calls);
-    firmware(machine, calls);
+    memory_and_processors(release, machine, calls);
+    firmware(release, machine, calls);
     drives(machine, calls);
     if machine.generation == 2 {
         boot_disk(machine, calls);
@@ -166,7 +166,7 @@ fn stop_word(action: StopAction) -> &'static str {
     }
 }
 
-pub(super) fn memory_and_processors(machine: &RoleMachine, calls: &mut Vec<Call>) {
+pub(super) fn memory_and_processors(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
     let memory = &machine.configuration.memory;
     let bytes = |mib: u64| ByteSize::from_mib(mib).0;
     let mut set = on_machine("Set-VMMemory").boolean("DynamicMemoryEnabled", memory.dynamic);
@@ -197,7 +197,11 @@ pub(super) fn memory_and_processors(machine: &RoleMachine, calls: &mut Vec<Call>
     }
     let set = set.boolean("CompatibilityForMigrationEnabled", processors.compatibility_for_migration);
     let older = processors.compatibility_for_older_systems;
-    calls.push(set.boolean("CompatibilityForOlderOperatingSystemsEnabled", older));
+    let mut set = set.boolean("CompatibilityForOlderOperatingSystemsEnabled", older);
+    if machine.nested_virtualization && release.has_nested_virtualization() {
+        set = set.boolean("ExposeVirtualizationExtensions", true);
+    }
+    calls.push(set);
 }
 
 /// Hyper-V's word for a kind of device to boot from.
@@ -222,7 +226,7 @@ fn startup_order(order: &[BootDevice]) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-pub(super) fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
+pub(super) fn firmware(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
     let firmware = &machine.configuration.firmware;
     if machine.generation == 1 && (!firmware.boot_order.is_empty() || firmware.num_lock.is_some()) {
         let mut set = on_machine("Set-VMBios");
@@ -234,8 +238,8 @@ pub(super) fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
         }
         calls.push(set);
     }
-    if let Some(on) = firmware.secure_boot.filter(|_| machine.generation == 2) {
-        calls.push(on_machine("Set-VMFirmware").word("EnableSecureBoot", if on { "On" } else { "Off" }));
+    if machine.generation == 2 {
+        secure_boot(release, machine, calls);
     }
     let texts = [
         ("BiosGuid", &firmware.bios_guid),
@@ -252,6 +256,20 @@ pub(super) fn firmware(machine: &RoleMachine, calls: &mut Vec<Call>) {
     }
     if identity.parameters.len() > 1 {
         calls.push(identity);
+    }
+}
+
+/// Secure Boot and its template, by the id: a name has only what Hyper-V brings along.
+fn secure_boot(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let mut set = on_machine("Set-VMFirmware");
+    if let Some(on) = machine.configuration.firmware.secure_boot {
+        set = set.word("EnableSecureBoot", on_off(on));
+    }
+    if let Some(template) = machine.secure_boot_template.as_ref().filter(|_| release.has_secure_boot_templates()) {
+        set = set.text("SecureBootTemplateId", template.as_str());
+    }
+    if set.parameters.len() > 1 {
+        calls.push(set);
     }
 }
 
@@ -459,7 +477,7 @@ pub(super) fn services(release: &Release, machine: &RoleMachine, calls: &mut Vec
 }
 
 /// What is left for a person on a machine, as sentences for the README.
-pub(crate) fn remaining(machine: &RoleMachine) -> Vec<String> {
+pub(crate) fn remaining(release: &Release, machine: &RoleMachine) -> Vec<String> {
     let mut all = Vec::new();
     for slot in &machine.pass_through {
         all.push(format!(
@@ -494,6 +512,7 @@ pub(crate) fn remaining(machine: &RoleMachine) -> Vec<String> {
             ));
         }
     }
+    all.extend(of_later_releases(release, machine));
     if machine.configuration.firmware.tpm == Some(true) {
         all.push(format!(
             "'{}': its virtual TPM was not carried, and it gets an empty one where this release has that. A guest with BitLocker asks \
@@ -510,4 +529,22 @@ pub(crate) fn remaining(machine: &RoleMachine) -> Vec<String> {
         }
     }
     all
+}
+
+/// A machine of 2016 and later whose checkpoints get what only its present state tells of them.
+fn of_later_releases(release: &Release, machine: &RoleMachine) -> Option<String> {
+    let settings = [
+        ("the template of Secure Boot", machine.secure_boot_template.is_some() && release.has_secure_boot_templates()),
+        ("nested virtualization", machine.nested_virtualization && release.has_nested_virtualization()),
+    ];
+    let settings: Vec<&str> = settings.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    if settings.is_empty() || (machine.checkpoints.is_empty() && machine.checkpoint_of.is_none()) {
+        return None;
+    }
+    let whose = if machine.checkpoint_of.is_some() { "it has" } else { "its checkpoints get" };
+    Some(format!(
+        "'{}': {whose} {} as the present state of the old machine had it.",
+        machine.name,
+        settings.join(" and ")
+    ))
 }

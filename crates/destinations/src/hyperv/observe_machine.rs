@@ -62,9 +62,7 @@ pub(super) fn settings(calls: &[Call]) -> Found {
             "Set-VMBios" if call.arg("StartupOrder").is_some() => {
                 items.add("firmware.boot-order", boot_order(&words(call, "StartupOrder")?)?);
             }
-            "Set-VMFirmware" if call.arg("EnableSecureBoot").is_some() => {
-                items.add("firmware.secure-boot", words(call, "EnableSecureBoot")? == ["On"]);
-            }
+            "Set-VMFirmware" => secure_boot(call, &mut items)?,
             "Enable-VMTPM" => items.add("firmware.tpm", true),
             "Disable-VMTPM" => items.add("firmware.tpm", false),
             "Set-KitFirmware" => firmware(call, &mut items)?,
@@ -146,6 +144,19 @@ fn processors(call: &Call, items: &mut Items) -> Result<(), String> {
     items.add("processors.compatibility-for-migration", boolean(call, "CompatibilityForMigrationEnabled")?);
     let older = boolean(call, "CompatibilityForOlderOperatingSystemsEnabled")?;
     items.add("processors.compatibility-for-older-systems", older);
+    if call.arg("ExposeVirtualizationExtensions").is_some() {
+        items.add("processors.nested-virtualization", boolean(call, "ExposeVirtualizationExtensions")?);
+    }
+    Ok(())
+}
+
+fn secure_boot(call: &Call, items: &mut Items) -> Result<(), String> {
+    if call.arg("EnableSecureBoot").is_some() {
+        items.add("firmware.secure-boot", words(call, "EnableSecureBoot")? == ["On"]);
+    }
+    if call.arg("SecureBootTemplateId").is_some() {
+        items.add("firmware.secure-boot-template", text(call, "SecureBootTemplateId")?);
+    }
     Ok(())
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn text(release: &Release, plan: &Plan) -> String {
     let title = format!("Hyper-V role of {}, for {}", one_line(&plan.host), release.windows);
     let mut text = format!("{title}\n{}\nWritten by {}.\n", "=".repeat(title.chars().count()), one_line(&plan.tool));
     text.push_str(&START.replace("{system}", &release.windows.to_string()));
-    for line in manual(plan) {
+    for line in manual(release, plan) {
         let _ = writeln!(text, "   - {}", one_line(&line));
     }
     text.push_str(&END.replace("{put_back}", &put_back(release, plan)));
@@ -128,7 +128,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn manual(plan: &Plan) -> Vec<String> {
+fn manual(release: &Release, plan: &Plan) -> Vec<String> {
     let role = &plan.role;
     let mut all = Vec::new();
     for switch in role.switches.iter().filter(|switch| switch.reconnect) {
@@ -138,7 +138,7 @@ fn manual(plan: &Plan) -> Vec<String> {
             switch.name
         ));
     }
-    all.extend(role.machines.iter().flat_map(machines::remaining));
+    all.extend(role.machines.iter().flat_map(|machine| machines::remaining(release, machine)));
     if !role.firewall.is_empty() {
         all.push(
             "Changed firewall rules: read firewall.json, then .\\Set-HyperVFirewall.ps1. Until then .\\Test-HyperVRole.ps1 names \

@@ -30,7 +30,7 @@ pub(super) fn script(
     }
     let mut perform = vec![of("Remove-KitHalfRegistered"), compare.into_variable("report")];
     perform.push(Call::new("Get-KitPlannedMachine").variable("Report", "report").into_variable("machine"));
-    planned(machine, &mut perform);
+    planned(release, machine, &mut perform);
     let import = of("Import-KitMachine").text("Name", &machine.name).variable("Report", "report");
     perform.push(import.into_variable("machine"));
     imported(release, role, machine, &mut perform);
@@ -48,8 +48,8 @@ fn is_its_own(disk: &&PlacedDisk) -> bool {
 }
 
 /// What has to be right before Hyper-V imports the machine.
-fn planned(machine: &RoleMachine, calls: &mut Vec<Call>) {
-    memory_and_processors(machine, calls);
+fn planned(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
+    memory_and_processors(release, machine, calls);
     let place = |disk: &PlacedDisk| format!("{}{}-{}", controller_word(disk.controller), disk.number, disk.slot);
     let kept: Vec<String> = machine.disks_of(None).filter(is_its_own).map(place).collect();
     let mut clear = Call::new("Clear-KitPlannedMachine").variable("Report", "report").variable("Machine", "machine");
@@ -91,7 +91,7 @@ fn networked(machine: &RoleMachine) -> Vec<String> {
 /// What is set in the machine when it is there.
 fn imported(release: &Release, role: &Role, machine: &RoleMachine, calls: &mut Vec<Call>) {
     named(machine, calls);
-    firmware(machine, calls);
+    firmware(release, machine, calls);
     tpm(release, machine, calls);
     calls.extend(machine.disks_of(None).filter(|disk| !is_its_own(disk)).map(new_disk));
     physical_disks(machine, calls);

@@ -48,6 +48,16 @@ impl Release {
         self.windows >= WindowsRelease::Server2016
     }
 
+    /// Secure Boot has templates, `Set-VMFirmware -SecureBootTemplateId`, from 2016 on; 2012 R2 knows only the keys of Windows.
+    pub fn has_secure_boot_templates(&self) -> bool {
+        self.windows >= WindowsRelease::Server2016
+    }
+
+    /// Guests can be hosts: `Set-VMProcessor -ExposeVirtualizationExtensions` is there from 2016 on.
+    pub fn has_nested_virtualization(&self) -> bool {
+        self.windows >= WindowsRelease::Server2016
+    }
+
     /// Guest services, an integration service that is off until somebody wants it (2012 R2 and later).
     pub fn has_guest_services(&self) -> bool {
         self.windows >= WindowsRelease::Server2012R2

@@ -71,6 +71,11 @@ fn machine(setting: &Setting) -> Option<&'static str> {
             "what it holds is not carried; with swtpm on the host add <tpm><backend type='emulator' version='2.0'/></tpm>",
         ),
         "firmware.tpm" => Some("the domain has none unless somebody adds it"),
+        "firmware.secure-boot-template" => Some("the keys are those of the firmware that the domain is given"),
+        "processors.nested-virtualization" => Some(
+            "load kvm_intel or kvm_amd with nested=1 and give the domain a processor with these extensions, such as \
+             <cpu mode='host-passthrough'/>",
+        ),
         "firmware.boot-order" if !value.split(' ').all(is_boot_word) => {
             Some("it names a device that libvirt does not know")
         }

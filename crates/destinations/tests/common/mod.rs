@@ -145,6 +145,8 @@ fn machine(id: &str, name: &str, folder: &str) -> RoleMachine {
         notes: String::new(),
         generation: 1,
         configuration: configuration(),
+        secure_boot_template: None,
+        nested_virtualization: false,
         folder: folder.to_owned(),
         disks: vec![disk(Controller::Ide, 0, 0, &format!("machines/{folder}/system.vhd"))],
         images: Vec::new(),
@@ -157,6 +159,9 @@ fn machine(id: &str, name: &str, folder: &str) -> RoleMachine {
         current_checkpoint: None,
     }
 }
+
+/// The template of Secure Boot that guests with Linux need: MicrosoftUEFICertificateAuthority.
+pub const AUTHORITY: &str = "272E7447-90A4-4563-A4B9-8E4AB00526CE";
 
 pub const TREE: &str = "AAAAAAAA-0000-4000-8000-000000000004";
 /// The checkpoints of that machine: the first, two made from it, and one made from the second.
@@ -188,9 +193,11 @@ pub fn tree_machine(generation: u8) -> RoleMachine {
         placed.checkpoint_name = state.map(|number| CHECKPOINTS[number].2.to_owned());
         placed
     };
+    tree.nested_virtualization = true;
     let mut configuration = configuration();
     configuration.drives = vec![drive(controller, 0, 1, Media::EmptyDvd)];
     if generation == 2 {
+        tree.secure_boot_template = AUTHORITY.parse().ok();
         configuration.firmware.boot_order.clear();
         configuration.firmware.num_lock = None;
         configuration.firmware.secure_boot = Some(false);
@@ -461,6 +468,8 @@ pub fn with_generation_2(mut role: Role) -> Role {
     modern.configuration.firmware.num_lock = None;
     modern.configuration.firmware.secure_boot = Some(false);
     modern.configuration.firmware.tpm = Some(true);
+    modern.secure_boot_template = AUTHORITY.parse().ok();
+    modern.nested_virtualization = true;
     modern.configuration.numa =
         Numa { processors_per_node: Some(4), nodes_per_socket: Some(1), mib_per_node: Some(8192) };
     modern.configuration.scsi_controllers = 1;

@@ -138,6 +138,7 @@ pub fn machine_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(St
     all("processors.weight", processors.weight.to_string());
     all("processors.compatibility-for-migration", processors.migration.to_string());
     all("processors.compatibility-for-older-systems", processors.older.to_string());
+    all("processors.nested-virtualization", processors.nested.to_string());
     for (property, item) in [
         ("BIOSGUID", "firmware.bios-guid"),
         ("BIOSSerialNumber", "firmware.bios-serial-number"),
@@ -157,6 +158,7 @@ pub fn machine_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(St
     } else {
         all("firmware.secure-boot", machine.secure_boot.to_string());
         all("firmware.tpm", machine.tpm.to_string());
+        all("firmware.secure-boot-template", machine.secure_boot_template.clone());
     }
     all("action.start", machine.start_action.clone());
     all("action.stop", machine.stop_action.clone());

@@ -129,6 +129,7 @@ impl Configuration {
             weight: of("weight").unwrap_or(new.weight),
             migration: self.flag("settings/processors/features/limit").unwrap_or(false),
             older: self.flag("settings/processors/limit_cpuid").unwrap_or(false),
+            nested: self.flag("settings/processors/nested_virtualization/enabled").unwrap_or(false),
             per_node: of("vnuma/count_per_node/max").unwrap_or(new.per_node),
             nodes_per_socket: of("vnuma/node_per_socket/max").unwrap_or(new.nodes_per_socket),
         }
@@ -171,6 +172,10 @@ impl Configuration {
         }
         machine.num_lock = self.flag(&format!("{BIOS}/num_lock")).unwrap_or(false);
         machine.secure_boot = self.flag(&format!("{BIOS}/secure_boot_enabled")).unwrap_or(false);
+        let template = of("secure_boot_template_id").trim_matches(['{', '}']).to_uppercase();
+        if !template.is_empty() {
+            machine.secure_boot_template = template;
+        }
     }
 
     fn devices_of(&self, machine: &mut Machine) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::state::*;
-use super::{Host, Release};
+use super::{Host, Release, parts};
 use crate::powershell::{Call, Object, Run, Value, thrown};
 
 /// Integration services by class, with their English names.
@@ -281,6 +281,7 @@ pub(super) fn new_machine(release: Release, (id, name, generation): (String, Str
             weight: 100,
             migration: false,
             older: false,
+            nested: false,
             per_node: 8,
             nodes_per_socket: 1,
         },
@@ -289,7 +290,7 @@ pub(super) fn new_machine(release: Release, (id, name, generation): (String, Str
         secure_boot: !first,
         key_protector: false,
         tpm: false,
-        secure_boot_template: "MicrosoftWindows".to_owned(),
+        secure_boot_template: parts::WINDOWS_TEMPLATE.to_owned(),
         firmware_order: Vec::new(),
         identity,
         scsi_controllers: 1,

@@ -157,7 +157,7 @@ impl Host {
 
     pub(super) fn processor_object(&self, machine: &Machine) -> Value {
         let processors = &machine.processors;
-        Object::new("VMProcessor", &machine.id)
+        let mut object = Object::new("VMProcessor", &machine.id)
             .with("VMName", &machine.name)
             .with("Count", processors.count)
             .with("Maximum", processors.maximum)
@@ -166,8 +166,11 @@ impl Host {
             .with("MaximumCountPerNumaNode", processors.per_node)
             .with("MaximumCountPerNumaSocket", processors.nodes_per_socket)
             .with("CompatibilityForMigrationEnabled", processors.migration)
-            .with("CompatibilityForOlderOperatingSystemsEnabled", processors.older)
-            .value()
+            .with("CompatibilityForOlderOperatingSystemsEnabled", processors.older);
+        if self.release >= super::Release::Server2016 {
+            object = object.with("ExposeVirtualizationExtensions", processors.nested);
+        }
+        object.value()
     }
 
     pub(super) fn bios_object(&self, machine: &Machine) -> Value {
@@ -185,7 +188,9 @@ impl Host {
             .with("SecureBoot", on_off(machine.secure_boot))
             .with("BootOrder", Value::array(self.boot_sources(machine)));
         if self.release >= super::Release::Server2016 {
-            object = object.with("SecureBootTemplate", &machine.secure_boot_template);
+            let template = &machine.secure_boot_template;
+            object = object.with("SecureBootTemplate", parts::template_name(template));
+            object = object.with("SecureBootTemplateId", guid(template));
         }
         object.value()
     }

@@ -10,6 +10,37 @@ pub(super) fn drive_id(machine: &Machine, drive: &Drive) -> String {
     format!("{}|{}|{}|{}", machine.id, drive.controller, drive.number, drive.location)
 }
 
+/// Id of the template of Secure Boot that new machines have.
+pub(super) const WINDOWS_TEMPLATE: &str = "1734C6E8-3154-4DDA-BA5F-A874CC483422";
+
+/// The templates of Secure Boot that Hyper-V brings along: names and ids, as Microsoft's openvmm writes them.
+const TEMPLATES: [(&str, &str); 3] = [
+    ("MicrosoftWindows", WINDOWS_TEMPLATE),
+    ("MicrosoftUEFICertificateAuthority", "272E7447-90A4-4563-A4B9-8E4AB00526CE"),
+    ("OpenSourceShieldedVM", "4292AE2B-EE2C-42B5-A969-DD8F8689F6F3"),
+];
+
+/// Name of a template.
+pub(super) fn template_name(id: &str) -> &'static str {
+    TEMPLATES.iter().find(|(_, known)| *known == id).map_or("", |(name, _)| *name)
+}
+
+/// The id of the template that a call names, in either way.
+fn template_of(call: &Call) -> Run<Option<String>> {
+    let (name, id) = (call.text("SecureBootTemplate"), call.text("SecureBootTemplateId"));
+    let found = match (&name, &id) {
+        (None, None) => return Ok(None),
+        (Some(wanted), None) => TEMPLATES.iter().find(|(name, _)| name == wanted),
+        (None, Some(wanted)) => TEMPLATES.iter().find(|(_, id)| id.eq_ignore_ascii_case(wanted)),
+        // Which of the two would count is not said.
+        (Some(_), Some(_)) => None,
+    };
+    match found {
+        Some((_, id)) => Ok(Some((*id).to_owned())),
+        None => thrown(format!("Set-VMFirmware: there is no template {name:?} {id:?} of Secure Boot.")),
+    }
+}
+
 fn within(parameter: &str, value: Option<i64>, low: i64, high: i64) -> Run<()> {
     match value {
         Some(value) if !(low..=high).contains(&value) => {
@@ -133,6 +164,7 @@ impl Host {
         }
         processors.migration = call.boolean("CompatibilityForMigrationEnabled").unwrap_or(processors.migration);
         processors.older = call.boolean("CompatibilityForOlderOperatingSystemsEnabled").unwrap_or(processors.older);
+        processors.nested = call.boolean("ExposeVirtualizationExtensions").unwrap_or(processors.nested);
         if processors.reserve > processors.maximum {
             return thrown("Set-VMProcessor: the reserve is above the limit.");
         }
@@ -194,10 +226,10 @@ impl Host {
         if let Some(word) = call.text("EnableSecureBoot") {
             machine.secure_boot = word == "On";
         }
-        if let Some(template) = call.text("SecureBootTemplate") {
-            let known = ["MicrosoftWindows", "MicrosoftUEFICertificateAuthority", "OpenSourceShieldedVM"];
-            if !known.contains(&template.as_str()) {
-                return thrown(format!("Set-VMFirmware -SecureBootTemplate '{template}': there is no such template."));
+        if let Some(template) = template_of(call)? {
+            // Whether a virtual TPM that has measured one takes another is not said.
+            if machine.tpm && machine.secure_boot_template != template {
+                return thrown("Set-VMFirmware: the machine has a virtual TPM and another template of Secure Boot.");
             }
             machine.secure_boot_template = template;
         }

@@ -244,7 +244,7 @@ pub struct Machine {
     pub key_protector: bool,
     /// Whether it has a virtual TPM.
     pub tpm: bool,
-    /// Template of Secure Boot (generation 2, from 2016 on).
+    /// Id of the template of Secure Boot (generation 2, from 2016 on).
     pub secure_boot_template: String,
     /// Drives and adapters to boot from (generation 2).
     pub firmware_order: Vec<String>,
@@ -341,6 +341,8 @@ pub struct Processors {
     pub migration: bool,
     /// For old systems.
     pub older: bool,
+    /// For a guest that is a host itself, from 2016 on.
+    pub nested: bool,
     /// Most processors of one NUMA node.
     pub per_node: i64,
     /// Most NUMA nodes of one socket.

@@ -161,9 +161,41 @@ fn releases_differ() {
         assert_eq!(run(release, id).is_ok(), release >= Release::Server2016, "{release:?}");
         let template = format!("{SECOND}\nSet-VMFirmware -VM $two -SecureBootTemplate 'MicrosoftWindows'");
         assert_eq!(run(release, &template).is_ok(), release >= Release::Server2016, "{release:?}");
+        let template = template_call("-SecureBootTemplateId '272e7447-90a4-4563-a4b9-8e4ab00526ce'");
+        assert_eq!(run(release, &template).is_ok(), release >= Release::Server2016, "{release:?}");
+        let nested = "Set-VMProcessor -VM $vm -ExposeVirtualizationExtensions $true";
+        assert_eq!(run(release, nested).is_ok(), release >= Release::Server2016, "{release:?}");
         let old = run(release, "Get-WmiObject -Namespace 'root\\virtualization' -Class 'X'");
         assert_eq!(matches!(old, Err(Stop::Fault(_))), release == Release::Server2012, "{release:?}: {old:?}");
     }
+}
+
+fn template_call(parameters: &str) -> String {
+    format!("{SECOND}\nSet-VMFirmware -VM $two {parameters}")
+}
+
+#[test]
+fn templates_of_secure_boot_are_those_that_there_are() {
+    let authority = "272E7447-90A4-4563-A4B9-8E4AB00526CE";
+    let faults = [
+        "-SecureBootTemplate 'Linux'".to_owned(),
+        "-SecureBootTemplateId 'MicrosoftWindows'".to_owned(),
+        "-SecureBootTemplateId '272E7447-90A4-4563-A4B9-8E4AB00526CF'".to_owned(),
+        format!("-SecureBootTemplate 'MicrosoftWindows' -SecureBootTemplateId '{authority}'"),
+    ];
+    for parameters in faults {
+        let result = run(Release::Server2019, &template_call(&parameters));
+        assert!(matches!(result, Err(Stop::Throw(_))), "{parameters}: {result:?}");
+    }
+    let by_name = template_call("-SecureBootTemplate 'MicrosoftUEFICertificateAuthority'");
+    let mut host = host(Release::Server2019);
+    host.run_text(&format!("{START}\n{by_name}")).unwrap();
+    assert_eq!(host.state.machines[1].secure_boot_template, authority);
+    host.state.machines[1].tpm = true;
+    let two = "$two = Get-VM -Name 'two'\nSet-VMFirmware -VM $two";
+    host.run_text(&format!("{two} -SecureBootTemplateId '{authority}'")).unwrap();
+    let other = host.run_text(&format!("{two} -SecureBootTemplate 'MicrosoftWindows'"));
+    assert!(matches!(other, Err(Stop::Throw(_))), "{other:?}");
 }
 
 #[test]

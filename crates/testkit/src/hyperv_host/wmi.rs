@@ -109,6 +109,10 @@ impl Host {
             if self.release != Release::Server2012 {
                 object = object.with("SecureBootEnabled", machine.secure_boot && machine.generation == 2);
             }
+            if self.release >= Release::Server2016 && machine.generation == 2 {
+                object =
+                    object.with("SecureBootTemplateId", format!("{{{}}}", machine.secure_boot_template.to_lowercase()));
+            }
             for (name, value) in &machine.identity {
                 object = object.with(name, value);
             }

@@ -183,6 +183,7 @@ impl Shell<'_> {
         match (kind, &value) {
             ("Object" | "Switch" | "Boolean", Value::Bool(_)) | ("Object" | "Hashtable", Value::Hash(_)) => Ok(value),
             ("Object", other) if *other != Value::Null => Ok(value),
+            ("Guid", Value::Text(text)) if !is_guid(text) => wrong(&value),
             ("String" | "Guid", Value::Text(_) | Value::Int(_) | Value::Long(_) | Value::Word(_)) => {
                 value.text().map(Value::from).or_else(|_| wrong(&value))
             }
@@ -231,4 +232,11 @@ fn fitting_set<'s>(signature: &'s Signature, given: &[(String, Value)]) -> Run<&
         return fault(format!("{} has no parameter set", signature.name));
     }
     thrown(format!("{}: no parameter set fits: {}.", signature.name, reasons.join(", ")))
+}
+
+/// A GUID as .NET reads one of the usual form, with braces or without.
+fn is_guid(text: &str) -> bool {
+    let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
+    let groups: Vec<usize> = inner.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12] && inner.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }

@@ -246,6 +246,14 @@ function Add-KitTpmSettings {
     }
 }
 
+# Whether this host has what Windows Server 2016 brought: templates of Secure Boot, and nested virtualization.
+function Test-KitLaterSettings {
+    [CmdletBinding()]
+    param()
+    $role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
+    @('2012', '2012R2') -notcontains $role.release
+}
+
 function Add-KitFirmwareSettings {
     [CmdletBinding()]
     param(
@@ -262,6 +270,10 @@ function Add-KitFirmwareSettings {
     $words = @{ 'Floppy' = 'floppy'; 'CD' = 'optical'; 'IDE' = 'hard-drive'; 'LegacyNetworkAdapter' = 'network' }
     if ((Get-KitGeneration -Machine $Machine) -eq 2) {
         $Found['firmware.secure-boot'] = ([string]$settings.SecureBootEnabled).ToLowerInvariant()
+        # Only of a machine that shall have another than that of Windows: 2012 R2 has no such property.
+        if (($null -ne $Definition.secure_boot_template) -and (Test-KitLaterSettings)) {
+            $Found['firmware.secure-boot-template'] = ([string]$settings.SecureBootTemplateId).Trim('{', '}').ToUpperInvariant()
+        }
         # Only of a machine that shall have one: releases without it have no such class.
         if ($null -ne $Definition.configuration.firmware.tpm) {
             Add-KitTpmSettings -Machine $Machine -Found $Found
@@ -301,6 +313,9 @@ function Read-KitMachineSettings {
     $found['numa.mib-per-node'] = [string]$memory.MaximumPerNumaNode
     $found['processors.compatibility-for-migration'] = ([string]$processor.CompatibilityForMigrationEnabled).ToLowerInvariant()
     $found['processors.compatibility-for-older-systems'] = ([string]$processor.CompatibilityForOlderOperatingSystemsEnabled).ToLowerInvariant()
+    if ($Definition.nested_virtualization -and (Test-KitLaterSettings)) {
+        $found['processors.nested-virtualization'] = ([string]$processor.ExposeVirtualizationExtensions).ToLowerInvariant()
+    }
     Add-KitFirmwareSettings -Machine $machine -Found $found -Definition $Definition
     $disks = @(Get-VMHardDiskDrive -VM $machine)
     Add-KitDriveSettings -Drives $disks -Found $found -Definition $Definition

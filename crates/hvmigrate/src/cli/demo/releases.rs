@@ -40,6 +40,7 @@ pub fn newer(folder: &Path) -> Result<bool, Failure> {
     let source = folder.join(Origin::Newer.folder());
     sample_2016::write(&source)
         .and_then(|()| sample_2016::write_ports(&source))
+        .and_then(|()| sample_2016::write_template(&source))
         .map_err(|error| Failure::failed("The host of Windows Server 2019 could not be written.").caused_by(error))?;
     let before = look(&source)?;
     let good = each(folder, Origin::Newer, (&RELEASES, None))?;
