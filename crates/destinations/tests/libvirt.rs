@@ -22,6 +22,8 @@ fn qcow2_plan() -> hvm_model::plan::Plan {
         disk.target = disk.target.replace(".vhd", ".qcow2");
     }
     role.switches[0].adapter = Some("br0".to_owned());
+    // Told as lost, with what to do on the host.
+    role.machines[1].nested_virtualization = true;
     plan(role)
 }
 
@@ -146,4 +148,15 @@ fn files_that_were_changed_by_hand_are_named() {
     assert!(files.observe().unwrap_err().to_string().contains("SQL_1.xml"));
     std::fs::write(&path, text.replace("urn:hvmigrate", "urn:other")).unwrap();
     assert!(files.observe().unwrap_err().to_string().contains("metadata"));
+}
+
+#[test]
+fn what_a_guest_that_is_a_host_needs_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    made(folder.path(), "");
+    let text = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    let lost = r#"<hvm:lost item="processors.nested-virtualization" value="true"/>"#;
+    assert_eq!(xml(folder.path()).iter().filter(|path| text(path).contains(lost)).count(), 1);
+    let told = tree(folder.path()).into_values().filter(|bytes| String::from_utf8_lossy(bytes).contains("nested=1"));
+    assert_eq!(told.count(), 1, "a page says it");
 }
