@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use common::*;
 use hvm_destinations::destination::Destination;
 use hvm_model::plan::Plan;
-use hvm_model::role::{PhysicalDisk, PlacedDisk, Role};
+use hvm_model::role::{PhysicalDisk, PlacedDisk, PutBack, Role};
 use hvm_model::setting::{Carry, settings_of};
 use hvm_testkit::hvs::{HvsSpec, Key};
 use hvm_testkit::hyperv_host::{Host, Machine};
@@ -91,12 +91,21 @@ fn configuration(version: u16, generation: u8) -> MachineXml {
     xml
 }
 
+/// Whether configurations of this version are those of 2016 and later: in tables, with nested virtualization and templates of Secure Boot.
+fn is_of_2016(version: i64) -> bool {
+    version > 0x500
+}
+
 fn node(xml: &MachineXml, generation: u8) -> Node {
     let mut node = xml.to_node();
     if generation == 2 {
         node.at("properties").push(Node::integer("subtype", 1));
         node.remove("_83f8638b-8dca-4152-9eda-2ca8b33039b4_");
         node.remove("_8f0d2762-0b00-4e04-af4f-19010527cb93_");
+    }
+    if is_of_2016(xml.version) {
+        node.at("settings/processors/nested_virtualization").push(Node::boolean("enabled", true));
+        node.at("_ac6b8dc1-3257-4a70-b1b2-a9c9215659ad_").push(Node::text("secure_boot_template_id", AUTHORITY));
     }
     node.at("global_settings").push(Node::text("slp_data_root", r"E:\paging"));
     node.at("global_settings/snapshots").push(Node::text("data_root", r"E:\VMs\Own"));
@@ -105,7 +114,7 @@ fn node(xml: &MachineXml, generation: u8) -> Node {
 
 fn bytes(xml: &MachineXml, generation: u8) -> Vec<u8> {
     let node = node(xml, generation);
-    if xml.version <= 0x500 { node.to_utf16() } else { HvsSpec::default().write(&[Key::of_xml(&node)]) }
+    if is_of_2016(xml.version) { HvsSpec::default().write(&[Key::of_xml(&node)]) } else { node.to_utf16() }
 }
 
 fn lab_with(case: (&str, u16, u8), change: impl FnOnce(&mut MachineXml)) -> Lab {
@@ -144,6 +153,13 @@ fn as_planned(host: &Host, lab: &Lab) {
     assert_eq!((machine.id.as_str(), machine.planned), (REGISTERED, false));
     let devices: Vec<&str> = machine.adapters.iter().map(|adapter| adapter.id.rsplit_once('\\').unwrap().1).collect();
     assert_eq!(devices, DEVICES);
+    // Not in the plan: the configuration has it.
+    let version = match lab.plan.role.machines[0].put_back {
+        Some(PutBack::Registered { version: (major, minor), .. }) => i64::from(major << 8 | minor),
+        _ => 0,
+    };
+    let kept = (machine.processors.nested, machine.secure_boot_template == AUTHORITY);
+    assert_eq!(kept, (is_of_2016(version), is_of_2016(version)));
     let folder = format!("{KIT}\\machines\\Own O");
     assert_eq!([&machine.location, &machine.snapshot_location, &machine.paging_location], [&folder; 3]);
     let found = observed(host, &lab.plan.role);
