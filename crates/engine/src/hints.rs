@@ -86,7 +86,11 @@ fn of_destination(error: &DestinationError) -> Option<&'static str> {
         DestinationError::NotEqual { .. } => {
             "check the memory and the disk of the host, then run the same command again"
         }
-        DestinationError::Script { .. } | DestinationError::Answer { .. } => {
+        DestinationError::Answer { .. } => {
+            "look on the host whether it is a Windows Server with PowerShell 3.0 or later whose profile and policies write nothing \
+             of their own, then run the same command again; it goes on where it stopped"
+        }
+        DestinationError::Script { .. } => {
             "mend the cause on the host, then run the same command again; it goes on where it stopped"
         }
         _ => return None,

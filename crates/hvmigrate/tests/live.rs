@@ -349,6 +349,14 @@ fn who_is_not_let_in_is_told_why_and_what_to_do() {
 }
 
 #[test]
+fn what_no_windows_says_of_itself_is_shown() {
+    let Some(lab) = lab(Setting { echo: true, ..Setting::default() }) else { return };
+    let told = lab.expect(1, &["assess", "--from", "folder:source", "--to", &lab.uri(HTTP)]).stderr;
+    assert!(told.contains("127.0.0.1 was to say what it is, and the answer '"), "{told}");
+    assert!(told.contains("cannot be understood") && told.contains("Hint: "), "{told}");
+}
+
+#[test]
 fn what_lies_on_the_host_already_is_not_touched() {
     let Some(lab) = lab(Setting::default()) else { return };
     lab.plan(HTTP, &[]);

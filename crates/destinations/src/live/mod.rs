@@ -303,12 +303,7 @@ enum Disks {
 
 impl Destination for LiveHost {
     fn capabilities(&self) -> Result<Capabilities, DestinationError> {
-        let json = facts::ask(self.session()?, &self.place, &Unwatched)?;
-        let unreadable = |error: serde_json::Error| DestinationError::Unreadable {
-            path: PathBuf::from(format!("what {} says of itself", self.place.host)),
-            message: format!("{error}."),
-        };
-        let facts: Facts = serde_json::from_str(json.trim_start_matches('\u{feff}')).map_err(unreadable)?;
+        let (json, facts) = facts::ask(self.session()?, &self.place, &Unwatched)?;
         if self.folder != Path::new("") {
             files::write(&self.folder, FACTS, json.as_bytes())?;
         }

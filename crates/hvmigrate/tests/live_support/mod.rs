@@ -31,6 +31,8 @@ pub struct Setting {
     pub release: Option<Release>,
     /// Whether users log in by Kerberos, and in no other way.
     pub kerberos: bool,
+    /// Whether what runs scripts there only repeats them.
+    pub echo: bool,
 }
 
 /// Everything that a migration to a host wants.
@@ -67,7 +69,10 @@ impl Lab {
         secret(&scene.dir.join("password"), PASSWORD);
         let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("../winrm/tests/peer/server.py");
         let mut command = Command::new(python);
-        command.arg(server).arg("--host").arg(host.port().to_string());
+        command.arg(server);
+        if !setting.echo {
+            command.arg("--host").arg(host.port().to_string());
+        }
         command.arg("--drop-every").arg(setting.drop_every.to_string()).arg("--record").arg(scene.dir.join("record"));
         if setting.tls {
             let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
