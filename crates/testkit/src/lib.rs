@@ -28,6 +28,7 @@ pub mod samba;
 pub mod sample;
 pub mod sample_2016;
 pub mod security;
+pub mod small;
 pub mod tree;
 pub mod vhd;
 pub mod vhdx;
