@@ -6,6 +6,8 @@
 //! or anonymous are refused, and there is no way to have messages neither signed nor encrypted.
 
 mod ahead;
+#[doc(hidden)]
+pub mod answers;
 mod client;
 mod connection;
 mod crypto;
