@@ -8,6 +8,8 @@
 //! What has never met real Windows is what the tests cannot show: they talk to a server made of independent Python parts.
 
 mod address;
+#[doc(hidden)]
+pub mod answers;
 mod client;
 pub mod clixml;
 mod connection;

@@ -315,6 +315,11 @@ fn received(reply: &Reply<'_>, command: Option<&str>) -> std::result::Result<Rec
     Ok(Received { output, state: state(node) })
 }
 
+/// Reads a reply as every answer of a shell, for tests.
+pub(crate) fn answers(reply: &Reply<'_>) {
+    let _ = (shell_id(reply), received(reply, None), received(reply, Some("0")));
+}
+
 fn state(node: Node<'_, '_>) -> CommandState {
     let Some(state) = child(node, SHELL, "CommandState") else { return CommandState::Running };
     if !state.attribute("State").is_some_and(|state| state.ends_with("/Done")) {

@@ -284,6 +284,11 @@ fn batch(reply: &Reply<'_>, name: &str) -> std::result::Result<Batch, String> {
     Ok(Batch { items, context })
 }
 
+/// Reads a reply as every answer of WMI, for tests.
+pub(crate) fn answers(reply: &Reply<'_>) {
+    let _ = (first_object(reply), batch(reply, "EnumerateResponse"), batch(reply, "PullResponse"));
+}
+
 /// Properties by name, for comparing and showing; of an array the last value.
 impl From<&Instance> for BTreeMap<String, Property> {
     fn from(instance: &Instance) -> Self {

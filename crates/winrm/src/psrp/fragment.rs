@@ -92,11 +92,12 @@ impl Assembler {
             if self.open.contains_key(&number) || self.open.len() >= limits::OPEN_MESSAGES {
                 return Err(format!("message {number} begins while others are not complete"));
             }
-            if std::mem::take(&mut self.is_marked) && number > self.last + 1 {
-                return Err(format!(
-                    "message {} is missing since the connection broke: output was lost",
-                    self.last + 1
-                ));
+            // Behind the highest number there is no next one.
+            let next = self.last.checked_add(1).filter(|next| number > *next);
+            if std::mem::take(&mut self.is_marked)
+                && let Some(next) = next
+            {
+                return Err(format!("message {next} is missing since the connection broke: output was lost"));
             }
             self.open.insert(number, (0, Vec::new()));
             self.last = self.last.max(number);
@@ -183,5 +184,13 @@ mod tests {
         assembler.feed(&whole(8)).unwrap();
         assembler.mark();
         assert!(assembler.feed(&whole(10)).unwrap_err().contains("message 9 is missing"));
+    }
+
+    #[test]
+    fn the_highest_number_of_a_message_has_no_next_one() {
+        let mut assembler = Assembler::default();
+        assembler.feed(&fragment(u64::MAX, (0, 1), b"x")).unwrap();
+        assembler.mark();
+        assert_eq!(assembler.feed(&fragment(3, (0, 1), b"y")).unwrap(), [(3, b"y".to_vec())]);
     }
 }

@@ -2,6 +2,7 @@
 //! all of its streams as they come, and stopping. There is no host for the script to talk to: a script that asks somebody
 //! for something gets an error. Secure strings are not exchanged, because their key never is.
 
+pub(crate) mod answers;
 mod fragment;
 mod host;
 mod message;
