@@ -146,3 +146,140 @@ fn changed_bytes_of_tables_never_panic() {
         }
     }
 }
+
+/// A chain of extended boot records whose partitions all begin where one small volume lies, or each a sector further.
+fn crowded(apart: u32) -> Vec<u8> {
+    let mut bytes = hvm_testkit::small::mbr().bytes;
+    bytes[446..494].fill(0);
+    bytes.resize(2 << 20, 0);
+    let volume: Vec<u8> = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Extents).bytes;
+    for number in 0..255_u32 {
+        let record = (1 + number) as usize * 512;
+        let mut entry = |at: usize, kind: u8, start: u32, count: u32| {
+            bytes[record + at + 4] = kind;
+            bytes[record + at + 8..record + at + 12].copy_from_slice(&start.to_le_bytes());
+            bytes[record + at + 12..record + at + 16].copy_from_slice(&count.to_le_bytes());
+        };
+        entry(446, 0x83, 1024 - 1 - number + apart * number, 192);
+        entry(462, 0x05, number + 1, 1);
+        bytes[record + 510..record + 512].copy_from_slice(&[0x55, 0xAA]);
+    }
+    let extended = [0, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 8, 0, 0];
+    bytes[478..494].copy_from_slice(&extended);
+    bytes[1024 * 512..1024 * 512 + volume.len()].copy_from_slice(&volume);
+    bytes
+}
+
+#[test]
+fn one_volume_in_many_partitions_is_looked_into_once() {
+    let found = inspect_bytes(memory(crowded(0)), 512);
+    assert_eq!((found.partitions.len(), found.guests.len()), (255, 1));
+    assert!(found.partitions[1].remarks[0].contains("not looked into"));
+    let found = inspect_bytes(memory(crowded(1)), 512);
+    let unseen = found.partitions.iter().filter(|part| part.remarks.iter().any(|remark| remark.contains("not looked")));
+    assert_eq!((found.partitions.len(), unseen.count()), (255, 255 - 128));
+}
+
+/// The inode of `/etc/os-release` of the testkit's volume: the first file of the first folder.
+fn os_release(volume: &hvm_testkit::small::ExtVolume) -> usize {
+    let mark = b"os-release";
+    let at = volume.bytes.windows(mark.len()).position(|part| part == mark).unwrap();
+    let inode = u32::from_le_bytes(volume.bytes[at - 8..at - 4].try_into().unwrap());
+    5 * 1024 + (inode as usize - 1) * 128
+}
+
+#[test]
+fn a_link_that_says_to_have_a_tebibyte_takes_no_memory() {
+    let mut volume = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Extents);
+    let at = os_release(&volume);
+    volume.bytes[at..at + 2].copy_from_slice(&0xA1FF_u16.to_le_bytes());
+    volume.bytes[at + 4..at + 8].copy_from_slice(&0_u32.to_le_bytes());
+    volume.bytes[at + 108..at + 112].copy_from_slice(&256_u32.to_le_bytes());
+    let ext = Ext::open(memory(volume.bytes)).unwrap();
+    let error = ext.read_file("/etc/os-release", 1 << 16).unwrap_err().to_string();
+    assert!(error.contains("a target of 1099511627776 bytes, at most 4096"), "{error}");
+}
+
+#[test]
+fn a_volume_that_cannot_be_opened_for_files_is_tried_once() {
+    struct Counted(hvm_formats::io::SharedFile, std::sync::atomic::AtomicU64);
+    impl hvm_formats::io::ReadAt for Counted {
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+        fn len(&self) -> u64 {
+            self.0.len()
+        }
+        fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
+            self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.0.read_exact_at(buf, offset)
+        }
+    }
+    let mut bytes = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Blocks).bytes;
+    // A million blocks, one for each group: the descriptors end with the file, after some thousand reads.
+    bytes[1024 + 4..1024 + 8].copy_from_slice(&1_000_000_u32.to_le_bytes());
+    bytes[1024 + 32..1024 + 36].copy_from_slice(&1_u32.to_le_bytes());
+    let file = Arc::new(Counted(memory(bytes), Default::default()));
+    let ext = Ext::open(file.clone()).unwrap();
+    for path in ["/etc/os-release", "/etc/hostname", "/etc/fstab"] {
+        let error = ext.read_file(path, 1 << 16).unwrap_err().to_string();
+        assert!(error.contains(path), "{error}");
+    }
+    assert!((3000..4000).contains(&file.1.load(std::sync::atomic::Ordering::Relaxed)));
+}
+
+#[test]
+fn a_folder_that_says_to_have_a_tebibyte_is_not_searched() {
+    let mut volume = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Extents);
+    // The root folder is inode 2.
+    let at = 5 * 1024 + 128;
+    volume.bytes[at + 108..at + 112].copy_from_slice(&256_u32.to_le_bytes());
+    let ext = Ext::open(memory(volume.bytes)).unwrap();
+    let error = ext.read_file("/etc/os-release", 1 << 16).unwrap_err().to_string();
+    assert!(error.contains("at most 16777216 are searched"), "{error}");
+}
+
+#[test]
+fn links_are_followed_and_those_in_a_circle_end() {
+    let link = |target: &[u8]| {
+        let mut volume = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Blocks);
+        let at = os_release(&volume);
+        volume.bytes[at..at + 2].copy_from_slice(&0xA1FF_u16.to_le_bytes());
+        volume.bytes[at + 4..at + 8].copy_from_slice(&(target.len() as u32).to_le_bytes());
+        volume.bytes[at + 40..at + 100].fill(0);
+        volume.bytes[at + 40..at + 40 + target.len()].copy_from_slice(target);
+        Ext::open(memory(volume.bytes)).unwrap().read_file("/etc/os-release", 1 << 16)
+    };
+    for target in [&b"hostname"[..], b"../etc/./hostname", b"/etc//hostname", b"../../../etc/network/../hostname"] {
+        assert_eq!(link(target).unwrap().unwrap(), b"web-01\n", "{}", target.escape_ascii());
+    }
+    for target in [&b"nothing"[..], b"/etc/hostname/x"] {
+        assert_eq!(link(target).unwrap(), None);
+    }
+    let error = link(b"../etc/os-release").unwrap_err().to_string();
+    assert!(error.contains("more than 256 names and links"), "{error}");
+}
+
+#[test]
+fn a_small_volume_tells_its_system() {
+    for disk in [hvm_testkit::small::mbr(), hvm_testkit::small::gpt()] {
+        let found = inspect_bytes(memory(disk.bytes), 512);
+        let guest = &found.guests[0];
+        assert_eq!((found.findings.len(), guest.name.as_str(), guest.host_name.as_str()), (0, "Debian 12", "web-01"));
+        // The list of modules names each of its two some hundred times.
+        assert_eq!((guest.adapters.len(), guest.drivers.as_ref().unwrap().len(), guest.remarks.len()), (3, 2, 0));
+        let clean = found.partitions.iter().filter(|part| part.clean == Some(true)).count();
+        assert_eq!(clean, 2);
+    }
+}
+
+#[test]
+fn more_clusters_than_fat32_can_have_are_not_counted() {
+    let mut bytes = hvm_testkit::small::fat(hvm_testkit::small::FatBits::ThirtyTwo);
+    assert_eq!(hvm_formats::guestfs::fat_usage(&*memory(bytes.clone())).unwrap().unwrap().free, 497);
+    // Sectors of the volume, and sectors of a table that has an entry for each: 16 GiB would be read.
+    bytes[19..21].fill(0);
+    bytes[32..36].fill(0xFF);
+    bytes[36..40].copy_from_slice(&0x0200_0000_u32.to_le_bytes());
+    assert_eq!(hvm_formats::guestfs::fat_usage(&*memory(bytes)).unwrap(), None);
+}

@@ -2,10 +2,11 @@
 //! the crate `ext4-view`. Specification: kernel.org, "ext4 Data Structures and Algorithms".
 
 use std::cell::OnceCell;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::ops::Range;
 
-use ext4_view::{Ext4, Ext4Read};
+use ext4_view::{Ext4, Ext4Error, Ext4Read, Metadata};
 
 use super::free::FreeRuns;
 use super::recognise::FsKind;
@@ -51,6 +52,13 @@ const BIGALLOC: u32 = 0x200;
 /// Groups of blocks that are read: 128 TiB with blocks of 4 KiB.
 const MAX_GROUPS: u64 = 1 << 20;
 
+/// Names and links on the way to a file; each is looked for from the root.
+const MAX_STEPS: usize = 256;
+/// Bytes of the target of a link.
+const MAX_TARGET: u64 = 4096;
+/// Bytes of a folder, which is searched from its beginning: some hundred thousand names.
+const MAX_FOLDER: u64 = 16 << 20;
+
 impl Superblock {
     /// From the first bytes of the volume; `None` when they are not those of an ext file system.
     pub(super) fn parse(head: &[u8]) -> Option<Superblock> {
@@ -92,8 +100,8 @@ impl Superblock {
 pub struct Ext {
     file: SharedFile,
     superblock: Superblock,
-    /// Opened for reading files, once one is wanted.
-    loaded: OnceCell<Ext4>,
+    /// Opened for reading files, once one is wanted, or why that cannot be: each group is read for it.
+    loaded: OnceCell<Result<Ext4, String>>,
 }
 
 impl Ext {
@@ -149,44 +157,40 @@ impl Ext {
 
     /// Opened for reading `path`.
     fn loaded(&self, path: &str) -> Result<&Ext4, GuestFsError> {
-        if let Some(loaded) = self.loaded.get() {
-            return Ok(loaded);
-        }
+        let loaded = self.loaded.get_or_init(|| self.load());
+        loaded.as_ref().map_err(|reason| self.failed(path, reason.clone()))
+    }
+
+    fn load(&self) -> Result<Ext4, String> {
         // The crate takes memory for each group before it reads them.
         let groups = self.superblock.blocks.div_ceil(self.superblock.per_group);
         if groups > MAX_GROUPS {
-            let reason = format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read");
-            return Err(self.failed(path, reason));
+            return Err(format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read"));
         }
-        let loaded = Ext4::load(Box::new(Bytes(self.file.clone())));
-        let loaded = loaded.map_err(|error| self.failed(path, error.to_string()))?;
-        Ok(self.loaded.get_or_init(|| loaded))
+        Ext4::load(Box::new(Bytes(self.file.clone()))).map_err(|error| error.to_string())
     }
 
     /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
     pub fn read_file(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, GuestFsError> {
         let failed = |reason: String| self.failed(path, reason);
         let fs = self.loaded(path)?;
-        let metadata = match fs.metadata(path) {
-            Ok(metadata) if !metadata.file_type().is_regular_file() => return Ok(None),
-            Ok(metadata) => metadata,
-            Err(ext4_view::Ext4Error::NotFound) => return Ok(None),
-            Err(error) => return Err(failed(error.to_string())),
-        };
+        let Some((place, metadata)) = resolve(fs, path).map_err(failed)? else { return Ok(None) };
+        if !metadata.file_type().is_regular_file() {
+            return Ok(None);
+        }
         if metadata.len() > limit {
             return Err(failed(format!("it has {} bytes, at most {limit} are read", metadata.len())));
         }
-        fs.read(path).map(Some).map_err(|error| failed(error.to_string()))
+        fs.read(&place[..]).map(Some).map_err(|error| failed(error.to_string()))
     }
 
     /// The names in the folder at `path`, sorted; none when there is no such folder. More than `most` are refused.
     pub fn list(&self, path: &str, most: usize) -> Result<Vec<String>, GuestFsError> {
         let failed = |reason: String| self.failed(path, reason);
-        let entries = match self.loaded(path)?.read_dir(path) {
-            Ok(entries) => entries,
-            Err(ext4_view::Ext4Error::NotFound | ext4_view::Ext4Error::NotADirectory) => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error.to_string())),
-        };
+        let fs = self.loaded(path)?;
+        let found = resolve(fs, path).map_err(failed)?.filter(|(_, metadata)| metadata.is_dir());
+        let Some((place, _)) = found else { return Ok(Vec::new()) };
+        let entries = fs.read_dir(&place[..]).map_err(|error| failed(error.to_string()))?;
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| failed(error.to_string()))?;
@@ -220,6 +224,44 @@ impl Ext {
         }
         Ok(ExtFreeRuns { file: self.file.clone(), superblock: self.superblock.clone(), group: 0, groups, inner: None })
     }
+}
+
+/// The place of `path` without links, and what is there; `None` when there is nothing. Links are followed here and not by the
+/// crate, which takes memory for as many bytes as a link says that it has.
+fn resolve(fs: &Ext4, path: &str) -> Result<Option<(Vec<u8>, Metadata)>, String> {
+    let is_name = |part: &&[u8]| !part.is_empty() && *part != b".";
+    let parts = |path: &[u8]| path.split(|byte| *byte == b'/').filter(is_name).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let joined = |done: &[Vec<u8>]| [b"/", done.join(&b'/').as_slice()].concat();
+    let mut left = VecDeque::from(parts(path.as_bytes()));
+    let mut done: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..MAX_STEPS {
+        let place = joined(&done);
+        let metadata = match fs.symlink_metadata(&place[..]) {
+            Ok(metadata) => metadata,
+            Err(Ext4Error::NotFound | Ext4Error::NotADirectory) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let len = metadata.len();
+        if metadata.is_symlink() {
+            if len > MAX_TARGET {
+                return Err(format!("a link on the way has a target of {len} bytes, at most {MAX_TARGET} are read"));
+            }
+            let target = fs.read_link(&place[..]).map_err(|error| error.to_string())?;
+            done.pop();
+            if target.as_ref().starts_with(b"/") {
+                done.clear();
+            }
+            parts(target.as_ref()).into_iter().rev().for_each(|part| left.push_front(part));
+        } else if metadata.is_dir() && len > MAX_FOLDER {
+            return Err(format!("a folder on the way has {len} bytes, at most {MAX_FOLDER} are searched"));
+        }
+        match left.pop_front() {
+            None if !metadata.is_symlink() => return Ok(Some((place, metadata))),
+            Some(part) if part == b".." => drop(done.pop()),
+            part => done.extend(part),
+        }
+    }
+    Err(format!("there are more than {MAX_STEPS} names and links on the way"))
 }
 
 /// Iterates over the free runs of an ext volume, in blocks; an error ends it.

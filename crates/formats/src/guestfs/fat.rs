@@ -8,6 +8,8 @@ use crate::io::ReadAt;
 
 /// Bytes of the table that are read at once; a multiple of 3 for FAT12.
 const PIECE: usize = 3 << 15;
+/// Clusters of FAT32 at most: the four highest bits of an entry are reserved, and the highest values mean something else.
+const MAX_CLUSTERS: u64 = 0x0FFF_FFF5;
 
 /// The sizes in a boot sector that fit together.
 #[derive(Debug, Clone)]
@@ -51,7 +53,7 @@ impl Geometry {
             FsKind::Fat16 => 16,
             _ => 32,
         };
-        if clusters == 0 || (clusters + 2) * bits > table * sector * 8 {
+        if clusters == 0 || clusters > MAX_CLUSTERS || (clusters + 2) * bits > table * sector * 8 {
             return None;
         }
         Some(Geometry { kind, sector, per_cluster, reserved, sectors, clusters })

@@ -1,6 +1,7 @@
 //! What a disk contains: its table, each partition's file system with its use and state, and the operating systems.
 //! Nothing of this is fatal: what cannot be read becomes a remark of its partition.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,6 +15,9 @@ use super::table::{Finding, Partition, TableKind, read_table};
 use super::{DiskBytes, GuestFsError, Slice};
 use crate::disk::SharedDisk;
 use crate::io::SharedFile;
+
+/// More partitions than this are not looked into: a table has room for some thousand, and each may hold a system.
+const MOST_VOLUMES: usize = 128;
 
 /// What was found on a disk.
 #[derive(Debug, Clone, Serialize)]
@@ -71,7 +75,12 @@ pub fn inspect_bytes(disk: SharedFile, sector_size: u32) -> DiskContents {
         partitions.push(Partition::whole(disk.len()));
     }
     let mut guests = Vec::new();
-    let partitions = partitions.into_iter().map(|partition| contents(&disk, partition, &mut guests)).collect();
+    let mut places = HashSet::new();
+    let look = |partition: Partition| {
+        let is_new = places.len() < MOST_VOLUMES && places.insert(partition.start);
+        if is_new { contents(&disk, partition, &mut guests) } else { unseen(partition) }
+    };
+    let partitions = partitions.into_iter().map(look).collect();
     DiskContents { table: table.table, sector_size: table.sector_size, findings: table.findings, partitions, guests }
 }
 
@@ -82,6 +91,22 @@ pub fn volume(disk: &SharedFile, partition: &Partition) -> SharedFile {
         index => format!("{}, partition {index}", disk.name()),
     };
     Arc::new(Slice::new(disk.clone(), partition.start, partition.size, name))
+}
+
+fn unseen(partition: Partition) -> PartitionContents {
+    let remark = format!(
+        "The partition was not looked into: of a disk the first {MOST_VOLUMES} are, and of those that begin at one place one."
+    );
+    let file_system = FileSystem::new(FsKind::Unknown);
+    PartitionContents {
+        partition,
+        file_system,
+        cluster: None,
+        used: None,
+        free: None,
+        clean: None,
+        remarks: vec![remark],
+    }
 }
 
 fn contents(disk: &SharedFile, partition: Partition, guests: &mut Vec<GuestSystem>) -> PartitionContents {

@@ -104,7 +104,7 @@ pub struct FileSystem {
 }
 
 impl FileSystem {
-    fn new(kind: FsKind) -> Self {
+    pub(super) fn new(kind: FsKind) -> Self {
         FileSystem { kind, label: String::new(), id: String::new(), size: None }
     }
 }

@@ -13,6 +13,8 @@ const BINS: u64 = 4096;
 const MAX_CELL: u64 = 1 << 20;
 /// Cells that are read of one hive: a path through keys with some thousand subkeys each.
 const MAX_CELLS: u32 = 1 << 18;
+/// Bytes of all these cells: lists and names may be long, and many references may lead to the same ones.
+const MAX_BYTES: u64 = 64 << 20;
 /// Longer values are stored in pieces; none of those that are asked for is.
 const MAX_VALUE: u32 = 16344;
 
@@ -24,6 +26,7 @@ pub(super) struct CellHive {
     root: u32,
     settled: bool,
     left: Cell<u32>,
+    left_bytes: Cell<u64>,
 }
 
 /// A key: its reference and its cell.
@@ -53,7 +56,7 @@ impl CellHive {
         }
         let bins = u64::from(le32(&head, 40)).min(file.len().saturating_sub(BINS));
         let (root, settled) = (le32(&head, 36), le32(&head, 4) == le32(&head, 8));
-        Ok(CellHive { file, bins, root, settled, left: Cell::new(MAX_CELLS) })
+        Ok(CellHive { file, bins, root, settled, left: Cell::new(MAX_CELLS), left_bytes: Cell::new(MAX_BYTES) })
     }
 
     /// True when no write was going on.
@@ -79,6 +82,9 @@ impl CellHive {
         if size >= 0 || !(8..=MAX_CELL).contains(&len) || at + len > self.bins {
             return Err(self.wrong(reference, expected, format!("the size {size}")));
         }
+        let left = self.left_bytes.get().checked_sub(len);
+        self.left_bytes
+            .set(left.ok_or_else(|| self.wrong(reference, "a hive of smaller cells", "67108864 bytes read"))?);
         bytes::read_vec(&*self.file, BINS + at + 4, len as usize - 4)
     }
 
@@ -258,6 +264,36 @@ mod tests {
         let names = hive.names(&hive.at("Many").unwrap().unwrap()).unwrap();
         assert!(names.len() == 601 && names.contains(&"Key 17".to_owned()));
         assert!(hive.is_settled());
+    }
+
+    /// A list whose 65,535 references all lead to one key of half a MiB: 32 GiB would be read, and as many bytes of names kept.
+    #[test]
+    fn many_references_to_a_large_key_are_bounded() {
+        let (key, list) = (0x20, 0x20 + (1 << 19));
+        let mut bytes = vec![0; 4096 + list + (1 << 18) + 16];
+        bytes[..4].copy_from_slice(b"regf");
+        let mut put = |at: usize, value: u32| bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        let bins = u32::try_from(list + (1 << 18) + 16).unwrap();
+        let key_reference = u32::try_from(key).unwrap();
+        [(20, 1), (24, 5), (36, key_reference), (40, bins)].into_iter().for_each(|(at, value)| put(at, value));
+        // The key is its own parent, and its name fills what a length of two bytes can say.
+        put(4096 + key, 0_u32.wrapping_sub(1 << 19));
+        put(4096 + key + 4, u32::from_le_bytes(*b"nk\x20\0"));
+        [(16, key_reference), (20, 65_535), (28, u32::try_from(list).unwrap()), (72, 65_535)]
+            .into_iter()
+            .for_each(|(at, value)| put(4096 + key + 4 + at, value));
+        put(4096 + list, 0_u32.wrapping_sub((1 << 18) + 8));
+        put(4096 + list + 4, u32::from_le_bytes(*b"li\xFF\xFF"));
+        (0..65_535).for_each(|number| put(4096 + list + 8 + number * 4, key_reference));
+        let sum = bytes[..508].as_chunks::<4>().0.iter().fold(0, |sum, word| sum ^ u32::from_le_bytes(*word));
+        bytes[508..512].copy_from_slice(&sum.to_le_bytes());
+        let hive = open(bytes).unwrap();
+        let root = hive.key(hive.root).unwrap();
+        assert_eq!(root.name().len(), 65_535);
+        let begun = std::time::Instant::now();
+        let error = hive.names(&root).unwrap_err().to_string();
+        assert!(error.contains("67108864 bytes"), "{error}");
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
     }
 
     #[test]

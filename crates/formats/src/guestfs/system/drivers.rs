@@ -142,7 +142,14 @@ pub(super) fn of_linux(volume: &Ext, remarks: &mut Vec<String>) -> Option<Vec<Gu
             let read = text_of(volume, &format!("{FOLDER}/{kernel}/{file}"), MAX_LIST);
             let Some(list) = kept(read.map_err(|error| error.to_string())) else { continue };
             let drivers: &mut Vec<GuestDriver> = all.get_or_insert_default();
-            drivers.extend(modules(&list).map(|name| GuestDriver { name, start, kernel: kernel.clone() }));
+            // A module has one line; a list that repeats one would make millions of drivers.
+            let mut names: Vec<String> = Vec::new();
+            for name in modules(&list) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            drivers.extend(names.into_iter().map(|name| GuestDriver { name, start, kernel: kernel.clone() }));
         }
     }
     all
