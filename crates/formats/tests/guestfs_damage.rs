@@ -283,3 +283,52 @@ fn more_clusters_than_fat32_can_have_are_not_counted() {
     bytes[36..40].copy_from_slice(&0x0200_0000_u32.to_le_bytes());
     assert_eq!(hvm_formats::guestfs::fat_usage(&*memory(bytes)).unwrap(), None);
 }
+
+/// The root folder as a tree of extents of this depth, in which each node has the next one 84 times and the last one is empty.
+fn bushy(depth: u16) -> Vec<u8> {
+    let mut bytes = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Extents).bytes;
+    let mut node = |at: usize, (entries, most, depth): (u16, u16, u16), child: u32| {
+        let head = [0xF30A, entries, most, depth].map(u16::to_le_bytes).concat();
+        bytes[at..at + 8].copy_from_slice(&head);
+        for number in 0..usize::from(entries) {
+            let entry = at + 12 + number * 12;
+            bytes[entry..entry + 12].fill(0);
+            bytes[entry + 4..entry + 8].copy_from_slice(&child.to_le_bytes());
+        }
+    };
+    // Inode 2, and blocks that nothing uses.
+    let (root, free) = (5 * 1024 + 128 + 40, 80);
+    node(root, (4, 4, depth), free);
+    for level in 0..depth {
+        let (block, rest) = (free + u32::from(level), depth - 1 - level);
+        node(block as usize * 1024, (if rest == 0 { 0 } else { 84 }, 84, rest), block + 1);
+    }
+    bytes
+}
+
+#[test]
+fn nodes_that_have_one_child_many_times_do_not_keep_the_reader_busy() {
+    // At depth 5 the empty leaf would be visited 200 million times, for each of some dozen files.
+    for depth in [2, 5] {
+        let begun = std::time::Instant::now();
+        let error = Ext::open(memory(bushy(depth))).unwrap().read_file("/etc/os-release", 1 << 16).unwrap_err();
+        assert!(error.to_string().contains("is a child of the nodes in the blocks"), "{error}");
+        assert!(begun.elapsed().as_secs() < 1, "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_journal_that_begins_behind_its_end_is_refused() {
+    let mut volume = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Blocks);
+    // `/etc/os-release` becomes the journal, which is asked for by a feature and a number of an inode.
+    let inode = (os_release(&volume) - 5 * 1024) / 128 + 1;
+    let at = os_release(&volume);
+    let block = u32::from_le_bytes(volume.bytes[at + 40..at + 44].try_into().unwrap()) as usize * 1024;
+    volume.bytes[1024 + 92] |= 4;
+    volume.bytes[1024 + 224] = u8::try_from(inode).unwrap();
+    for (field, value) in [(0, 0xC03B_3998_u32), (4, 4), (12, 1024), (16, 8), (28, u32::MAX)] {
+        volume.bytes[block + field..block + field + 4].copy_from_slice(&value.to_be_bytes());
+    }
+    let error = Ext::open(memory(volume.bytes)).unwrap().read_file("/etc/fstab", 1 << 16).unwrap_err().to_string();
+    assert!(error.contains("begins at its block 4294967295 of 8"), "{error}");
+}

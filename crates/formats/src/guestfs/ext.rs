@@ -2,7 +2,7 @@
 //! the crate `ext4-view`. Specification: kernel.org, "ext4 Data Structures and Algorithms".
 
 use std::cell::OnceCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use ext4_view::{Ext4, Ext4Error, Ext4Read, Metadata};
 use super::free::FreeRuns;
 use super::recognise::FsKind;
 use super::{GuestFsError, Slice, bytes};
-use crate::disk::fields::{bytes_at, guid, le16, le32};
+use crate::disk::fields::{be32, bytes_at, guid, le16, le32};
 use crate::io::{ReadAt, SharedFile};
 
 /// The fields of the superblock that are used.
@@ -58,6 +58,9 @@ const MAX_STEPS: usize = 256;
 const MAX_TARGET: u64 = 4096;
 /// Bytes of a folder, which is searched from its beginning: some hundred thousand names.
 const MAX_FOLDER: u64 = 16 << 20;
+
+/// Blocks of a journal: more than `mke2fs` makes.
+const MAX_JOURNAL: u32 = 10_240_000;
 
 impl Superblock {
     /// From the first bytes of the volume; `None` when they are not those of an ext file system.
@@ -167,7 +170,9 @@ impl Ext {
         if groups > MAX_GROUPS {
             return Err(format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read"));
         }
-        Ext4::load(Box::new(Bytes(self.file.clone()))).map_err(|error| error.to_string())
+        let block = self.superblock.block as usize;
+        let bytes = Bytes { file: self.file.clone(), block, children: HashMap::new() };
+        Ext4::load(Box::new(bytes)).map_err(|error| error.to_string())
     }
 
     /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
@@ -358,10 +363,45 @@ impl Iterator for ExtFreeRuns {
     }
 }
 
-struct Bytes(SharedFile);
+/// What the crate reads. It follows trees of extents wherever they lead, so that a few blocks whose nodes all have the same child
+/// many times would keep it busy for ever: a block is the child of one node.
+struct Bytes {
+    file: SharedFile,
+    block: usize,
+    /// Children of nodes, with the block and the number of the entry that names them.
+    children: HashMap<u64, (u64, usize)>,
+}
 
 impl Ext4Read for Bytes {
     fn read(&mut self, start_byte: u64, dst: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync + 'static>> {
-        Ok(self.0.read_exact_at(dst, start_byte)?)
+        self.file.read_exact_at(dst, start_byte)?;
+        for (number, block) in (start_byte / self.block as u64..).zip(dst.chunks_exact(self.block)) {
+            self.check(number, block)?;
+        }
+        Ok(())
+    }
+}
+
+impl Bytes {
+    fn check(&mut self, number: u64, block: &[u8]) -> Result<(), String> {
+        // The superblock of a journal: 4 kind, 16 blocks, 28 the first one in use, up to which all are stepped over.
+        let (len, first) = (be32(block, 16), be32(block, 28));
+        if be32(block, 0) == 0xC03B_3998 && be32(block, 4) == 4 && (first > len || len > MAX_JOURNAL) {
+            return Err(format!("the journal in block {number} begins at its block {first} of {len}"));
+        }
+        // A node: 2 entries, 6 depth; in an entry 4 and 8 the child.
+        if le16(block, 0) != 0xF30A || !(1..=5).contains(&le16(block, 6)) {
+            return Ok(());
+        }
+        let entries = block.get(12..).unwrap_or_default().chunks_exact(12).take(le16(block, 2).into());
+        for (index, entry) in entries.enumerate() {
+            let child = u64::from(le32(entry, 4)) | u64::from(le16(entry, 8)) << 32;
+            let parent = (number, index);
+            let known = *self.children.entry(child).or_insert(parent);
+            if known != parent {
+                return Err(format!("block {child} is a child of the nodes in the blocks {} and {number}", known.0));
+            }
+        }
+        Ok(())
     }
 }
