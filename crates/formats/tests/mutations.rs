@@ -9,10 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hvm_formats::disk::open_with;
+use hvm_formats::guestfs::HiveReading;
 use hvm_formats::io::SharedFile;
 use hvm_testkit::vhdx::Dice;
 use oracles::subjects::{self, Patches, Seal, Subject};
-use oracles::{Watched, any_disk, options};
+use oracles::{Watched, any_disk, inside, options, small};
 
 /// How many changes of each format.
 fn rounds() -> u64 {
@@ -309,6 +310,122 @@ fn changed_objects_of_wmi_never_panic() {
         score.add(|score| if read { &score.read } else { &score.refused });
     });
     score.report("WMI", rounds());
+}
+
+/// Changes of subjects whose answer is a number: it is still the one of the good file, or another one.
+fn told<T: PartialEq + Send + Sync>(
+    name: &str,
+    rounds: u64,
+    subjects: &[Subject],
+    read: impl Fn(&SharedFile) -> T + Sync,
+) {
+    let whole = |subject: &Subject| {
+        read(&(Watched::lenient(subject.name, subject.base.clone(), Patches::new(), subject.bound) as _))
+    };
+    let expected: Vec<T> = subjects.iter().map(whole).collect();
+    let score = Score::default();
+    run(name, rounds, |number| {
+        let at = (number % subjects.len() as u64) as usize;
+        let subject = &subjects[at];
+        let (patches, _) = subject.mutate(&mut Dice::new(number ^ 0x00D1_5C00));
+        let file: SharedFile = Watched::lenient(subject.name, subject.base.clone(), patches, subject.bound);
+        let is_same = read(&file) == expected[at];
+        score.add(|score| if is_same { &score.read } else { &score.refused });
+    });
+    score.report(name, rounds);
+}
+
+#[test]
+fn changed_partition_tables_never_panic() {
+    told("tables", rounds().div_ceil(64), &small::tables(), |file| inside::disk_contents(file, 512));
+}
+
+#[test]
+fn changed_ext_volumes_never_panic() {
+    told("ext", rounds().div_ceil(32), &small::exts(), inside::ext);
+}
+
+#[test]
+fn changed_volumes_that_are_only_recognised_never_panic() {
+    told("marks", rounds().div_ceil(16), &small::marked(), inside::marks);
+}
+
+#[test]
+fn small_volumes_are_cut_anywhere() {
+    for subject in small::tables().iter().chain(&small::exts()).chain(&small::marked()) {
+        for len in (0..4096).step_by(61).chain((4096..subject.base.len()).step_by(32_749)) {
+            let slice = hvm_formats::guestfs::Slice::new(subject.base.clone(), 0, len, "cut.img");
+            let file: SharedFile = std::sync::Arc::new(slice);
+            let _ = (inside::disk_contents(&file, 512), inside::disk_contents(&file, 4096));
+            let _ = (inside::ext(&file), inside::marks(&file));
+        }
+    }
+}
+
+/// Changes of texts: pieces moved about, or a byte that is any.
+fn texts(name: &str, rounds: u64, all: &[&str], read: impl Fn(usize, &[u8]) -> bool + Sync) {
+    let score = Score::default();
+    all.iter().enumerate().for_each(|(at, text)| assert!(read(at, text.as_bytes()), "{text}"));
+    run(name, rounds, |number| {
+        let mut dice = Dice::new(number ^ 0x7E87);
+        let at = (number % all.len() as u64) as usize;
+        let mut bytes = match dice.below(2) {
+            0 => all[at].as_bytes().to_vec(),
+            _ => changed_text(&mut dice, all[at]).0.into_bytes(),
+        };
+        for _ in 0..dice.below(4) {
+            if !bytes.is_empty() {
+                let at = dice.below(bytes.len() as u64) as usize;
+                bytes[at] = [dice.roll() as u8, b' ', b'-', b'\n'][dice.below(4) as usize];
+            }
+        }
+        let is_read = read(at, &bytes);
+        score.add(|score| if is_read { &score.read } else { &score.refused });
+    });
+    score.report(name, rounds);
+}
+
+#[test]
+fn changed_settings_of_guests_never_panic() {
+    let all = inside::SETTINGS.map(|(_, text)| text);
+    // Only what is no YAML is refused: of the others it counts whether they still name as many adapters.
+    let expected = all.iter().enumerate().map(|(at, text)| inside::settings(at, text.as_bytes()));
+    let expected: Vec<_> = expected.collect();
+    texts("settings", rounds().div_ceil(8), &all, |at, bytes| inside::settings(at, bytes) == expected[at]);
+}
+
+#[test]
+fn changed_authorization_stores_never_panic_and_are_written_as_they_were_read() {
+    texts("store", rounds().div_ceil(16), &[inside::STORE], |_, bytes| inside::store(bytes));
+}
+
+#[test]
+fn changed_hives_of_guests_never_panic() {
+    let good = small::guest_hive();
+    let expected = inside::guest_hives(&good, HiveReading::Whole, u64::MAX);
+    assert_eq!((expected, expected.1), (inside::guest_hives(&good, HiveReading::Cells, u64::MAX), 0));
+    let (score, rounds) = (Score::default(), rounds().div_ceil(32));
+    run("guest hives", rounds, |number| {
+        let mut dice = Dice::new(number ^ 0x04E7);
+        let mut bytes = good.clone();
+        for _ in 0..=dice.below(3) {
+            // A cell's size, a reference or a count: words that are not zero.
+            let at = (4096 + dice.below(good.len() as u64 - 4096)) as usize & !3;
+            let old = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+            let new = match dice.below(5) {
+                0 => old ^ 1 << dice.below(32),
+                1 => u32::MAX,
+                2 => 0x7FFF_FFFF,
+                3 => dice.below(good.len() as u64) as u32 & !7,
+                _ => dice.roll() as u32,
+            };
+            bytes[at..at + 4].copy_from_slice(&new.to_le_bytes());
+        }
+        let reading = if number % 2 == 0 { HiveReading::Whole } else { HiveReading::Cells };
+        let is_same = inside::guest_hives(&bytes, reading, 20_000) == expected;
+        score.add(|score| if is_same { &score.read } else { &score.refused });
+    });
+    score.report("guest hives", rounds);
 }
 
 /// Every byte of the structures, each with bits flipped in three ways; large tables that are nearly all reserved in one.

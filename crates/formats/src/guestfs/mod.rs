@@ -23,6 +23,9 @@ pub use free::FreeRuns;
 pub use inspect::{DiskContents, PartitionContents, inspect, inspect_bytes, volume};
 pub use ntfs::Ntfs;
 pub use recognise::{FileSystem, FsKind, recognise};
-pub use system::{DriverStart, GuestAdapter, GuestDriver, GuestSystem, SystemKind, prefix_length};
+pub use system::{
+    DriverStart, GuestAdapter, GuestDriver, GuestSystem, HiveReading, SystemKind, linux_adapters, prefix_length,
+    windows_by_hives,
+};
 pub use table::{Finding, Partition, PartitionTable, TableKind, read_table};
 pub use unused::{FreeSpace, FreeSpaceError, UnusedError, UsedDisk, UsedVolume};

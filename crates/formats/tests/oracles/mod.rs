@@ -8,6 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub mod inside;
+pub mod small;
 pub mod subjects;
 
 use hvm_formats::check::check;

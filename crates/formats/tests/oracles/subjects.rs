@@ -22,6 +22,8 @@ pub enum Seal {
     Crc { start: u64, len: usize },
     /// CRC-32 of zlib, little-endian at `field`.
     Zip { start: u64, len: usize, field: usize },
+    /// CRC-32 of zlib, little-endian at `at`, which may lie within: then it is taken as zero.
+    Elsewhere { start: u64, len: usize, at: u64 },
     /// XOR of the first 127 words at 508.
     Xor { start: u64 },
     /// The last two bytes of each sector are the update sequence number.
@@ -33,6 +35,7 @@ impl Seal {
         match self {
             Seal::Sum { start, len, .. }
             | Seal::Zip { start, len, .. }
+            | Seal::Elsewhere { start, len, .. }
             | Seal::Crc { start, len }
             | Seal::Fixup { start, len } => (start, start + len as u64),
             Seal::Xor { start } => (start, start + 512),
@@ -155,6 +158,14 @@ impl Subject {
                 Seal::Zip { field, .. } => {
                     bytes[field..field + 4].fill(0);
                     patches.push((start + field as u64, hvm_testkit::hvs::crc32(&bytes).to_le_bytes().to_vec()));
+                }
+                Seal::Elsewhere { at, .. } => {
+                    if let Some(own) =
+                        at.checked_sub(start).and_then(|own| bytes.get_mut(own as usize..own as usize + 4))
+                    {
+                        own.fill(0);
+                    }
+                    patches.push((at, hvm_testkit::hvs::crc32(&bytes).to_le_bytes().to_vec()));
                 }
                 Seal::Crc { .. } => {
                     bytes[4..8].fill(0);

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::ext::Ext;
 use super::ntfs::Ntfs;
 pub use drivers::{DriverStart, GuestDriver};
-pub use network::{GuestAdapter, prefix_length};
+pub use network::{GuestAdapter, linux_adapters, prefix_length};
+pub use windows::{HiveReading, windows_by_hives};
 
 /// Family of an operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -33,6 +33,43 @@ pub(super) fn find(volume: &Ntfs) -> Option<GuestSystem> {
     Some(system)
 }
 
+/// How hives are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HiveReading {
+    /// Whole, as those of most systems.
+    Whole,
+    /// Cell by cell, as those that are too large for that.
+    Cells,
+}
+
+/// Windows by its hives `SOFTWARE` and `SYSTEM` alone, without their logs.
+pub fn windows_by_hives(software: &SharedFile, hive_system: &SharedFile, reading: HiveReading) -> GuestSystem {
+    let mut system = GuestSystem::new(SystemKind::Windows);
+    let open = |file: &SharedFile| {
+        let opened = match reading {
+            HiveReading::Cells => CellHive::open(file.clone()).map(Registry::Cells).map_err(|error| error.to_string()),
+            HiveReading::Whole => alone(&**file),
+        };
+        opened.map_err(|reason| format!("The hive {} could not be read: {reason}", file.name()))
+    };
+    let (software, hive_system) = (open(software), open(hive_system));
+    match software {
+        Ok(hive) => of_software(&hive, &mut system),
+        Err(remark) => system.remarks.push(remark),
+    }
+    match hive_system {
+        Ok(hive) => of_system(&hive, &mut system),
+        Err(remark) => system.remarks.push(remark),
+    }
+    system
+}
+
+fn alone(file: &dyn ReadAt) -> Result<Registry, String> {
+    let bytes = read_whole(file, MAX_WHOLE).map_err(|error| error.to_string())?;
+    let hive = Hive::open(bytes, &[], file.name()).map_err(|error| error.to_string())?;
+    Ok(Registry::Whole(Box::new(hive)))
+}
+
 /// A hive with its logs; why it cannot be read becomes a remark, that there is none does not.
 fn hive(volume: &Ntfs, name: &str, system: &mut GuestSystem) -> Option<Registry> {
     let path = format!("{CONFIG}\\{name}");

@@ -23,6 +23,17 @@ const PLACES: [(&str, &str, &str, Reader); 7] = [
     ("/etc/netplan", "", "ml", |_, text| netplan(text)),
 ];
 
+/// The adapters that the text of one settings file names, which is read as its path says; `None` for a path that is none of
+/// theirs.
+pub fn adapters_of(path: &str, text: &str) -> Option<Result<Vec<GuestAdapter>, String>> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let fits = |(place, begin, end, _): &&(&str, &str, &str, Reader)| {
+        *place == folder && name.starts_with(begin) && name.ends_with(end)
+    };
+    let (.., read) = PLACES.iter().find(fits)?;
+    Some(read(name, text))
+}
+
 /// The adapters that the files of a volume name.
 pub(in crate::guestfs::system) fn adapters(volume: &Ext, remarks: &mut Vec<String>) -> Vec<GuestAdapter> {
     let mut all = Vec::new();

@@ -4,6 +4,7 @@ pub(super) mod linux;
 pub(super) mod windows;
 mod yaml;
 
+pub use linux::adapters_of as linux_adapters;
 use serde::Serialize;
 
 /// More adapters than this are not read: no machine has them.
