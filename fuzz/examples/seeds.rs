@@ -10,6 +10,7 @@ use hvm_formats::disk::write::{DiskWriteError, TargetFormat, create};
 use hvm_formats::io::SharedFile;
 use hvm_formats::qcow2::{NewSnapshot, Packing, TreeWriter};
 use hvm_fuzz::oracles::subjects::{self, Patches, Subject};
+use hvm_fuzz::oracles::{inside, small};
 use hvm_fuzz::{FILE, PIECES, QCOW2_UNIT, SEALED, VHDX_UNIT, patch, seal};
 use hvm_testkit::corpus::{self, Case};
 use hvm_testkit::hive::{HiveKey, HiveStamp, HiveValue, dirty_pair, hive_bytes};
@@ -20,6 +21,7 @@ use hvm_testkit::sample::{self, Variant};
 use hvm_testkit::vhd::{BitmapFill, BlockOrder, Blocks, ContentModel, Stride, VhdKind, VhdSpec};
 use hvm_testkit::vhdx::{Dice, SparseImage};
 use hvm_testkit::vmxml::MachineXml;
+use hvm_winrm::answers::Kind;
 
 /// Longer seeds make the fuzzer slow and teach it nothing more.
 const LONGEST: usize = 128 << 10;
@@ -51,7 +53,7 @@ impl Seeds {
 fn main() -> Result<(), Failure> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("Usage: seeds FOLDER")?;
     type Write = fn(&mut Seeds) -> Result<(), Failure>;
-    let targets: [(&str, Write); 8] = [
+    let targets: [(&str, Write); 16] = [
         ("vhd", vhd),
         ("vhdx", vhdx),
         ("ntfs", ntfs),
@@ -60,6 +62,14 @@ fn main() -> Result<(), Failure> {
         ("xml", xml),
         ("cim", cim),
         ("qcow2", qcow2),
+        ("tables", |seeds| subject_seeds(seeds, &small::tables())),
+        ("ext", |seeds| subject_seeds(seeds, &small::exts())),
+        ("marks", |seeds| subject_seeds(seeds, &small::marked())),
+        ("store", store),
+        ("settings", settings),
+        ("guest", guest),
+        ("smb", smb),
+        ("winrm", winrm),
     ];
     for (target, write) in targets {
         let folder = folder.join(target);
@@ -266,6 +276,65 @@ fn xml(seeds: &mut Seeds) -> Result<(), Failure> {
     seeds.put_bytes("pieces", pieces.as_bytes())?;
     let names = "<n:a xmlns:n=\"u\" xmlns=\"v\">\r<b n:c=\"&#10;&quot;\" type=\"string\"/><d xmlns=\"\"/><n:e/></n:a>";
     seeds.put_bytes("names", names.as_bytes())?;
+    Ok(())
+}
+
+/// Changes as the test of mutations makes them, to each of the subjects, and the smaller ones as they are.
+fn subject_seeds(seeds: &mut Seeds, subjects: &[Subject]) -> Result<(), Failure> {
+    for (number, subject) in (0u8..).zip(subjects) {
+        seeds.put(&format!("whole-{number}"), FILE | SEALED, &bytes(&subject.base)?)?;
+        for change in 0..40 {
+            let (patches, _) = subject.mutate(&mut Dice::new(change));
+            seeds.put(&format!("change-{number}-{change}"), number << 4 | PIECES, &patch::encode(&patches))?;
+        }
+        for change in 0..20u64 {
+            let mut dice = Dice::new(change);
+            let len = 10 * (1 + dice.below(4)) as usize;
+            seeds.put(&format!("fields-{number}-{change}"), number << 4 | SEALED, &dice.bytes(len))?;
+        }
+    }
+    Ok(())
+}
+
+/// The store of the sample host, and one with everything that one may have.
+fn store(seeds: &mut Seeds) -> Result<(), Failure> {
+    seeds.put_bytes("all", inside::STORE.as_bytes())?;
+    let folder = tempfile::tempdir()?;
+    sample::write(folder.path(), Variant::Default)?;
+    for path in found(folder.path())?.iter().filter(|path| path.ends_with("InitialStore.xml")) {
+        seeds.put_bytes("sample", &fs::read(path)?)?;
+    }
+    Ok(())
+}
+
+fn settings(seeds: &mut Seeds) -> Result<(), Failure> {
+    for (number, (_, text)) in (0u8..).zip(inside::SETTINGS) {
+        seeds.put(&format!("file-{number}"), number, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn guest(seeds: &mut Seeds) -> Result<(), Failure> {
+    let hive = small::guest_hive();
+    seeds.put("whole", SEALED, &hive)?;
+    Ok(seeds.put("cells", SEALED | 2, &hive)?)
+}
+
+fn smb(seeds: &mut Seeds) -> Result<(), Failure> {
+    let mut stream = Vec::new();
+    for (name, message) in hvm_smb::answers::samples(&hvm_testkit::bytes::utf16le) {
+        seeds.put(name, 0, &message)?;
+        stream.extend(u32::try_from(message.len())?.to_be_bytes());
+        stream.extend(message);
+    }
+    Ok(seeds.put("stream", 1, &stream)?)
+}
+
+fn winrm(seeds: &mut Seeds) -> Result<(), Failure> {
+    for (number, (kind, answer)) in hvm_winrm::answers::samples().into_iter().enumerate() {
+        let first = Kind::ALL.iter().position(|known| *known == kind).unwrap_or_default();
+        seeds.put(&format!("{kind:?}-{number}"), u8::try_from(first)?, &answer)?;
+    }
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 //! anew, because an input with a wrong one gets no further than its first structure.
 #![forbid(unsafe_code)]
 
+pub mod answers;
+pub mod inside;
 #[path = "../../crates/formats/tests/oracles/mod.rs"]
 pub mod oracles;
 pub mod patch;
@@ -28,7 +30,7 @@ pub const WHOLE_FILE: usize = 1 << 20;
 pub const SEALED: u8 = 1;
 /// Bit of the first byte: the rest are pieces of any length at any place, see [`patch`].
 pub const PIECES: u8 = 2;
-/// Bit of the first byte (`hvs`): the rest is a whole file.
+/// Bit of the first byte: the rest is a whole file.
 pub const FILE: u8 = 4;
 /// Files that are given in pieces have a multiple of this length.
 pub const VHDX_UNIT: u64 = 1 << 20;

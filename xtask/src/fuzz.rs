@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::run::{Task, cargo, is_there, output};
 
 /// The targets with what each reads.
-const TARGETS: [(&str, &str); 8] = [
+const TARGETS: [(&str, &str); 16] = [
     ("vhd", "fixed, dynamic and differencing VHD"),
     ("vhdx", "VHDX with its log, also against the reference reader"),
     ("ntfs", "an NTFS volume"),
@@ -18,6 +18,14 @@ const TARGETS: [(&str, &str); 8] = [
     ("xml", "a virtual machine configuration, written and read again"),
     ("cim", "objects of WMI in XML, and paths of objects"),
     ("qcow2", "qcow2 with its internal snapshots"),
+    ("tables", "a disk with an MBR or a GPT, and what is in its partitions"),
+    ("ext", "an ext2 or ext4 volume"),
+    ("marks", "FAT, and volumes of which only marks are known (BitLocker, LUKS, LVM2, RAID, swap and others)"),
+    ("store", "an authorization store"),
+    ("settings", "a settings file of a Linux (interfaces, ifcfg, keyfile, networkd, netplan)"),
+    ("guest", "the hives of a Windows in a disk, whole or cell by cell"),
+    ("smb", "answers of a server of SMB"),
+    ("winrm", "answers over WinRM: HTTP, SOAP, CLIXML, messages of PowerShell"),
 ];
 
 /// Megabytes that one input may take, and seconds.
