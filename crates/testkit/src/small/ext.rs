@@ -122,14 +122,16 @@ impl Maker {
             let is_file = name.len() == rest.len();
             folder.entries.push((name.to_owned(), inode, if is_file { 1 } else { 2 }));
             if is_file {
-                self.file(inode, 0x81A4, &content(file, text));
+                self.file(inode, (0x81A4, 1), &content(file, text));
             } else {
                 self.folder(&format!("{path}{name}/"), inode, own);
             }
         }
         let block = self.entries(&folder);
         let at = self.next_block * BLOCK;
-        self.file(own, 0x41ED, &block);
+        // Its name, its own dot and the two dots of each folder in it.
+        let links = folder.entries.iter().filter(|(_, _, kind)| *kind == 2).count();
+        self.file(own, (0x41ED, links as u16), &block);
         self.note(at, 160);
     }
 
@@ -151,7 +153,7 @@ impl Maker {
     }
 
     /// Puts content into blocks and writes its inode.
-    fn file(&mut self, inode: usize, mode: u16, content: &[u8]) {
+    fn file(&mut self, inode: usize, (mode, links): (u16, u16), content: &[u8]) {
         let first = self.next_block;
         for piece in content.chunks(BLOCK) {
             let at = self.take_block() * BLOCK;
@@ -165,8 +167,9 @@ impl Maker {
         let at = TABLE * BLOCK + (inode - 1) * INODE;
         put16(&mut self.bytes, at, mode);
         put32(&mut self.bytes, at + 4, content.len() as u32);
-        put16(&mut self.bytes, at + 26, 1);
-        put32(&mut self.bytes, at + 28, (count * BLOCK / 512) as u32);
+        put16(&mut self.bytes, at + 26, links);
+        let taken = self.next_block - first;
+        put32(&mut self.bytes, at + 28, (taken * BLOCK / 512) as u32);
         put32(&mut self.bytes, at + 32, if self.layout == ExtLayout::Extents { 0x8_0000 } else { 0 });
         self.bytes[at + 40..at + 100].copy_from_slice(&map);
         self.note(at, 104);
@@ -213,7 +216,7 @@ impl Maker {
         put32(&mut self.bytes, at + 8, TABLE as u32);
         put16(&mut self.bytes, at + 12, (BLOCKS - self.next_block) as u16);
         put16(&mut self.bytes, at + 14, (INODES + 1 - self.next_inode) as u16);
-        put16(&mut self.bytes, at + 16, 8);
+        put16(&mut self.bytes, at + 16, 9);
         // The first bit is that of block 1; those behind the volume are set.
         let (used, all) = (self.next_block - 1, BLOCKS - 1);
         for bit in (0..used).chain(all..BLOCK * 8) {

@@ -59,5 +59,12 @@ pub fn fat(bits: FatBits) -> Vec<u8> {
         let at = (reserved + copy * table) * SECTOR;
         bytes[at..at + entries.len()].copy_from_slice(entries);
     }
+    if root > 0 {
+        let at = (reserved + 2 * table) * SECTOR;
+        bytes[at..at + 12].copy_from_slice(b"FILE    BIN\x20");
+        put16(&mut bytes, at + 26, 2);
+        put32(&mut bytes, at + 28, 3 * SECTOR as u32);
+        bytes[at + 32..at + 44].copy_from_slice(b"BOOT       \x08");
+    }
     bytes
 }
