@@ -229,6 +229,17 @@ fn a_volume_that_cannot_be_opened_for_files_is_tried_once() {
 }
 
 #[test]
+fn a_high_half_of_the_blocks_without_its_feature_takes_no_memory() {
+    let mut bytes = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Blocks).bytes;
+    // 268 million groups, of which 4 GiB of descriptors would be kept.
+    bytes[1024 + 32..1024 + 36].copy_from_slice(&16_u32.to_le_bytes());
+    bytes[1024 + 336..1024 + 340].copy_from_slice(&1_u32.to_le_bytes());
+    let ext = Ext::open(memory(bytes)).unwrap();
+    let error = ext.read_file("/etc/os-release", 1 << 16).unwrap_err().to_string();
+    assert!(error.contains("the volume has 268435462 groups of blocks"), "{error}");
+}
+
+#[test]
 fn a_folder_that_says_to_have_a_tebibyte_is_not_searched() {
     let mut volume = hvm_testkit::small::ext(hvm_testkit::small::ExtLayout::Extents);
     // The root folder is inode 2.
@@ -331,4 +342,25 @@ fn a_journal_that_begins_behind_its_end_is_refused() {
     }
     let error = Ext::open(memory(volume.bytes)).unwrap().read_file("/etc/fstab", 1 << 16).unwrap_err().to_string();
     assert!(error.contains("begins at its block 4294967295 of 8"), "{error}");
+}
+
+/// The small volumes and tables of the testkit are good ones by the tools of each format.
+#[test]
+fn small_volumes_are_good_ones() {
+    use hvm_testkit::small::{ExtLayout, FatBits, ext, fat, gpt, mbr};
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        text(&path).to_owned()
+    };
+    for layout in [ExtLayout::Blocks, ExtLayout::Extents] {
+        tool("e2fsck", &["-f", "-n", &put("ext.img", &ext(layout).bytes)]);
+    }
+    for bits in [FatBits::Twelve, FatBits::Sixteen] {
+        tool("fsck.fat", &["-n", &put("fat.img", &fat(bits))]);
+    }
+    for table in [mbr(), gpt()] {
+        tool("sfdisk", &["--verify", &put("disk.img", &table.bytes)]);
+    }
 }

@@ -22,6 +22,8 @@ pub(super) struct Superblock {
     pub(super) block: u64,
     /// Blocks (offset 4, high half at 336).
     pub(super) blocks: u64,
+    /// The same with a high half that no feature allows: the crate that reads files counts groups by it.
+    all_blocks: u64,
     /// Free blocks (offset 12, high half at 344).
     free: u64,
     /// First data block (offset 20).
@@ -87,6 +89,7 @@ impl Superblock {
             kind,
             block: 1024 << le32(block, 24),
             blocks,
+            all_blocks: u64::from(le32(block, 4)) | u64::from(le32(block, 336)) << 32,
             free: u64::from(le32(block, 12)) | high(344),
             first: le32(block, 20).into(),
             per_group,
@@ -166,7 +169,7 @@ impl Ext {
 
     fn load(&self) -> Result<Ext4, String> {
         // The crate takes memory for each group before it reads them.
-        let groups = self.superblock.blocks.div_ceil(self.superblock.per_group);
+        let groups = self.superblock.all_blocks.div_ceil(self.superblock.per_group);
         if groups > MAX_GROUPS {
             return Err(format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read"));
         }
