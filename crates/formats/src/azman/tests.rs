@@ -110,3 +110,15 @@ fn broken_stores_are_refused_or_read() {
     }
     assert!(refused > 300, "{refused}");
 }
+
+#[test]
+fn many_links_to_many_groups_are_resolved_soon() {
+    let groups: String = (0..3000).map(|n| format!("<AzApplicationGroup Guid=\"{{g{n}}}\" Name=\"n{n}\"/>")).collect();
+    let links: String = (0..3000).map(|_| "<AppMemberLink>G2999</AppMemberLink>").collect();
+    let text = format!(
+        "<AzAdminManager>{groups}<AzApplication><AzRole Name=\"r\">{links}</AzRole></AzApplication></AzAdminManager>"
+    );
+    let (store, begun) = (parse(&text), std::time::Instant::now());
+    assert_eq!(store.assignments()[0].groups, vec!["n2999"; 3000]);
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}
