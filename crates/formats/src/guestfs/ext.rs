@@ -5,6 +5,8 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ext4_view::{Ext4, Ext4Error, Ext4Read, Metadata};
 
@@ -174,8 +176,11 @@ impl Ext {
             return Err(format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read"));
         }
         let block = self.superblock.block as usize;
-        let bytes = Bytes { file: self.file.clone(), block, children: HashMap::new() };
-        Ext4::load(Box::new(bytes)).map_err(|error| error.to_string())
+        let is_open = Arc::<AtomicBool>::default();
+        let bytes = Bytes::new(self.file.clone(), block, Arc::clone(&is_open));
+        let loaded = Ext4::load(Box::new(bytes)).map_err(|error| error.to_string())?;
+        is_open.store(true, Ordering::Relaxed);
+        Ok(loaded)
     }
 
     /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
@@ -367,12 +372,17 @@ impl Iterator for ExtFreeRuns {
 }
 
 /// What the crate reads. It follows trees of extents wherever they lead, so that a few blocks whose nodes all have the same child
-/// many times would keep it busy for ever: a block is the child of one node.
+/// many times would keep it busy for ever: a block is the child of one node. A journal holds the same node as often as it was
+/// written; of those only the last is read once the volume is open.
 struct Bytes {
     file: SharedFile,
     block: usize,
     /// Children of nodes, with the block and the number of the entry that names them.
     children: HashMap<u64, (u64, usize)>,
+    /// Whether the blocks of the journal are being read.
+    is_in_journal: bool,
+    /// Whether the volume is open.
+    is_open: Arc<AtomicBool>,
 }
 
 impl Ext4Read for Bytes {
@@ -386,11 +396,26 @@ impl Ext4Read for Bytes {
 }
 
 impl Bytes {
+    fn new(file: SharedFile, block: usize, is_open: Arc<AtomicBool>) -> Bytes {
+        Bytes { file, block, children: HashMap::new(), is_in_journal: false, is_open }
+    }
+
     fn check(&mut self, number: u64, block: &[u8]) -> Result<(), String> {
+        let is_open = self.is_open.load(Ordering::Relaxed);
+        if self.is_in_journal && is_open {
+            self.is_in_journal = false;
+            self.children.clear();
+        }
+        if self.is_in_journal {
+            return Ok(());
+        }
         // The superblock of a journal: 4 kind, 16 blocks, 28 the first one in use, up to which all are stepped over.
-        let (len, first) = (be32(block, 16), be32(block, 28));
-        if be32(block, 0) == 0xC03B_3998 && be32(block, 4) == 4 && (first > len || len > MAX_JOURNAL) {
-            return Err(format!("the journal in block {number} begins at its block {first} of {len}"));
+        if be32(block, 0) == 0xC03B_3998 && be32(block, 4) == 4 {
+            let (len, first) = (be32(block, 16), be32(block, 28));
+            if first > len || len > MAX_JOURNAL {
+                return Err(format!("the journal in block {number} begins at its block {first} of {len}"));
+            }
+            self.is_in_journal = !is_open;
         }
         // A node: 2 entries, 6 depth; in an entry 4 and 8 the child.
         if le16(block, 0) != 0xF30A || !(1..=5).contains(&le16(block, 6)) {
@@ -406,5 +431,36 @@ impl Bytes {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::MemoryFile;
+
+    #[test]
+    fn a_journal_holds_a_node_as_often_as_it_was_written() {
+        const BLOCK: usize = 1024;
+        let mut bytes = vec![0; 8 * BLOCK];
+        let mut put = |at: usize, data: &[u8]| bytes[at..at + data.len()].copy_from_slice(data);
+        // Block 1 is the superblock of a journal with 6 blocks whose first one in use is 1.
+        for (at, value) in [(0, 0xC03B_3998_u32), (4, 4), (16, 6), (28, 1)] {
+            put(BLOCK + at, &value.to_be_bytes());
+        }
+        // Blocks 2, 3 and 6 are nodes of depth 1 with the child 7.
+        for number in [2, 3, 6] {
+            put(number * BLOCK, &[0x0A, 0xF3, 1, 0, 84, 0, 1, 0]);
+            put(number * BLOCK + 16, &7_u32.to_le_bytes());
+        }
+        let is_open = Arc::<AtomicBool>::default();
+        let mut volume = Bytes::new(Arc::new(MemoryFile::new("volume", bytes)), BLOCK, Arc::clone(&is_open));
+        let mut read =
+            |number: u64| volume.read(number * BLOCK as u64, &mut [0; BLOCK]).map_err(|error| error.to_string());
+        assert_eq!([1, 2, 3].map(&mut read), [Ok(()), Ok(()), Ok(())]);
+        is_open.store(true, Ordering::Relaxed);
+        assert_eq!([3, 3].map(&mut read), [Ok(()), Ok(())]);
+        let twice = "block 7 is a child of the nodes in the blocks 3 and 6";
+        assert_eq!(read(6).unwrap_err(), twice);
     }
 }
