@@ -7,7 +7,7 @@ mod guestfs_support;
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use guestfs_support::{Mounted, image, local, memory, text, tool};
@@ -174,6 +174,59 @@ fn ext_that_was_in_use_keeps_its_free_space_to_itself() {
         assert!(matches!(&error, FreeSpaceError::NotClean { .. }) && error.to_string().contains(doubt), "{error}");
     }
     assert!(FreeSpace::open(memory(bytes)).is_ok());
+}
+
+/// A volume with `NAME=One` in its `os-release`, and two transactions in its journal that make it `Two` and `Six`; `open` opens the
+/// journal. In a block that nothing uses each of them writes a node of a tree of extents.
+fn with_journal(folder: &Path, open: &str) -> Option<PathBuf> {
+    let (tree, path) = (folder.join("tree"), image(folder, "journal.img", 64 * MIB));
+    fs::create_dir_all(tree.join("etc")).unwrap();
+    fs::write(tree.join("etc/os-release"), "NAME=One\n").unwrap();
+    fs::write(tree.join("etc/hostname"), "one\n").unwrap();
+    tool("mkfs.ext4", &["-q", "-F", "-b", "4096", "-d", text(&tree), text(&path)])?;
+    let blocks = tool("debugfs", &["-R", "blocks /etc/os-release", text(&path)])?;
+    let block = String::from_utf8(blocks).unwrap().trim().to_owned();
+    let (file, requests) = (folder.join("data"), folder.join("requests"));
+    for name in ["Two", "Six"] {
+        let mut data = format!("NAME={name}\n").into_bytes();
+        data.resize(4096, 0);
+        data.extend([0x0A, 0xF3, 1, 0, 84, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+        data.resize(2 * 4096, 0);
+        fs::write(&file, data).unwrap();
+        fs::write(&requests, format!("{open}\njw -b {block},9000 {}\njc\n", text(&file))).unwrap();
+        tool("debugfs", &["-w", "-f", text(&requests), text(&path)])?;
+    }
+    Some(path)
+}
+
+#[test]
+fn files_are_read_as_the_journal_of_ext_makes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    // With checksums, as Linux 3.18 and later write it, and without.
+    for (open, name, applied) in [("jo -c -v 3", "Six", true), ("jo", "One", false)] {
+        let Some(path) = with_journal(folder.path(), open) else { return };
+        let contents = inspect_bytes(local(&path), 512);
+        let guest = contents.guest().unwrap();
+        assert_eq!((guest.name.as_str(), guest.host_name.as_str()), (name, "one"), "{open}");
+        let remarks = contents.partitions[0].remarks.join(" ");
+        assert!(remarks.contains("changes wait in its journal"), "{remarks}");
+        assert_eq!(remarks.contains("read without what waits in the journal"), !applied, "{remarks}");
+    }
+}
+
+#[test]
+fn a_volume_whose_files_cannot_be_read_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = image(folder.path(), "ext.img", 16 * MIB);
+    if tool("mkfs.ext4", &["-q", text(&path)]).is_none() {
+        return;
+    }
+    let mut bytes = fs::read(&path).unwrap();
+    // Offset 96: incompatible features, of which nobody knows the last.
+    bytes[1024 + 99] = 0x80;
+    let contents = inspect_bytes(memory(bytes), 512);
+    let remarks = contents.partitions[0].remarks.join(" ");
+    assert!(contents.guest().is_none() && remarks.contains("Files could not be read: "), "{remarks}");
 }
 
 #[test]

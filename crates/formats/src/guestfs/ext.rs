@@ -53,6 +53,10 @@ const EXT4_INCOMPAT: u32 = 0x40 | BIT64 | 0x100 | 0x200 | 0x8000 | 0x2000;
 const EXT4_RO: u32 = 0x8 | 0x10 | 0x20 | 0x40 | BIGALLOC | 0x400;
 const BIGALLOC: u32 = 0x200;
 
+/// Feature of those that a reader need not know: blocks of the file system's own have checksums.
+const METADATA_CHECKSUMS: u32 = 0x400;
+/// Bytes of the superblock, and where it begins.
+const SUPERBLOCK: usize = 1024;
 /// Groups of blocks that are read: 128 TiB with blocks of 4 KiB.
 const MAX_GROUPS: u64 = 1 << 20;
 
@@ -110,6 +114,8 @@ pub struct Ext {
     superblock: Superblock,
     /// Opened for reading files, once one is wanted, or why that cannot be: each group is read for it.
     loaded: OnceCell<Result<Ext4, String>>,
+    /// Why files are read as they were before what waits in the journal.
+    without_journal: OnceCell<String>,
 }
 
 impl Ext {
@@ -121,7 +127,7 @@ impl Ext {
             let expected = "the superblock of an ext file system (53 EF)";
             return Err(GuestFsError::NotThis { file: file.name().to_owned(), offset: 1080, expected, found });
         };
-        Ok(Ext { file, superblock, loaded: OnceCell::new() })
+        Ok(Ext { file, superblock, loaded: OnceCell::new(), without_journal: OnceCell::new() })
     }
 
     /// Bytes a block.
@@ -175,12 +181,43 @@ impl Ext {
         if groups > MAX_GROUPS {
             return Err(format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read"));
         }
-        let block = self.superblock.block as usize;
+        let reason = match self.load_with(None) {
+            Err(reason) if self.superblock.features.0 & RECOVER != 0 => reason,
+            loaded => return loaded,
+        };
+        // Journals of older systems, which have no checksums, are not applied.
+        let unreadable = |error: std::io::Error| error.to_string();
+        let mut superblock = [0; SUPERBLOCK];
+        self.file.read_exact_at(&mut superblock, SUPERBLOCK as u64).map_err(unreadable)?;
+        closed(&mut superblock, self.superblock.features);
+        let loaded = self.load_with(Some(superblock)).map_err(|_| reason.clone())?;
+        let _ = self.without_journal.set(reason);
+        Ok(loaded)
+    }
+
+    fn load_with(&self, superblock: Option<[u8; SUPERBLOCK]>) -> Result<Ext4, String> {
         let is_open = Arc::<AtomicBool>::default();
-        let bytes = Bytes::new(self.file.clone(), block, Arc::clone(&is_open));
+        let bytes = Bytes {
+            file: self.file.clone(),
+            superblock,
+            block: self.superblock.block as usize,
+            children: HashMap::new(),
+            is_in_journal: false,
+            is_open: Arc::clone(&is_open),
+        };
         let loaded = Ext4::load(Box::new(bytes)).map_err(|error| error.to_string())?;
         is_open.store(true, Ordering::Relaxed);
         Ok(loaded)
+    }
+
+    /// Why files could not be read, or not as they are, once one was wanted; a whole sentence.
+    pub fn remark(&self) -> Option<String> {
+        let before = |reason| {
+            format!("Files were read without what waits in the journal, which could not be applied: {reason}.")
+        };
+        let unread = |reason| format!("Files could not be read: {reason}.");
+        let failed = self.loaded.get().and_then(|loaded| loaded.as_ref().err());
+        failed.map(unread).or_else(|| self.without_journal.get().map(before))
     }
 
     /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
@@ -236,6 +273,16 @@ impl Ext {
             return Err(GuestFsError::Field { file, offset: 1056, field, expected, found: per_group });
         }
         Ok(ExtFreeRuns { file: self.file.clone(), superblock: self.superblock.clone(), group: 0, groups, inner: None })
+    }
+}
+
+/// Takes away from a superblock that a journal is to be applied.
+fn closed(superblock: &mut [u8; SUPERBLOCK], (incompatible, read_only): (u32, u32)) {
+    superblock[96..100].copy_from_slice(&(incompatible & !RECOVER).to_le_bytes());
+    if read_only & METADATA_CHECKSUMS != 0 {
+        let (rest, sum) = superblock.split_at_mut(SUPERBLOCK - 4);
+        // CRC32C as ext4 writes it: without the last complement.
+        sum.copy_from_slice(&(!crc32c::crc32c(rest)).to_le_bytes());
     }
 }
 
@@ -376,6 +423,8 @@ impl Iterator for ExtFreeRuns {
 /// written; of those only the last is read once the volume is open.
 struct Bytes {
     file: SharedFile,
+    /// What is read in the place of the superblock.
+    superblock: Option<[u8; SUPERBLOCK]>,
     block: usize,
     /// Children of nodes, with the block and the number of the entry that names them.
     children: HashMap<u64, (u64, usize)>,
@@ -388,6 +437,12 @@ struct Bytes {
 impl Ext4Read for Bytes {
     fn read(&mut self, start_byte: u64, dst: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync + 'static>> {
         self.file.read_exact_at(dst, start_byte)?;
+        if let Some(superblock) = &self.superblock {
+            let end = start_byte + dst.len() as u64;
+            for at in start_byte.max(SUPERBLOCK as u64)..end.min(2 * SUPERBLOCK as u64) {
+                dst[(at - start_byte) as usize] = superblock[at as usize - SUPERBLOCK];
+            }
+        }
         for (number, block) in (start_byte / self.block as u64..).zip(dst.chunks_exact(self.block)) {
             self.check(number, block)?;
         }
@@ -396,10 +451,6 @@ impl Ext4Read for Bytes {
 }
 
 impl Bytes {
-    fn new(file: SharedFile, block: usize, is_open: Arc<AtomicBool>) -> Bytes {
-        Bytes { file, block, children: HashMap::new(), is_in_journal: false, is_open }
-    }
-
     fn check(&mut self, number: u64, block: &[u8]) -> Result<(), String> {
         let is_open = self.is_open.load(Ordering::Relaxed);
         if self.is_in_journal && is_open {
@@ -454,7 +505,14 @@ mod tests {
             put(number * BLOCK + 16, &7_u32.to_le_bytes());
         }
         let is_open = Arc::<AtomicBool>::default();
-        let mut volume = Bytes::new(Arc::new(MemoryFile::new("volume", bytes)), BLOCK, Arc::clone(&is_open));
+        let mut volume = Bytes {
+            file: Arc::new(MemoryFile::new("volume", bytes)),
+            superblock: None,
+            block: BLOCK,
+            children: HashMap::new(),
+            is_in_journal: false,
+            is_open: Arc::clone(&is_open),
+        };
         let mut read =
             |number: u64| volume.read(number * BLOCK as u64, &mut [0; BLOCK]).map_err(|error| error.to_string());
         assert_eq!([1, 2, 3].map(&mut read), [Ok(()), Ok(()), Ok(())]);

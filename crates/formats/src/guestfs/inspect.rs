@@ -186,7 +186,9 @@ fn of_ext(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<Gue
     found.cluster = Some(ext.block_size());
     found.free = ext.free().checked_mul(ext.block_size());
     found.used = (ext.blocks() - ext.free()).checked_mul(ext.block_size());
-    Ok(on_ext(&ext))
+    let guest = on_ext(&ext);
+    found.remarks.extend(ext.remark());
+    Ok(guest)
 }
 
 fn of_fat(bytes: &SharedFile, found: &mut PartitionContents) -> Result<Option<GuestSystem>, GuestFsError> {
