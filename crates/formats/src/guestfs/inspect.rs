@@ -61,6 +61,13 @@ pub struct PartitionContents {
     pub remarks: Vec<String>,
 }
 
+impl PartitionContents {
+    fn new(partition: Partition, file_system: FileSystem) -> Self {
+        let (cluster, used, free, clean) = (None, None, None, None);
+        PartitionContents { partition, file_system, cluster, used, free, clean, remarks: Vec::new() }
+    }
+}
+
 /// Looks into a disk.
 pub fn inspect(disk: SharedDisk) -> DiskContents {
     let sector_size = disk.sector_size();
@@ -97,16 +104,7 @@ fn unseen(partition: Partition) -> PartitionContents {
     let remark = format!(
         "The partition was not looked into: of a disk the first {MOST_VOLUMES} are, and of those that begin at one place one."
     );
-    let file_system = FileSystem::new(FsKind::Unknown);
-    PartitionContents {
-        partition,
-        file_system,
-        cluster: None,
-        used: None,
-        free: None,
-        clean: None,
-        remarks: vec![remark],
-    }
+    PartitionContents { remarks: vec![remark], ..PartitionContents::new(partition, FileSystem::new(FsKind::Unknown)) }
 }
 
 fn contents(disk: &SharedFile, partition: Partition, guests: &mut Vec<GuestSystem>) -> PartitionContents {
@@ -116,15 +114,7 @@ fn contents(disk: &SharedFile, partition: Partition, guests: &mut Vec<GuestSyste
     if dynamic && file_system.kind == FsKind::Unknown {
         file_system.kind = FsKind::DynamicDisk;
     }
-    let mut found = PartitionContents {
-        partition,
-        file_system,
-        cluster: None,
-        used: None,
-        free: None,
-        clean: None,
-        remarks: Vec::new(),
-    };
+    let mut found = PartitionContents::new(partition, file_system);
     let guest = match found.file_system.kind {
         FsKind::Ntfs => of_ntfs(bytes, &mut found),
         // The first sector of an NTFS volume may be damaged; its copy is in the last one.
