@@ -55,7 +55,7 @@ fn bounds(outcome: &Outcome, goal: &Goal) -> Option<String> {
     let of: fn(&Cost) -> f64 = match goal.measure {
         Measure::Wall => |cost| cost.wall,
         Measure::Cpu => |cost| cost.cpu,
-        Measure::Written | Measure::Seconds => return None,
+        Measure::Written | Measure::Seconds | Measure::Memory => return None,
     };
     let (name, least): (_, fn(&Least) -> f64) =
         if goal.measure == Measure::Wall { ("wall", Least::wall) } else { ("CPU", Least::cpu) };

@@ -110,12 +110,18 @@ impl Outcome {
             Measure::Wall => ratio(|cost| cost.wall),
             Measure::Cpu => ratio(|cost| cost.cpu),
             Measure::Seconds => Some(spread(self.pairs.iter().map(|(ours, _)| ours.wall))),
+            Measure::Memory => Some(spread(self.pairs.iter().map(|(ours, _)| ours.peak as f64 / f64::from(1 << 20)))),
             Measure::Written => Some(spread(self.pairs.iter().map(|(ours, _)| ours.written as f64 / self.used as f64))),
         }
     }
 
     fn met(&self, goal: &Goal) -> Option<bool> {
         self.figure(goal.measure).map(|figure| figure.median <= goal.most)
+    }
+
+    /// Whether it has the goal of memory that all jobs on disks have.
+    fn is_of_disks(&self) -> bool {
+        self.row.goals.iter().all(|goal| goal.measure != Measure::Memory)
     }
 
     fn peak(&self) -> u64 {

@@ -16,6 +16,8 @@ pub enum Measure {
     Written,
     /// Wall time in seconds.
     Seconds,
+    /// Resident memory in MiB, of what reads a whole host and not a disk.
+    Memory,
 }
 
 /// At most this much.
@@ -308,7 +310,7 @@ impl Places<'_> {
             ours: Side { job: Job::new(script, &self.memory), check: Check::Nothing },
             peer: None,
             needs: &[],
-            goals: vec![Goal { measure: Measure::Seconds, most: 1.0 }],
+            goals: vec![Goal { measure: Measure::Seconds, most: 1.0 }, Goal { measure: Measure::Memory, most: 190.0 }],
             slow: false,
             bytes: None,
         }
