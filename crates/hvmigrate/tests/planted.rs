@@ -25,6 +25,8 @@ fn expected(host: &SampleHost) -> BTreeSet<Said> {
     if host.planted.iter().any(|planted| planted.kind == Kind::Source2012) {
         let registered = [ids::BOOT, ids::FILES, ids::MEDIA, ids::PROCESSORS, ids::MEMORY];
         all.extend(registered.map(|(id, _)| said("machine.configuration", id)));
+        // What is registered has its owner in its configuration.
+        assert!(all.remove(&said("machine.owner", ids::FILES.1)));
     }
     all
 }
@@ -55,6 +57,7 @@ fn by_rule(planted: &Planted) -> Option<Said> {
         Kind::TooManyProcessors => "machine.processors-exceed",
         Kind::TooMuchMemory => "machine.memory-exceeds",
         Kind::RawPortValues => "machine.vlan-unknown",
+        Kind::Owner => "machine.owner",
         Kind::UnknownXmlNode => "machine.unknown-nodes",
         Kind::TruncatedVhd | Kind::MissingParent | Kind::HalfHive | Kind::TwoMachinesOneId => "source.problem",
     };

@@ -83,6 +83,12 @@ pub(crate) const CLAUSES: &[Clause] = &[
         ],
     },
     Clause {
+        id: "beyond.machines.owner",
+        chapter: MACHINES,
+        text: "The owner of a machine, which nothing documented sets, is named.",
+        answers: &[Rules(&["machine.owner"])],
+    },
+    Clause {
         id: "beyond.machines.virtual-tpm",
         chapter: MACHINES,
         text: "What a virtual TPM holds belongs to its host; a machine that has one waits until the operator says that it can go without.",

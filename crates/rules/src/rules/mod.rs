@@ -54,6 +54,7 @@ families![
     os_role,
     os_server_core,
     os_source,
+    owner,
     pass_through,
     processors,
     put_back,

@@ -45,6 +45,8 @@ pub enum PlantedKind {
     TooMuchMemory,
     /// VLAN that only raw values of the switch port tell; subject: name of the machine.
     RawPortValues,
+    /// Another owner than Administrator; subject: name of the machine.
+    Owner,
     /// A VHD that is cut off; subject: Windows path.
     TruncatedVhd,
     /// A parent that is missing; subject: Windows path of the missing file.
@@ -95,6 +97,7 @@ pub(super) fn planted(variant: Variant) -> Vec<Planted> {
         (Kind::TooManyProcessors, ids::PROCESSORS.1),
         (Kind::TooMuchMemory, ids::MEMORY.1),
         (Kind::RawPortValues, ids::FILES.1),
+        (Kind::Owner, ids::FILES.1),
     ];
     match variant {
         Variant::HyperVServer => list.push((Kind::HyperVServerEdition, "ServerHyper")),

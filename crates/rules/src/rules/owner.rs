@@ -1,0 +1,75 @@
+//! Whose the machines are: nothing that is documented sets that.
+
+use std::collections::BTreeMap;
+
+use hvm_model::finding::{Level, Subject};
+
+use super::put_back::keeps_its_devices;
+use crate::case::Case;
+use crate::rule::{Rule, Seen};
+#[cfg(test)]
+use crate::tests_support::Example;
+
+pub(super) const RULES: &[Rule] = &[Rule {
+    id: "machine.owner",
+    level: Level::Notes,
+    under_extended: Level::Notes,
+    clause: "beyond.machines.owner",
+    title: "Machines belong to an account other than Administrator.",
+    answers: &[],
+    check,
+}];
+
+/// Begin of the identifiers of accounts of a computer or a domain.
+const ACCOUNT: &str = "S-1-5-21-";
+/// End of the identifier of Administrator, who has all rights on a destination too.
+const ADMINISTRATOR: &str = "-500";
+
+fn is_told(owner: &str) -> bool {
+    owner.starts_with(ACCOUNT) && !owner.ends_with(ADMINISTRATOR)
+}
+
+fn check(case: &Case<'_>) -> Vec<Seen> {
+    let mut owners: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for machine in case.machines().filter(|machine| !keeps_its_devices(case, machine)) {
+        if let Some(owner) = machine.owner.as_deref().filter(|owner| is_told(owner)) {
+            owners.entry(owner).or_default().push(format!("'{}'", machine.name));
+        }
+    }
+    let seen = owners.into_iter().filter(|_| case.destination.is_some()).map(|(owner, machines)| {
+        let message = format!(
+            "The account {owner} is the owner of {}. No cmdlet and no class of WMI is documented that sets the owner of a virtual machine, \
+             and KVM has none: those that are made anew belong to whoever makes them. Give the account what it needs of them there.",
+            machines.join(", ")
+        );
+        Seen::new(Subject::Host, message)
+    });
+    seen.collect()
+}
+
+#[cfg(test)]
+pub(super) const EXAMPLES: &[Example] = &[Example {
+    rule: "machine.owner",
+    fires: |sample| sample.inventory.machines[0].owner = Some("S-1-5-21-1-2-3-1105".to_owned()),
+    quiet: |sample| sample.inventory.machines[0].owner = Some("S-1-5-21-1-2-3-500".to_owned()),
+}];
+
+#[cfg(test)]
+mod tests {
+    use crate::tests_support::Sample;
+
+    #[test]
+    fn machines_of_one_owner_are_told_at_once() {
+        let mut sample = Sample::new();
+        let mut other = sample.inventory.machines[0].clone();
+        other.name = "Other".to_owned();
+        other.id = "1B6E3A10-7C2D-4F5A-8E10-A1B2C3D40099".parse().unwrap();
+        sample.inventory.machines.push(other);
+        for machine in &mut sample.inventory.machines {
+            machine.owner = Some("S-1-5-21-1-2-3-1105".to_owned());
+        }
+        let message = sample.one("machine.owner").message;
+        let names = sample.inventory.machines.iter().map(|machine| format!("'{}'", machine.name));
+        assert!(message.contains(&format!("is the owner of {}.", names.collect::<Vec<_>>().join(", "))), "{message}");
+    }
+}
