@@ -1,4 +1,4 @@
-//! Whose the machines are: nothing that is documented sets that.
+//! Whose the machines are: no cmdlet sets that, and no step does.
 
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     }
     let seen = owners.into_iter().filter(|_| case.destination.is_some()).map(|(owner, machines)| {
         let message = format!(
-            "The account {owner} is the owner of {}. No cmdlet and no class of WMI is documented that sets the owner of a virtual machine, \
-             and KVM has none: those that are made anew belong to whoever makes them. Give the account what it needs of them there.",
+            "The account {owner} is the owner of {}. The owner is not carried: no cmdlet of Hyper-V sets it. Give the account on \
+             the destination what it needs of them.",
             machines.join(", ")
         );
         Seen::new(Subject::Host, message)
