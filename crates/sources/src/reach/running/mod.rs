@@ -1,6 +1,7 @@
-//! A host that runs, over Windows Remote Management: [`registry`] by `StdRegProv`, [`answers`] by WQL, and where its shares are not
-//! read, [`tree`] and [`file`] by two scripts of PowerShell that only read. Names of the host are sent as values and are never part of a script or of a query's
-//! grammar. [`Link`] holds the two connections, and mends them: whatever is asked here may be asked twice.
+//! A host that runs, over Windows Remote Management: [`registry`] by `StdRegProv`, [`answers`] by WQL, and where its shares are
+//! not read, [`tree`] and [`file`] by two scripts of PowerShell that only read. Names of the host are sent as values and are
+//! never part of a script or of a query's grammar. [`Link`] holds the two connections, and mends them: whatever is asked here may
+//! be asked twice.
 
 pub(crate) mod answers;
 mod convert;
