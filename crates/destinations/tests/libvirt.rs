@@ -24,6 +24,7 @@ fn qcow2_plan() -> hvm_model::plan::Plan {
     role.switches[0].adapter = Some("br0".to_owned());
     // Told as lost, with what to do on the host.
     role.machines[1].nested_virtualization = true;
+    role.machines[1].owner = Some("S-1-5-21-1-2-3-1106".to_owned());
     plan(role)
 }
 
@@ -151,12 +152,14 @@ fn files_that_were_changed_by_hand_are_named() {
 }
 
 #[test]
-fn what_a_guest_that_is_a_host_needs_is_told() {
+fn what_a_domain_cannot_hold_is_told() {
     let folder = tempfile::tempdir().unwrap();
     made(folder.path(), "");
     let text = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
     let lost = r#"<hvm:lost item="processors.nested-virtualization" value="true"/>"#;
     assert_eq!(xml(folder.path()).iter().filter(|path| text(path).contains(lost)).count(), 1);
-    let told = tree(folder.path()).into_values().filter(|bytes| String::from_utf8_lossy(bytes).contains("nested=1"));
-    assert_eq!(told.count(), 1, "a page says it");
+    for words in ["nested=1", "a domain has no owner"] {
+        let told = tree(folder.path()).into_values().filter(|bytes| String::from_utf8_lossy(bytes).contains(words));
+        assert_eq!(told.count(), 1, "a page says it: {words}");
+    }
 }

@@ -255,7 +255,7 @@ fn role_machines(
     });
     role.put_back = put_back::way(input, machine, (role.original_configuration.as_ref(), wants_new), placing);
     if role.registration().is_some() {
-        (role.secure_boot_template, role.nested_virtualization) = (None, false);
+        (role.secure_boot_template, role.nested_virtualization, role.owner) = (None, false, None);
     }
     taken.insert(role.name.to_lowercase());
     let named = role.name.clone();
@@ -283,6 +283,7 @@ fn bare_machine(machine: &Machine) -> RoleMachine {
         configuration: machine.configuration.clone(),
         secure_boot_template: machine.secure_boot_template(),
         nested_virtualization: machine.nested_virtualization(),
+        owner: machine.foreign_owner().map(str::to_owned),
         folder: String::new(),
         disks: Vec::new(),
         images: Vec::new(),

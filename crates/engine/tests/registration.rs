@@ -148,6 +148,11 @@ fn a_host_of_2012_goes_to_the_same_release() {
     let kept: Vec<&str> = ids(&host).into_iter().filter(|id| registered.contains(id)).collect();
     assert_eq!(kept.len(), registered.len());
     as_planned(&case, &host);
+    // The owner is in the configuration that is registered; nothing else tells it.
+    let files = plan.role.machines.iter().find(|machine| machine.id.as_str() == sample::ids::FILES.0).unwrap();
+    assert_eq!((way(&plan, files.id.as_str()), &files.owner), (Ok((4, 0)), &None));
+    let file = fs::read(case.root().join(&files.original_configuration.as_ref().unwrap().target)).unwrap();
+    assert!(String::from_utf8_lossy(&file).replace('\0', "").contains("-682003330-1105</sid>"));
 }
 
 /// A file of the samples; they lie beside the repository or where the variable says.

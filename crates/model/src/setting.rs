@@ -173,6 +173,9 @@ fn machine_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     add("name", machine.name.clone());
     add("notes", machine.notes.clone());
     add("generation", machine.generation.to_string());
+    if let Some(owner) = &machine.owner {
+        add("owner", owner.clone());
+    }
     let memory = &configuration.memory;
     add("memory.startup-mib", memory.startup_mib.to_string());
     add("memory.dynamic", memory.dynamic.to_string());

@@ -60,6 +60,12 @@ impl Machine {
         self.by_hand.iter().any(|setting| matches!(setting, SettingByHand::NestedVirtualization { .. }))
     }
 
+    /// The owner, where it is an account of a computer or a domain (`S-1-5-21-…`) other than Administrator (`…-500`), who has all
+    /// rights on a destination too.
+    pub fn foreign_owner(&self) -> Option<&str> {
+        self.owner.as_deref().filter(|owner| owner.starts_with("S-1-5-21-") && !owner.ends_with("-500"))
+    }
+
     /// Why its checkpoints cannot be built again as a tree, a whole sentence; `None` when they can.
     pub fn tree_obstacle(&self) -> Option<String> {
         let known = |id: &CheckpointId| self.checkpoints.iter().any(|checkpoint| checkpoint.id == *id);

@@ -85,7 +85,7 @@ pub(crate) const CLAUSES: &[Clause] = &[
     Clause {
         id: "beyond.machines.owner",
         chapter: MACHINES,
-        text: "The owner of a machine, which no cmdlet sets, is named.",
+        text: "The owner of a machine is kept with its configuration; where that is made anew nothing documented sets it, and it is named.",
         answers: &[Rules(&["machine.owner"])],
     },
     Clause {

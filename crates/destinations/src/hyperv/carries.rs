@@ -19,6 +19,7 @@ pub(crate) fn carries(release: &Release, setting: &Setting) -> Carry {
              follow at the end"
                 .to_owned()
         }
+        "owner" => "no cmdlet sets the owner of a machine, and what WMI calls PrimaryOwnerName is read-only and always empty".to_owned(),
         "generation" if setting.value != "1" && !release.has_generation_2() => {
             format!("{} knows only generation 1", release.windows)
         }

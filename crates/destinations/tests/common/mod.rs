@@ -147,6 +147,7 @@ fn machine(id: &str, name: &str, folder: &str) -> RoleMachine {
         configuration: configuration(),
         secure_boot_template: None,
         nested_virtualization: false,
+        owner: None,
         folder: folder.to_owned(),
         disks: vec![disk(Controller::Ide, 0, 0, &format!("machines/{folder}/system.vhd"))],
         images: Vec::new(),
@@ -470,6 +471,7 @@ pub fn with_generation_2(mut role: Role) -> Role {
     modern.configuration.firmware.tpm = Some(true);
     modern.secure_boot_template = AUTHORITY.parse().ok();
     modern.nested_virtualization = true;
+    modern.owner = Some("S-1-5-21-1-2-3-1106".to_owned());
     modern.configuration.numa =
         Numa { processors_per_node: Some(4), nodes_per_socket: Some(1), mib_per_node: Some(8192) };
     modern.configuration.scsi_controllers = 1;

@@ -1,4 +1,7 @@
-//! Whose the machines are: no cmdlet sets that, and no step does.
+//! Whose the machines are: no step sets that.
+//!
+//! No cmdlet of any release has the owner. In WMI, `Msvm_ComputerSystem.PrimaryOwnerName` is documented as read-only and always null,
+//! and `Msvm_VirtualSystemSettingData`, with which a machine is defined, has no such property.
 
 use std::collections::BTreeMap;
 
@@ -20,26 +23,17 @@ pub(super) const RULES: &[Rule] = &[Rule {
     check,
 }];
 
-/// Begin of the identifiers of accounts of a computer or a domain.
-const ACCOUNT: &str = "S-1-5-21-";
-/// End of the identifier of Administrator, who has all rights on a destination too.
-const ADMINISTRATOR: &str = "-500";
-
-fn is_told(owner: &str) -> bool {
-    owner.starts_with(ACCOUNT) && !owner.ends_with(ADMINISTRATOR)
-}
-
 fn check(case: &Case<'_>) -> Vec<Seen> {
     let mut owners: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for machine in case.machines().filter(|machine| !keeps_its_devices(case, machine)) {
-        if let Some(owner) = machine.owner.as_deref().filter(|owner| is_told(owner)) {
+        if let Some(owner) = machine.foreign_owner() {
             owners.entry(owner).or_default().push(format!("'{}'", machine.name));
         }
     }
     let seen = owners.into_iter().filter(|_| case.destination.is_some()).map(|(owner, machines)| {
         let message = format!(
-            "The account {owner} is the owner of {}. The owner is not carried: no cmdlet of Hyper-V sets it. Give the account on \
-             the destination what it needs of them.",
+            "The account {owner} is the owner of {}. The owner is not carried: no cmdlet of Hyper-V and nothing documented in WMI \
+             sets it. Give the account on the destination what it needs of them.",
             machines.join(", ")
         );
         Seen::new(Subject::Host, message)
