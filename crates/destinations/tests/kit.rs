@@ -5,7 +5,9 @@ mod common;
 
 use common::*;
 use hvm_destinations::select;
+use hvm_model::found::Found;
 use hvm_model::host::NamespaceRights;
+use hvm_model::network::Vlan;
 use hvm_model::plan::Action;
 use hvm_model::role::Role;
 use hvm_model::vm::BootDevice;
@@ -48,6 +50,32 @@ fn releases_differ_in_what_they_carry() {
     }
 }
 
+/// Values that the cmdlets refuse: they are brought as near as can be, and told.
+#[test]
+fn what_a_cmdlet_refuses_is_not_asked_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut role = with_generation_2(role());
+    let modern = role.machines.last_mut().unwrap();
+    modern.configuration.numa.mib_per_node = Some(8193);
+    let trunk = Vlan::Trunk { native: 5, allowed: Vec::new() };
+    modern.configuration.adapters[0].vlan = Found::read(trunk.clone(), "f", "a");
+    role.management_adapters[1].vlan = Some(trunk);
+    let plan = plan(role);
+    let kit = select::open(&format!("kit:{}?os=2019", folder.path().display())).unwrap();
+    copy(folder.path(), &plan);
+    perform_all(kit.as_ref(), &plan);
+    let scripts = tree(folder.path()).into_iter().filter(|(name, _)| name.starts_with("steps/"));
+    let text: String = scripts.map(|(_, bytes)| String::from_utf8(bytes).unwrap()).collect();
+    let node = format!("-MaximumAmountPerNumaNodeBytes {} ", 8192u64 << 20);
+    assert!(text.contains(&node) && !text.contains("-AllowedVlanIdList ''"), "{text}");
+    let planned = hvm_model::setting::settings_of(&plan.role);
+    let lost = |item: &str| {
+        let of_item = planned.iter().filter(|setting| setting.item == item);
+        of_item.filter(|setting| kit.carries(setting) != hvm_model::setting::Carry::Carried).count()
+    };
+    assert_eq!((lost("numa.mib-per-node"), lost("adapter0.vlan"), lost("vlan")), (1, 1, 1));
+}
+
 #[test]
 fn every_script_has_a_mark_and_crlf() {
     let folder = tempfile::tempdir().unwrap();
@@ -64,7 +92,7 @@ fn every_script_has_a_mark_and_crlf() {
         let bare = text.replace("\r\n", "").matches('\n').count();
         assert!(bare == 0 || machine, "{name}: {bare}");
     }
-    assert_eq!(scripts, 13 + 8 + 1);
+    assert_eq!(scripts, 13 + 9 + 1);
 }
 
 #[test]

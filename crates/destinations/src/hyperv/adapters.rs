@@ -18,18 +18,17 @@ const SERVICES: [(&str, &str); 3] =
 /// The calls for one adapter.
 pub(crate) fn script(adapter: &RoleManagementAdapter) -> StepScript {
     let name = adapter.name.as_str();
-    let add = Call::new("Add-VMNetworkAdapter").switch("ManagementOS").text("Name", name);
+    let add = Call::new("Add-KitManagementAdapter").text("Name", name).text("SwitchId", adapter.switch.as_str());
     let mut add = add.text("SwitchName", &adapter.switch_name);
     if let Some(mac) = adapter.mac {
         add = add.text("StaticMacAddress", &mac.plain());
     }
     // Only adapters on the kit's own network are ever looked at: this host may have one of the same name elsewhere.
     let own = |cmdlet: &str| Call::new(cmdlet).text("Name", name).text("SwitchId", adapter.switch.as_str());
-    let add = add.switch("Passthru").into_variable("adapter");
-    let mut perform = vec![own("Remove-KitManagementAdapter"), add];
+    let mut perform = vec![own("Remove-KitManagementAdapter"), add.into_variable("adapter")];
     if let Some(vlan) = &adapter.vlan {
         let call = Call::new("Set-VMNetworkAdapterVlan").variable("VMNetworkAdapter", "adapter");
-        perform.push(with_vlan(call, vlan));
+        perform.extend(with_vlan(call, vlan));
     }
     perform.push(own("Wait-KitInterface").into_variable("index"));
     ip_calls(&adapter.ip, &mut perform);
@@ -42,16 +41,17 @@ pub(crate) fn script(adapter: &RoleManagementAdapter) -> StepScript {
     }
 }
 
-/// A call of `Set-VMNetworkAdapterVlan` with its mode.
-pub(crate) fn with_vlan(call: Call, vlan: &Vlan) -> Call {
-    match vlan {
+/// A call of `Set-VMNetworkAdapterVlan` with its mode; `None` for a trunk that lets nothing through, which the cmdlet refuses.
+pub(crate) fn with_vlan(call: Call, vlan: &Vlan) -> Option<Call> {
+    Some(match vlan {
         Vlan::Untagged => call.switch("Untagged"),
         Vlan::Access { id } => call.switch("Access").number("VlanId", *id),
+        Vlan::Trunk { allowed, .. } if allowed.is_empty() => return None,
         Vlan::Trunk { native, allowed } => {
             let ids: Vec<String> = allowed.iter().map(ToString::to_string).collect();
             call.switch("Trunk").number("NativeVlanId", *native).with("AllowedVlanIdList", Arg::text(ids.join(",")))
         }
-    }
+    })
 }
 
 fn family(address: &str) -> &'static str {

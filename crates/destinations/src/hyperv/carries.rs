@@ -19,6 +19,12 @@ pub(crate) fn carries(release: &Release, setting: &Setting) -> Carry {
              follow at the end"
                 .to_owned()
         }
+        "numa.mib-per-node" if !steps_of(2) => {
+            "the cmdlet sets the memory of a NUMA node in steps of 2 MiB; the next lower step is set".to_owned()
+        }
+        item if item.ends_with("vlan") && setting.value.ends_with("allowed ") => {
+            "the cmdlet refuses a trunk to which no VLAN is let; the adapter is left without one".to_owned()
+        }
         "owner" => "no cmdlet sets the owner of a machine, and what WMI calls PrimaryOwnerName is read-only and always empty".to_owned(),
         "generation" if setting.value != "1" && !release.has_generation_2() => {
             format!("{} knows only generation 1", release.windows)

@@ -3,7 +3,7 @@
 //! The machine is made under the safe name of its folder, so that Hyper-V's own folders lie in it whatever the operators
 //! called the machine, and it is found again by that folder: names need not be unique. It gets its name afterwards.
 
-use hvm_model::names::{ByteSize, CheckpointId};
+use hvm_model::names::{ByteSize, CheckpointId, TemplateId};
 use hvm_model::network::PortSettings;
 use hvm_model::role::{PlacedDisk, Role, RoleCheckpoint, RoleMachine};
 use hvm_model::vm::{
@@ -24,8 +24,8 @@ pub(crate) fn script(release: &Release, role: &Role, machine: &RoleMachine) -> R
     }
     let folder = machine.folder.as_str();
     let (mut perform, last) = match (&machine.current_checkpoint, machine.checkpoints.last()) {
-        (Some(current), Some(last)) => (vec![opened(machine, current)], Some(last)),
-        _ => (vec![Call::new("Remove-KitHalfMachine").text("Folder", folder), made(machine)], None),
+        (Some(current), Some(last)) => (vec![opened(release, machine, current)], Some(last)),
+        _ => (vec![Call::new("Remove-KitHalfMachine").text("Folder", folder), made(release, machine)], None),
     };
     configure(release, role, machine, &mut perform);
     tpm(release, machine, &mut perform);
@@ -62,11 +62,11 @@ pub(crate) fn checkpoint_script(
     let before = machine.checkpoints.iter().take_while(|other| other.id != checkpoint.id).last();
     let (mut perform, undo) = match (&checkpoint.parent, before) {
         (Some(parent), Some(before)) => {
-            (vec![opened(machine, parent)], of("Remove-KitCheckpoint").text("Before", before.id.as_str()))
+            (vec![opened(release, machine, parent)], of("Remove-KitCheckpoint").text("Before", before.id.as_str()))
         }
         _ => {
             let half = Call::new("Remove-KitHalfMachine").text("Folder", folder);
-            (vec![half, made(&state)], Call::new("Remove-KitMachine").text("Folder", folder))
+            (vec![half, made(release, &state)], Call::new("Remove-KitMachine").text("Folder", folder))
         }
     };
     configure(release, role, &state, &mut perform);
@@ -113,18 +113,22 @@ pub(super) fn on_machine(cmdlet: &str) -> Call {
 }
 
 /// A new machine.
-fn made(machine: &RoleMachine) -> Call {
+fn made(release: &Release, machine: &RoleMachine) -> Call {
     let startup = ByteSize::from_mib(machine.configuration.memory.startup_mib).0;
     let new = Call::new("New-VM").text("Name", &machine.folder).number("MemoryStartupBytes", startup);
-    // Machines of generation 1 are what New-VM makes of itself; on 2012 it has no parameter for it.
-    let new = if machine.generation == 1 { new } else { new.number("Generation", machine.generation) };
+    // On 2012 there is no parameter for the one generation that it has.
+    let new = if release.has_generation_2() { new.number("Generation", machine.generation) } else { new };
     new.switch("NoVHD").variable("Path", "KitMachines").into_variable("machine")
 }
 
 /// The machine that is there already, bare, as one that derives from a checkpoint.
-fn opened(machine: &RoleMachine, parent: &CheckpointId) -> Call {
+fn opened(release: &Release, machine: &RoleMachine, parent: &CheckpointId) -> Call {
     let open = Call::new("Open-KitMachine").text("Folder", &machine.folder).number("Generation", machine.generation);
-    open.text("Parent", parent.as_str()).into_variable("machine")
+    let mut open = open.text("Parent", parent.as_str());
+    if let Some(template) = template(release, machine) {
+        open = open.text("SecureBootTemplateId", template.as_str());
+    }
+    open.into_variable("machine")
 }
 
 fn frame(machine: &RoleMachine, calls: &mut Vec<Call>) {
@@ -179,7 +183,8 @@ pub(super) fn memory_and_processors(release: &Release, machine: &RoleMachine, ca
     }
     let numa = &machine.configuration.numa;
     if let Some(mib) = numa.mib_per_node {
-        set = set.number("MaximumAmountPerNumaNodeBytes", bytes(mib));
+        // Memory is given in steps of 2 MiB.
+        set = set.number("MaximumAmountPerNumaNodeBytes", bytes(mib / 2 * 2));
     }
     // The cmdlet counts the weight from 0 to 100, the configuration from 0 to 10000.
     calls.push(set.number("Priority", memory.weight / 100));
@@ -259,18 +264,24 @@ pub(super) fn firmware(release: &Release, machine: &RoleMachine, calls: &mut Vec
     }
 }
 
-/// Secure Boot and its template, by the id: a name has only what Hyper-V brings along.
+/// Secure Boot and its template, by the id: a name has only what Hyper-V brings along. A state that derives from another one has the
+/// template of that; a machine whose virtual TPM is in use takes none any more, not even the same.
 fn secure_boot(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
+    let is_opened = calls.iter().any(|call| call.name == "Open-KitMachine");
     let mut set = on_machine("Set-VMFirmware");
     if let Some(on) = machine.configuration.firmware.secure_boot {
         set = set.word("EnableSecureBoot", on_off(on));
     }
-    if let Some(template) = machine.secure_boot_template.as_ref().filter(|_| release.has_secure_boot_templates()) {
+    if let Some(template) = template(release, machine).filter(|_| !is_opened) {
         set = set.text("SecureBootTemplateId", template.as_str());
     }
     if set.parameters.len() > 1 {
         calls.push(set);
     }
+}
+
+fn template<'m>(release: &Release, machine: &'m RoleMachine) -> Option<&'m TemplateId> {
+    machine.secure_boot_template.as_ref().filter(|_| machine.generation == 2 && release.has_secure_boot_templates())
 }
 
 /// A virtual TPM, which is empty, and a key of this host that protects it. A state that derives from one with a TPM has it already;
@@ -392,7 +403,7 @@ pub(super) fn connected(role: &Role, adapter: &VmAdapter, calls: &mut Vec<Call>)
 /// The VLAN of the adapter at hand and what else its port has, which `set` takes.
 pub(super) fn ported(adapter: &VmAdapter, mut set: Call, calls: &mut Vec<Call>) {
     if let Some(vlan) = adapter.vlan.value() {
-        calls.push(with_vlan(on_adapter("Set-VMNetworkAdapterVlan"), vlan));
+        calls.extend(with_vlan(on_adapter("Set-VMNetworkAdapterVlan"), vlan));
     }
     if let Some(spoofing) = adapter.mac_spoofing.value() {
         set = set.word("MacAddressSpoofing", on_off(*spoofing));

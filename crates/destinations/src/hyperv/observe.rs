@@ -104,7 +104,7 @@ fn of_calls(calls: &[Call]) -> Found {
     if ["New-VM", "Open-KitMachine", "Compare-KitMachine"].into_iter().any(|name| first(name).is_some()) {
         return observe_machine::settings(calls);
     }
-    if let Some(call) = first("Add-VMNetworkAdapter") {
+    if let Some(call) = first("Add-KitManagementAdapter") {
         return management_adapter(calls, &format!("management adapter {}", text(call, "Name")?));
     }
     host(calls)
@@ -187,7 +187,7 @@ fn management_adapter(calls: &[Call], subject: &str) -> Found {
     let mut add = |item: &'static str, value: String| ip.entry(item).or_default().push(value);
     for call in calls {
         match call.name.as_str() {
-            "Add-VMNetworkAdapter" => {
+            "Add-KitManagementAdapter" => {
                 all.push(Setting::new(subject, "switch", text(call, "SwitchName")?));
                 if call.arg("StaticMacAddress").is_some() {
                     all.push(Setting::new(subject, "mac", mac(text(call, "StaticMacAddress")?)?));

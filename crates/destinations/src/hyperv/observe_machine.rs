@@ -53,6 +53,7 @@ pub(super) fn settings(calls: &[Call]) -> Found {
             "Open-KitMachine" => {
                 created(call, &mut items)?;
                 items.add("current-checkpoint", text(call, "Parent")?);
+                template(call, &mut items)?;
             }
             "Import-KitMachine" => id = Some(text(call, "Id")?),
             "Initialize-KitMachine" => id = Some(text(call, "SourceId")?),
@@ -154,6 +155,10 @@ fn secure_boot(call: &Call, items: &mut Items) -> Result<(), String> {
     if call.arg("EnableSecureBoot").is_some() {
         items.add("firmware.secure-boot", words(call, "EnableSecureBoot")? == ["On"]);
     }
+    template(call, items)
+}
+
+fn template(call: &Call, items: &mut Items) -> Result<(), String> {
     if call.arg("SecureBootTemplateId").is_some() {
         items.add("firmware.secure-boot-template", text(call, "SecureBootTemplateId")?);
     }

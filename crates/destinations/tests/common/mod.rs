@@ -346,7 +346,7 @@ fn web() -> RoleMachine {
         drive(Controller::Ide, 1, 1, Media::PhysicalDvd { path: "E:".to_owned() }),
     ];
     let mut first =
-        adapter("Netzwerk ‘1’", AdapterKind::Synthetic, Some("00-15-5D-01-07-DC"), Some((0, "Außen & 'LAN'")));
+        adapter("Netzwerk ‘1’", AdapterKind::Synthetic, Some("00-15-5D-01-07-DC"), Some((0, "Außen & 'LAN' [1]*")));
     first.vlan = Found::read(Vlan::Trunk { native: 1, allowed: vec![2, 3] }, "f", "a");
     first.mac_spoofing = Found::read(true, "f", "a");
     let port = PortSettings {
@@ -405,7 +405,7 @@ fn management() -> RoleManagementAdapter {
     RoleManagementAdapter {
         name: "Verwaltung 'A'".to_owned(),
         switch: SWITCHES[0].parse().unwrap(),
-        switch_name: "Außen & 'LAN'".to_owned(),
+        switch_name: "Außen & 'LAN' [1]*".to_owned(),
         mac: Some(mac("00-15-5D-01-07-01")),
         vlan: Some(Vlan::Access { id: 7 }),
         ip: IpSettings {
@@ -420,6 +420,27 @@ fn management() -> RoleManagementAdapter {
             place: Place::default(),
         },
         bindings: ["Tcpip", "Tcpip6", "rspndr", "LanmanServer"].map(str::to_owned).to_vec(),
+    }
+}
+
+/// One that gets its addresses by DHCP, on a network that the source shared.
+fn by_dhcp() -> RoleManagementAdapter {
+    let adapter = management();
+    let ip = IpSettings {
+        dhcp: true,
+        addresses: Vec::new(),
+        gateways: Vec::new(),
+        dns_servers: Vec::new(),
+        ..adapter.ip.clone()
+    };
+    RoleManagementAdapter {
+        name: "Intern [?]".to_owned(),
+        switch: SWITCHES[1].parse().unwrap(),
+        switch_name: "internal".to_owned(),
+        mac: None,
+        vlan: None,
+        ip,
+        ..adapter
     }
 }
 
@@ -518,12 +539,12 @@ pub fn role() -> Role {
     Role {
         settings: settings(),
         switches: vec![
-            switch(0, "Außen & 'LAN'", SwitchKind::External, Some("Ethernet 2")),
+            switch(0, "Außen & 'LAN' [1]*", SwitchKind::External, Some("Ethernet 2")),
             switch(1, "internal", SwitchKind::Internal, None),
             switch(2, "private 日本", SwitchKind::Private, None),
             switch(3, "ext/2", SwitchKind::External, None),
         ],
-        management_adapters: vec![management()],
+        management_adapters: vec![management(), by_dhcp()],
         machines: vec![web(), sql()],
         firewall: firewall(),
         dcom: vec![DcomRestriction {

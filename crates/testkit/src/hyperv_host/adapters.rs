@@ -2,7 +2,7 @@
 
 use super::state::*;
 use super::{Host, Release};
-use crate::powershell::{Call, Object, Run, Value, thrown};
+use crate::powershell::{Call, Object, Run, Value, is_like, thrown};
 
 /// A static address: 12 hex digits, with hyphens or without, of one device.
 pub(super) fn mac(text: &str) -> Run<String> {
@@ -24,6 +24,26 @@ impl Host {
             (Some(_), Some(_)) => thrown(format!("Several virtual networks are named '{name}'.")),
             (None, _) => thrown(format!("Hyper-V was unable to find a virtual switch with name \"{name}\".")),
         }
+    }
+
+    /// The ids of the virtual networks to which an adapter of the management operating system is added by a name: since Windows Server
+    /// 2016 by a pattern.
+    fn switches_like(&self, pattern: &str) -> Run<Vec<String>> {
+        if self.release < Release::Server2016 {
+            return Ok(vec![self.switch_named(pattern)?]);
+        }
+        let mut all = Vec::new();
+        for switch in &self.state.switches {
+            match is_like(&switch.name, pattern) {
+                Some(true) => all.push(switch.id.clone()),
+                Some(false) => {}
+                None => return thrown(format!("The specified wildcard character pattern is not valid: {pattern}")),
+            }
+        }
+        if all.is_empty() {
+            return thrown(format!("Hyper-V was unable to find a virtual switch with name \"{pattern}\"."));
+        }
+        Ok(all)
     }
 
     fn adapters(&self) -> impl Iterator<Item = (&Adapter, Option<&Machine>)> {
@@ -103,20 +123,11 @@ impl Host {
 
     pub(super) fn add_adapter(&mut self, call: &Call) -> Run<Vec<Value>> {
         let mac = self.check_mac(call, "")?;
-        let switch = call.text("SwitchName").map(|name| self.switch_named(&name)).transpose()?;
         let named = |default: &str| call.text("Name").unwrap_or_else(|| default.to_owned());
         if !call.has("VM") && !call.has("VMName") {
-            let Some(switch) = switch else {
-                return thrown("Add-VMNetworkAdapter -ManagementOS: -SwitchName is wanted.");
-            };
-            if self.switch(&switch).is_some_and(|switch| switch.kind == "Private") {
-                return thrown("Add-VMNetworkAdapter -ManagementOS: the virtual network is private.");
-            }
-            self.change()?;
-            let id = self.add_management_adapter(&named("Network Adapter"), &switch, mac);
-            let object = |adapter: &Adapter, machine: Option<&Machine>| self.adapter_object(adapter, machine);
-            return Ok(if call.has("Passthru") { self.objects_of(&[id], object) } else { Vec::new() });
+            return self.add_own_adapter(call, &named("Network Adapter"), mac);
         }
+        let switch = call.text("SwitchName").map(|name| self.switch_named(&name)).transpose()?;
         let legacy = call.boolean("IsLegacy").unwrap_or(false);
         let machine = self.machine_off(call)?;
         let (id, name) = (machine.id.clone(), machine.name.clone());
@@ -143,6 +154,21 @@ impl Host {
         self.machine(&id)?.adapters.push(adapter);
         let object = |adapter: &Adapter, machine: Option<&Machine>| self.adapter_object(adapter, machine);
         Ok(if call.has("Passthru") { self.objects_of(&[made], object) } else { Vec::new() })
+    }
+
+    fn add_own_adapter(&mut self, call: &Call, name: &str, mac: Option<String>) -> Run<Vec<Value>> {
+        let Some(pattern) = call.text("SwitchName") else {
+            return thrown("Add-VMNetworkAdapter -ManagementOS: -SwitchName is wanted.");
+        };
+        let switches = self.switches_like(&pattern)?;
+        if switches.iter().any(|id| self.switch(id).is_some_and(|switch| switch.kind == "Private")) {
+            return thrown("Add-VMNetworkAdapter -ManagementOS: the virtual network is private.");
+        }
+        self.change()?;
+        let made: Vec<String> =
+            switches.iter().map(|switch| self.add_management_adapter(name, switch, mac.clone())).collect();
+        let object = |adapter: &Adapter, machine: Option<&Machine>| self.adapter_object(adapter, machine);
+        Ok(if call.has("Passthru") { self.objects_of(&made, object) } else { Vec::new() })
     }
 
     /// An adapter of the management operating system, with its network interface. It is seen only after a while.

@@ -196,8 +196,11 @@ impl Host {
     }
 
     pub(super) fn get_floppy(&mut self, call: &Call) -> Run<Vec<Value>> {
-        let machines = self.looked_at(call)?.into_iter().filter(|machine| machine.generation == 1);
-        Ok(machines.map(|machine| self.floppy_object(machine)).collect())
+        let machines = self.looked_at(call)?;
+        if machines.iter().any(|machine| machine.generation != 1) {
+            return thrown("Get-VMFloppyDiskDrive: a machine of generation 2 has no floppy drive.");
+        }
+        Ok(machines.into_iter().map(|machine| self.floppy_object(machine)).collect())
     }
 
     pub(super) fn set_floppy(&mut self, call: &Call) -> Run<Vec<Value>> {

@@ -6,6 +6,9 @@ use super::Host;
 use super::state::Interface;
 use crate::powershell::{Call, Object, Run, Value, thrown};
 
+/// The server and the router that DHCP gives.
+const OF_DHCP: &str = "198.51.100.53";
+
 fn family_word(six: bool) -> Value {
     if six { Value::word("AddressFamily", "IPv6", 23) } else { Value::word("AddressFamily", "IPv4", 2) }
 }
@@ -303,8 +306,11 @@ impl Host {
         let prefixes = call.texts("DestinationPrefix");
         let mut all = Vec::new();
         for interface in self.wanted(call) {
-            let local = [("fe80::/64".to_owned(), "::".to_owned())];
-            for (prefix, hop) in local.iter().chain(interface.routes.iter().rev()) {
+            // Beside what was set: the own network, a router that told of itself, and what DHCP gave.
+            let mut told = vec![("fe80::/64", "::"), ("::/0", "fe80::1")];
+            told.extend(interface.dhcp.then_some(("0.0.0.0/0", OF_DHCP)));
+            let told: Vec<_> = told.into_iter().map(|(prefix, hop)| (prefix.to_owned(), hop.to_owned())).collect();
+            for (prefix, hop) in told.iter().chain(interface.routes.iter().rev()) {
                 if prefixes.as_ref().is_none_or(|prefixes| prefixes.contains(prefix)) {
                     let object = Object::new("MSFT_NetRoute", &format!("{}|{prefix}|{hop}", interface.id))
                         .with("InterfaceIndex", interface.index)
@@ -335,11 +341,18 @@ impl Host {
         for interface in self.wanted(call) {
             for (six, name) in [(false, "IPv4"), (true, "IPv6")] {
                 if families.as_ref().is_none_or(|families| families.iter().any(|family| family == name)) {
-                    let servers = interface.dns.iter().filter(|server| server.contains(':') == six);
+                    let set = interface.dns.iter().filter(|server| server.contains(':') == six);
+                    let mut servers: Vec<String> = set.cloned().collect();
+                    if servers.is_empty() && six {
+                        // What Windows names where nothing was set.
+                        servers.extend((1..=3).map(|number| format!("fec0:0:0:ffff::{number}")));
+                    } else if servers.is_empty() && interface.dhcp {
+                        servers.push(OF_DHCP.to_owned());
+                    }
                     let object = Object::new("MSFT_DNSClientServerAddress", &format!("{}|{name}", interface.id))
                         .with("InterfaceIndex", interface.index)
                         .with("AddressFamily", family_word(six))
-                        .with("ServerAddresses", Value::texts(servers));
+                        .with("ServerAddresses", Value::texts(&servers));
                     all.push(object.value());
                 }
             }

@@ -63,7 +63,11 @@ impl Host {
             .with("Name", &switch.name)
             .with("Id", guid(&switch.id))
             .with("Notes", &switch.notes)
-            .with("SwitchType", word("VMSwitchType", &switch.kind))
+            // By its ports: an internal network without any of the management operating system is a private one.
+            .with(
+                "SwitchType",
+                word("VMSwitchType", if switch.kind == "Internal" && !shared { "Private" } else { &switch.kind }),
+            )
             .with("AllowManagementOS", shared)
             .with(
                 "NetAdapterInterfaceDescription",
@@ -91,7 +95,7 @@ impl Host {
             .with("AllowTeaming", on_off(adapter.teaming))
             .with("IeeePriorityTag", on_off(adapter.priority_tag))
             .with("IovWeight", adapter.iov_weight)
-            .with("IPsecOffloadMaximumSecurityAssociation", adapter.ipsec_limit)
+            .with("IPsecOffloadMaxSA", adapter.ipsec_limit)
             .with("BandwidthSetting", adapter.bandwidth.as_ref().map_or(Value::Null, bandwidth))
             .with("VmqWeight", adapter.vmq_weight);
         object = match machine {

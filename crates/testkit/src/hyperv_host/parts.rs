@@ -227,9 +227,11 @@ impl Host {
             machine.secure_boot = word == "On";
         }
         if let Some(template) = template_of(call)? {
-            // Whether a virtual TPM that has measured one takes another is not said.
-            if machine.tpm && machine.secure_boot_template != template {
-                return thrown("Set-VMFirmware: the machine has a virtual TPM and another template of Secure Boot.");
+            // Hosts were seen that refuse the template, also the one that is set, from when the virtual TPM was in use.
+            if machine.tpm {
+                return thrown(
+                    "Set-VMFirmware: Cannot modify the secure boot template ID property after the virtual TPM is initialized.",
+                );
             }
             machine.secure_boot_template = template;
         }

@@ -23,9 +23,11 @@ mod shell;
 mod tests;
 mod types;
 mod value;
+mod wildcard;
 
 pub use computer::{Accepted, Call, Computer, Run, Signature, Stop, fault, thrown};
 pub use descriptor::{Child, Descriptor, Entry};
 pub use parse::script as parse;
 pub use shell::{Cache, End, Outcome, Shell};
 pub use value::{Hash, List, ListKind, Object, Value, Word};
+pub use wildcard::is_like;

@@ -9,6 +9,7 @@ use super::parse;
 use super::security;
 use super::shell::Shell;
 use super::value::{List, ListKind, Object, Value};
+use super::wildcard;
 
 /// The encoding of texts that scripts use.
 pub(super) const UTF8: &str = "System.Text.UTF8Encoding";
@@ -104,6 +105,9 @@ impl Shell<'_> {
                 Some((folder, _)) => Value::from(folder),
                 None => Value::from(""),
             }),
+            ("management.automation.wildcardpattern", "escape", [Value::Text(text)]) => {
+                Ok(Value::from(wildcard::escape(text)))
+            }
             ("math", "max", [one, two]) => {
                 let (one, two) = (one.integer().map_err(Stop::Throw)?, two.integer().map_err(Stop::Throw)?);
                 Ok(Value::number(one.max(two)))

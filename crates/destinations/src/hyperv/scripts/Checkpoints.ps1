@@ -112,7 +112,7 @@ function Clear-KitMachine {
         throw ("The virtual machine '{0}' is {1}. Turn it off first." -f $Machine.Name, $Machine.State)
     }
     Remove-KitMachineDisks -Machine $Machine
-    foreach ($drive in @(Get-VMFloppyDiskDrive -VM $Machine)) {
+    foreach ($drive in @(Get-KitFloppyDrive -Machine $Machine)) {
         if (([string]$drive.Path).Length -gt 0) {
             Set-VMFloppyDiskDrive -VMFloppyDiskDrive $drive -Path $null
         }
@@ -151,7 +151,8 @@ function Open-KitMachine {
     param(
         [Parameter(Mandatory = $true)][string]$Folder,
         [Parameter(Mandatory = $true)][int]$Generation,
-        [Parameter(Mandatory = $true)][string]$Parent
+        [Parameter(Mandatory = $true)][string]$Parent,
+        [string]$SecureBootTemplateId = ''
     )
     $machine = Get-KitMachine -Folder $Folder
     $checkpoint = $null
@@ -169,6 +170,9 @@ function Open-KitMachine {
         Restore-VMSnapshot -VMSnapshot $checkpoint
         $machine = Get-KitMachine -Folder $Folder
         Clear-KitMachine -Machine $machine
+    }
+    if (($SecureBootTemplateId.Length -gt 0) -and (([string](Get-KitSystemSettings -Machine $machine).SecureBootTemplateId).Trim('{', '}') -ne $SecureBootTemplateId)) {
+        throw ("The virtual machine '{0}' has another template of Secure Boot than this kit gave it. Undo the import and run it again." -f $machine.Name)
     }
     $machine
 }

@@ -146,6 +146,46 @@ function Get-KitManagementAdapter {
     }
 }
 
+# The cmdlet knows a network by its name only, which later releases take as a pattern.
+function Add-KitManagementAdapter {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Name,
+        [Parameter(Mandatory = $true)][string]$SwitchId,
+        [Parameter(Mandatory = $true)][string]$SwitchName,
+        [string]$StaticMacAddress = ''
+    )
+    $named = @(Get-VMSwitch | Where-Object { $_.Name -eq $SwitchName })
+    if ($named.Count -ne 1) {
+        throw ("This host has {0} virtual networks with the name '{1}', and a network adapter is made by that name. Rename the others and run the script again." -f $named.Count, $SwitchName)
+    }
+    # Windows Server 2016 and later take a pattern; what the earlier ones take is not known.
+    $texts = @([System.Management.Automation.WildcardPattern]::Escape($SwitchName))
+    $role = Read-KitJson -Path (Get-KitPath -Relative 'role.json')
+    if ((@('2012', '2012R2') -contains $role.release) -and ($texts[0] -cne $SwitchName)) {
+        $texts += $SwitchName
+    }
+    $message = 'it gave no reason.'
+    foreach ($text in $texts) {
+        try {
+            if ($StaticMacAddress.Length -gt 0) {
+                Add-VMNetworkAdapter -ManagementOS -Name $Name -SwitchName $text -StaticMacAddress $StaticMacAddress
+            }
+            else {
+                Add-VMNetworkAdapter -ManagementOS -Name $Name -SwitchName $text
+            }
+        }
+        catch {
+            $message = [string]$_
+        }
+        $adapter = Get-KitManagementAdapter -Name $Name -SwitchId $SwitchId
+        if ($null -ne $adapter) {
+            return $adapter
+        }
+    }
+    throw ("Hyper-V made no network adapter '{0}' on the virtual network '{1}': {2}" -f $Name, $SwitchName, $message)
+}
+
 function Test-KitManagementAdapter {
     [CmdletBinding()]
     param(

@@ -238,6 +238,24 @@ function Set-KitService {
     }
 }
 
+# The floppy drive of a machine, or of its checkpoint; one of generation 2 has none, and Hyper-V refuses the question.
+function Get-KitFloppyDrive {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Machine,
+        $Checkpoint = $null
+    )
+    if ((Get-KitGeneration -Machine $Machine) -ne 1) {
+        return
+    }
+    if ($null -eq $Checkpoint) {
+        Get-VMFloppyDiskDrive -VM $Machine
+    }
+    else {
+        Get-VMFloppyDiskDrive -VMSnapshot $Checkpoint
+    }
+}
+
 # Windows Server 2012 knows one generation, and its machines have no such property.
 function Get-KitGeneration {
     [CmdletBinding()]

@@ -174,7 +174,7 @@ function Clear-KitPlannedMachine {
         }
         Set-VMDvdDrive -VMDvdDrive $drive -Path $null
     }
-    foreach ($drive in @(Get-VMFloppyDiskDrive -VM $Machine)) {
+    foreach ($drive in @(Get-KitFloppyDrive -Machine $Machine)) {
         if ((([string]$drive.Path).Length -gt 0) -and ($Media -notcontains 'floppy')) {
             Write-Warning -Message ("The floppy drive of '{0}' held '{1}' on the old host; it is empty now." -f $Machine.Name, $drive.Path)
         }

@@ -79,6 +79,12 @@ function Read-KitSwitchSettings {
     $switch = Get-KitSwitch -Id $Definition.id
     if ($null -ne $switch) {
         $found['kind'] = ([string]$switch.SwitchType).ToLowerInvariant()
+        # Hyper-V calls an internal network private while the management operating system has no adapter on it. Where the old host
+        # shared none, that is how it shall be.
+        $shared = $Definition.management_os -or ([string]$Definition.source_kind -eq 'internal')
+        if (($found['kind'] -eq 'private') -and ([string]$Definition.kind -eq 'internal') -and (-not $shared)) {
+            $found['kind'] = 'internal'
+        }
         if ($found['kind'] -eq 'external') {
             $adapter = @(Get-NetAdapter | Where-Object { $_.InterfaceDescription -eq $switch.NetAdapterInterfaceDescription }) | Select-Object -First 1
             if ($null -ne $adapter) {
@@ -107,9 +113,16 @@ function Read-KitManagementAdapterSettings {
     $texts = @($addresses | ForEach-Object { '{0}/{1}' -f $_.IPAddress, $_.PrefixLength })
     $found['ip.addresses'] = ConvertTo-KitOrder -Found $texts -Wanted ($Definition.ip.addresses)
     $routes = @(Get-NetRoute | Where-Object { ($_.InterfaceIndex -eq $index) -and (('0.0.0.0/0', '::/0') -contains $_.DestinationPrefix) })
-    $hops = @($routes | ForEach-Object { [string]$_.NextHop })
+    # What routers and DHCP tell is no setting: a router of IPv6 tells its link-local address.
+    $told = $Definition.ip.dhcp -and ($found['ip.dhcp'] -eq 'true')
+    $hops = @($routes | ForEach-Object { [string]$_.NextHop } | Where-Object { (@($Definition.ip.gateways) -contains $_) -or ((-not $told) -and (-not $_.StartsWith('fe80:', [System.StringComparison]::OrdinalIgnoreCase))) })
     $found['ip.gateways'] = ConvertTo-KitOrder -Found $hops -Wanted ($Definition.ip.gateways)
     $servers = @(Get-DnsClientServerAddress | Where-Object { $_.InterfaceIndex -eq $index } | ForEach-Object { $_.ServerAddresses })
+    # Windows names these where IPv6 has no server set.
+    $servers = @($servers | Where-Object { -not ([string]$_).StartsWith('fec0:0:0:ffff::', [System.StringComparison]::OrdinalIgnoreCase) })
+    if ($told -and (@($Definition.ip.dns_servers).Count -eq 0)) {
+        $servers = @()
+    }
     $found['ip.dns'] = $servers -join ' '
     $found
 }
@@ -215,7 +228,7 @@ function Add-KitAdapterSettings {
         }
         $Found[$key + 'vmq-weight'] = [string]$adapter.VmqWeight
         $Found[$key + 'iov-weight'] = [string]$adapter.IovWeight
-        $Found[$key + 'ipsec-offload-limit'] = [string]$adapter.IPsecOffloadMaximumSecurityAssociation
+        $Found[$key + 'ipsec-offload-limit'] = [string]$adapter.IPsecOffloadMaxSA
         # Nothing when no bandwidth was ever set.
         $bandwidth = $adapter.BandwidthSetting
         if ($null -ne $bandwidth) {
@@ -320,7 +333,7 @@ function Read-KitMachineSettings {
     $disks = @(Get-VMHardDiskDrive -VM $machine)
     Add-KitDriveSettings -Drives $disks -Found $found -Definition $Definition
     $dvds = @(Get-VMDvdDrive -VM $machine)
-    $floppies = @(Get-VMFloppyDiskDrive -VM $machine)
+    $floppies = @(Get-KitFloppyDrive -Machine $machine)
     Add-KitImageSettings -Dvds $dvds -Floppies $floppies -Found $found
     Add-KitAdapterSettings -Machine $machine -Found $found -Definition $Definition
     foreach ($number in @(1, 2)) {
@@ -375,7 +388,7 @@ function Read-KitCheckpointSettings {
     $disks = @(Get-VMHardDiskDrive -VMSnapshot $checkpoint)
     Add-KitDriveSettings -Drives $disks -Found $found -Definition $Definition
     $dvds = @(Get-VMDvdDrive -VMSnapshot $checkpoint)
-    $floppies = @(Get-VMFloppyDiskDrive -VMSnapshot $checkpoint)
+    $floppies = @(Get-KitFloppyDrive -Machine $machine -Checkpoint $checkpoint)
     Add-KitImageSettings -Dvds $dvds -Floppies $floppies -Found $found
     foreach ($number in @(1, 2)) {
         Add-KitPortSetting -Port (Get-VMComPort -VMSnapshot $checkpoint -Number $number) -Number $number -Found $found
