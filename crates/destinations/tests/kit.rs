@@ -77,6 +77,23 @@ fn what_a_cmdlet_refuses_is_not_asked_of_it() {
 }
 
 #[test]
+fn what_an_old_powershell_cannot_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut role = role();
+    role.switches[1].name = "n".repeat(2_100_000);
+    let plan = plan(role);
+    copy(folder.path(), &plan);
+    let complete = plan.steps.iter().find(|step| step.action == Action::Complete).unwrap();
+    for (release, fits) in [("2012", false), ("2012R2", false), ("2016", true)] {
+        let kit = select::open(&format!("kit:{}?os={release}", folder.path().display())).unwrap();
+        match kit.perform(&plan, complete) {
+            Ok(_) => assert!(fits, "{release}"),
+            Err(error) => assert!(!fits && error.to_string().contains("in two parts"), "{release}: {error}"),
+        }
+    }
+}
+
+#[test]
 fn every_script_has_a_mark_and_crlf() {
     let folder = tempfile::tempdir().unwrap();
     let plan = plan(role());

@@ -96,7 +96,23 @@ pub(crate) fn perform(kit: &Kit, plan: &Plan) -> Result<(), DestinationError> {
         files::write(root, name, &cmdlet::fixed(text))?;
     }
     files::write(root, "README.txt", &cmdlet::fixed(&readme::text(kit.release, plan)))?;
-    files::write(root, "role.json", &json(&index(kit, plan)?))
+    files::write(root, "role.json", &readable(kit, json(&index(kit, plan)?))?)
+}
+
+/// `ConvertFrom-Json` of PowerShell 3 and 4 takes no longer text than this (`MaxJsonLength` of .NET's JavaScriptSerializer).
+const MOST_JSON: usize = 2_097_152;
+
+/// The document, if the PowerShell of the release can read it.
+fn readable(kit: &Kit, document: Vec<u8>) -> Result<Vec<u8>, DestinationError> {
+    let length = String::from_utf8_lossy(&document).encode_utf16().count();
+    if length <= MOST_JSON || kit.release.has_powershell_5() {
+        return Ok(document);
+    }
+    Err(DestinationError::Impossible {
+        what: format!("A kit whose list of machines and files has {length} characters"),
+        destination: kit.release.windows.to_string(),
+        reason: format!("its PowerShell reads no more than {MOST_JSON}; plan the machines in two parts"),
+    })
 }
 
 fn kind(action: &Action) -> Option<&'static str> {

@@ -63,6 +63,11 @@ impl Release {
         self.windows >= WindowsRelease::Server2012R2
     }
 
+    /// Its own PowerShell is 5.1; 2012 has 3.0 and 2012 R2 has 4.0.
+    pub fn has_powershell_5(&self) -> bool {
+        self.windows >= WindowsRelease::Server2016
+    }
+
     /// The authorization store decides who may do what; later releases know only the local group Hyper-V Administrators.
     pub fn honours_authorization_store(&self) -> bool {
         self.windows == WindowsRelease::Server2012
