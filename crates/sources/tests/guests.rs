@@ -274,6 +274,21 @@ fn what_is_not_read_is_unknown_for_a_reason() {
 }
 
 #[test]
+fn a_root_folder_that_is_damaged_is_told() {
+    let (folder, host) = (tempfile::tempdir().unwrap(), Host::new());
+    let Some(mut volume) = linux(folder.path()) else { return };
+    // The time of the last change in the root's inode, by blocks of 1 KiB and inodes of 256 bytes.
+    let table = u32::from_le_bytes(volume[2048 + 8..2048 + 12].try_into().unwrap()) as usize;
+    volume[table * 1024 + 256 + 16] ^= 0x55;
+    host.replace(ids::BOOT.0, &volume);
+    let guests = host.guests();
+    let found = of(&guests, ids::BOOT.0);
+    assert!(reason(&found.system).ends_with("is damaged."), "{found:?}");
+    let remarks = &found.disks[0].volumes[0].remarks;
+    assert!(matches!(&remarks[..], [one] if one.contains("could not be read")), "{remarks:?}");
+}
+
+#[test]
 fn a_damaged_guest_never_fails_the_inventory() {
     let folder = tempfile::tempdir().unwrap();
     let (host, healthy) = (Host::new(), Host::new().guests());

@@ -220,6 +220,11 @@ impl Ext {
         failed.map(unread).or_else(|| self.without_journal.get().map(before))
     }
 
+    /// True once files could not be read at all: [`Ext::remark`] says why.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.loaded.get().is_some_and(Result::is_err)
+    }
+
     /// The content of the file at `path`, links followed; `None` when there is none. More than `limit` bytes are refused.
     pub fn read_file(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, GuestFsError> {
         let failed = |reason: String| self.failed(path, reason);

@@ -178,7 +178,8 @@ fn of_ext(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<Gue
     found.used = (ext.blocks() - ext.free()).checked_mul(ext.block_size());
     let guest = on_ext(&ext);
     found.remarks.extend(ext.remark());
-    Ok(guest)
+    // Why no file can be read was said already.
+    if ext.is_unreadable() { Ok(guest.unwrap_or_default()) } else { guest }
 }
 
 fn of_fat(bytes: &SharedFile, found: &mut PartitionContents) -> Result<Option<GuestSystem>, GuestFsError> {

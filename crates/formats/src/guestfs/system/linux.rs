@@ -7,14 +7,15 @@ use crate::guestfs::ext::Ext;
 /// These files have a few lines.
 const MAX_FILE: u64 = 1 << 16;
 
-/// The system of this volume; `None` when it has no `os-release`, nor an older file of its kind.
-pub(super) fn find(volume: &Ext) -> Option<GuestSystem> {
+/// The system of this volume; `None` when it has no `os-release`, nor an older file of its kind. Where none was found because
+/// something could not be read, that is the error.
+pub(super) fn find(volume: &Ext) -> Result<Option<GuestSystem>, GuestFsError> {
     let mut system = GuestSystem::new(SystemKind::Linux);
     let mut last = None;
     let mut read = |path: &str| match text(volume, path) {
         Ok(text) => text,
         Err(error) => {
-            last = Some(error.to_string());
+            last = Some(error);
             None
         }
     };
@@ -31,7 +32,10 @@ pub(super) fn find(volume: &Ext) -> Option<GuestSystem> {
         let old = ["/etc/redhat-release", "/etc/SuSE-release"].into_iter().find_map(&mut read);
         system.name = match old {
             Some(text) => first_line(&text),
-            None => format!("Debian {}", first_line(&read("/etc/debian_version")?)),
+            None => match read("/etc/debian_version") {
+                Some(text) => format!("Debian {}", first_line(&text)),
+                None => return last.map_or(Ok(None), Err),
+            },
         };
     }
     system.host_name = read("/etc/hostname").map(|text| first_line(&text)).unwrap_or_default();
@@ -39,10 +43,10 @@ pub(super) fn find(volume: &Ext) -> Option<GuestSystem> {
     let locale = read("/etc/locale.conf").or_else(|| read("/etc/default/locale")).unwrap_or_default();
     system.language = value(&locale, "LANG").unwrap_or_default();
     system.root_device = read("/etc/fstab").map(|text| root_device(&text)).unwrap_or_default();
-    system.remarks.extend(last);
+    system.remarks.extend(last.map(|error| error.to_string()));
     system.drivers = drivers::of_linux(volume, &mut system.remarks);
     system.adapters = network::linux::adapters(volume, &mut system.remarks);
-    Some(system)
+    Ok(Some(system))
 }
 
 pub(super) fn text(volume: &Ext, path: &str) -> Result<Option<String>, GuestFsError> {

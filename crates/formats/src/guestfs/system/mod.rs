@@ -8,6 +8,7 @@ mod windows;
 
 use serde::Serialize;
 
+use super::GuestFsError;
 use super::ext::Ext;
 use super::ntfs::Ntfs;
 pub use drivers::{DriverStart, GuestDriver};
@@ -92,7 +93,7 @@ pub(super) fn on_ntfs(volume: &Ntfs) -> Option<GuestSystem> {
     windows::find(volume)
 }
 
-/// Looks for Linux on an ext volume.
-pub(super) fn on_ext(volume: &Ext) -> Option<GuestSystem> {
+/// Looks for Linux on an ext volume. An error says why it cannot be told that there is none.
+pub(super) fn on_ext(volume: &Ext) -> Result<Option<GuestSystem>, GuestFsError> {
     linux::find(volume)
 }
