@@ -54,3 +54,32 @@ fn a_root_folder_that_is_damaged_is_told() {
     let contents = inspect_bytes(local(&path), 512);
     assert_eq!((contents.guests.len(), contents.partitions[0].remarks.len()), (1, 0));
 }
+
+#[test]
+fn inodes_of_128_bytes_are_read_although_they_have_half_a_checksum() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = |path: &Path| {
+        let (data, requests) = (folder.path().join("data"), folder.path().join("requests"));
+        let block = String::from_utf8(tool("debugfs", &["-R", "blocks /etc/os-release", text(path)]).unwrap()).unwrap();
+        fs::write(&data, format!("{:\0<4096}", "NAME=Two\nID=one\n")).unwrap();
+        let open = format!("jo -c -v 3\njw -b {} {}\njc\n", block.trim(), text(&data));
+        fs::write(&requests, open).unwrap();
+        tool("debugfs", &["-w", "-f", text(&requests), text(path)]).unwrap();
+    };
+    for (options, with_journal, name, is_checked) in [
+        (&["-I", "128", "-O", "metadata_csum"][..], false, "One", false),
+        (&["-I", "128", "-O", "metadata_csum"], true, "Two", false),
+        (&["-I", "128", "-O", "^metadata_csum"], false, "One", true),
+        (&["-I", "256", "-O", "metadata_csum"], false, "One", true),
+    ] {
+        let Some(path) = volume(folder.path(), options, &[RELEASE]) else { return };
+        if with_journal {
+            journal(&path);
+        }
+        let contents = inspect_bytes(local(&path), 512);
+        let guest = contents.guest().unwrap();
+        assert_eq!((guest.name.as_str(), guest.edition.as_str()), (name, "one"), "{options:?}");
+        let remarks = guest.remarks.join(" ");
+        assert_eq!(remarks.contains("without a look at the checksums"), !is_checked, "{remarks}");
+    }
+}

@@ -38,6 +38,8 @@ pub(super) struct Superblock {
     features: (u32, u32),
     /// Bytes a group descriptor (offset 254).
     descriptor: usize,
+    /// Whether inodes have 128 bytes (offset 88).
+    has_short_inodes: bool,
     pub(super) uuid: String,
     pub(super) label: String,
 }
@@ -102,6 +104,7 @@ impl Superblock {
             state: le16(block, 58),
             features: (incompatible, read_only),
             descriptor: if incompatible & BIT64 != 0 { usize::from(le16(block, 254)).clamp(32, 1024) } else { 32 },
+            has_short_inodes: le16(block, 88) == 128,
             uuid: guid(&bytes_at(block, 104)),
             label: bytes::text(block.get(120..136)?),
         })
@@ -175,24 +178,48 @@ impl Ext {
         loaded.as_ref().map_err(|reason| self.failed(path, reason.clone()))
     }
 
+    /// Whether files are read without a look at the checksums of the file system's own blocks. Inodes of 128 bytes have but the
+    /// low half of theirs, which the crate refuses.
+    fn is_unchecked(&self) -> bool {
+        self.superblock.has_short_inodes && self.superblock.features.1 & METADATA_CHECKSUMS != 0
+    }
+
     fn load(&self) -> Result<Ext4, String> {
         // The crate takes memory for each group before it reads them.
         let groups = self.superblock.all_blocks.div_ceil(self.superblock.per_group);
         if groups > MAX_GROUPS {
             return Err(format!("the volume has {groups} groups of blocks, at most {MAX_GROUPS} are read"));
         }
-        let reason = match self.load_with(None) {
-            Err(reason) if self.superblock.features.0 & RECOVER != 0 => reason,
+        let (incompatible, mut read_only) = self.superblock.features;
+        let mut shown = None;
+        if self.is_unchecked() {
+            read_only &= !METADATA_CHECKSUMS;
+            shown = Some(self.with_features((incompatible, read_only))?);
+        }
+        let reason = match self.load_with(shown) {
+            Err(reason) if incompatible & RECOVER != 0 => reason,
             loaded => return loaded,
         };
         // Journals of older systems, which have no checksums, are not applied.
-        let unreadable = |error: std::io::Error| error.to_string();
-        let mut superblock = [0; SUPERBLOCK];
-        self.file.read_exact_at(&mut superblock, SUPERBLOCK as u64).map_err(unreadable)?;
-        closed(&mut superblock, self.superblock.features);
-        let loaded = self.load_with(Some(superblock)).map_err(|_| reason.clone())?;
+        let closed = self.with_features((incompatible & !RECOVER, read_only))?;
+        let loaded = self.load_with(Some(closed)).map_err(|_| reason.clone())?;
         let _ = self.without_journal.set(reason);
         Ok(loaded)
+    }
+
+    /// The superblock with other features.
+    fn with_features(&self, (incompatible, read_only): (u32, u32)) -> Result<[u8; SUPERBLOCK], String> {
+        let mut superblock = [0; SUPERBLOCK];
+        let read = self.file.read_exact_at(&mut superblock, SUPERBLOCK as u64);
+        read.map_err(|error| error.to_string())?;
+        superblock[96..100].copy_from_slice(&incompatible.to_le_bytes());
+        superblock[100..104].copy_from_slice(&read_only.to_le_bytes());
+        if read_only & METADATA_CHECKSUMS != 0 {
+            let (rest, sum) = superblock.split_at_mut(SUPERBLOCK - 4);
+            // CRC32C as ext4 writes it: without the last complement.
+            sum.copy_from_slice(&(!crc32c::crc32c(rest)).to_le_bytes());
+        }
+        Ok(superblock)
     }
 
     fn load_with(&self, superblock: Option<[u8; SUPERBLOCK]>) -> Result<Ext4, String> {
@@ -218,6 +245,15 @@ impl Ext {
         let unread = |reason| format!("Files could not be read: {reason}.");
         let failed = self.loaded.get().and_then(|loaded| loaded.as_ref().err());
         failed.map(unread).or_else(|| self.without_journal.get().map(before))
+    }
+
+    /// What to know of files that were read; a whole sentence.
+    pub(super) fn caution(&self) -> Option<String> {
+        self.is_unchecked().then(|| {
+            "The files were read without a look at the checksums of the file system: it has inodes of 128 bytes, which have \
+             only half of one."
+                .to_owned()
+        })
     }
 
     /// True once files could not be read at all: [`Ext::remark`] says why.
@@ -278,16 +314,6 @@ impl Ext {
             return Err(GuestFsError::Field { file, offset: 1056, field, expected, found: per_group });
         }
         Ok(ExtFreeRuns { file: self.file.clone(), superblock: self.superblock.clone(), group: 0, groups, inner: None })
-    }
-}
-
-/// Takes away from a superblock that a journal is to be applied.
-fn closed(superblock: &mut [u8; SUPERBLOCK], (incompatible, read_only): (u32, u32)) {
-    superblock[96..100].copy_from_slice(&(incompatible & !RECOVER).to_le_bytes());
-    if read_only & METADATA_CHECKSUMS != 0 {
-        let (rest, sum) = superblock.split_at_mut(SUPERBLOCK - 4);
-        // CRC32C as ext4 writes it: without the last complement.
-        sum.copy_from_slice(&(!crc32c::crc32c(rest)).to_le_bytes());
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn find(volume: &Ext) -> Result<Option<GuestSystem>, GuestFsError> {
     system.language = value(&locale, "LANG").unwrap_or_default();
     system.root_device = read("/etc/fstab").map(|text| root_device(&text)).unwrap_or_default();
     system.remarks.extend(last.map(|error| error.to_string()));
+    system.remarks.extend(volume.caution());
     system.drivers = drivers::of_linux(volume, &mut system.remarks);
     system.adapters = network::linux::adapters(volume, &mut system.remarks);
     Ok(Some(system))
