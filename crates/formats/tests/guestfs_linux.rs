@@ -83,3 +83,71 @@ fn inodes_of_128_bytes_are_read_although_they_have_half_a_checksum() {
         assert_eq!(remarks.contains("without a look at the checksums"), !is_checked, "{remarks}");
     }
 }
+
+/// Name, version, edition, host name, language, time zone.
+fn told(folder: &Path, files: &[(&str, &str)]) -> Option<([String; 6], Vec<String>)> {
+    let contents = inspect_bytes(local(&volume(folder, &[], files)?), 512);
+    let guest = contents.guest().unwrap_or_else(|| panic!("{files:?}: {contents:?}")).clone();
+    let facts = [guest.name, guest.version, guest.edition, guest.host_name, guest.language, guest.time_zone];
+    Some((facts, guest.remarks))
+}
+
+#[test]
+fn systems_without_os_release_tell_the_same_of_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let red_hat = [
+        ("etc/redhat-release", "CentOS release 6.10 (Final)\n"),
+        ("etc/sysconfig/network", "NETWORKING=yes\nHOSTNAME=six.example\n"),
+        ("etc/sysconfig/i18n", "LANG=\"en_US.UTF-8\"\n"),
+        ("etc/sysconfig/clock", "ZONE=\"Europe/Berlin\"\n"),
+    ];
+    let suse = [
+        ("etc/SuSE-release", "SUSE Linux Enterprise Server 11 (x86_64)\nVERSION = 11\nPATCHLEVEL = 4\n"),
+        ("etc/HOSTNAME", "eleven.example\n"),
+        ("etc/sysconfig/network/config", ""),
+        ("etc/sysconfig/language", "RC_LANG=\"de_DE.UTF-8\"\n"),
+        ("etc/sysconfig/clock", "TIMEZONE=\"Europe/Berlin\"\n"),
+    ];
+    let ubuntu = [
+        ("etc/debian_version", "squeeze/sid\n"),
+        ("etc/lsb-release", "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=10.04\nDISTRIB_DESCRIPTION=\"Ubuntu 10.04.4 LTS\"\n"),
+        ("etc/default/locale", "# made\nLANG=\"de_DE.UTF-8\"\n"),
+        ("etc/localtime", "->/usr/share/zoneinfo/Europe/Berlin"),
+    ];
+    let sles = "SUSE Linux Enterprise Server 11 (x86_64)";
+    let all: [(&[_], _); 3] = [
+        (&red_hat, ["CentOS release 6.10 (Final)", "6.10", "centos", "six.example", "en_US.UTF-8", "Europe/Berlin"]),
+        (&suse, [sles, "11.4", "sles", "eleven.example", "de_DE.UTF-8", "Europe/Berlin"]),
+        (&ubuntu, ["Ubuntu 10.04.4 LTS", "10.04", "ubuntu", "", "de_DE.UTF-8", "Europe/Berlin"]),
+    ];
+    for (files, expected) in all {
+        let Some((facts, remarks)) = told(folder.path(), files) else { return };
+        assert_eq!((facts, remarks), (expected.map(str::to_owned), Vec::new()));
+    }
+}
+
+#[test]
+fn a_root_without_its_usr_is_linux() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = ("etc/os-release", "->../usr/lib/os-release");
+    let table = "UUID=a / ext4 rw 0 1\nUUID=b /usr ext4 rw 0 2\n";
+    let all: [(&[_], _, _); 4] = [
+        (
+            &[release],
+            "Linux",
+            "leads to '../usr/lib/os-release', which is not on this volume: /usr is a volume of its own",
+        ),
+        (&[release, ("etc/debian_version", "12.5\n")], "Debian 12.5", "/usr is a volume of its own"),
+        (&[("etc/fstab", table)], "Linux", "By /etc/fstab /usr is a volume of its own"),
+        (&[("etc/fstab", "/dev/sda1 / ext4\n")], "Linux", "No file names the system"),
+    ];
+    for (files, name, remark) in all {
+        let Some((facts, remarks)) = told(folder.path(), files) else { return };
+        assert_eq!(facts[0], name);
+        assert!(matches!(&remarks[..], [one] if one.contains(remark)), "{remarks:?}");
+    }
+    let Some(path) = volume(folder.path(), &[], &[("etc/fstab", "/dev/sda2 /home ext4\n"), ("home/x", "")]) else {
+        return;
+    };
+    assert!(inspect_bytes(local(&path), 512).guests.is_empty());
+}

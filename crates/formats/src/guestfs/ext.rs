@@ -275,6 +275,25 @@ impl Ext {
         fs.read(&place[..]).map(Some).map_err(|error| failed(error.to_string()))
     }
 
+    /// Where the link at `path` leads, as it is written there; `None` when there is none.
+    pub(super) fn read_link(&self, path: &str) -> Result<Option<String>, GuestFsError> {
+        let failed = |reason: String| self.failed(path, reason);
+        let fs = self.loaded(path)?;
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some((folder, _)) = resolve(fs, folder).map_err(failed)? else { return Ok(None) };
+        let place = [folder.strip_suffix(b"/").unwrap_or(&folder), b"/", name.as_bytes()].concat();
+        let len = match fs.symlink_metadata(&place[..]) {
+            Ok(metadata) if metadata.is_symlink() => metadata.len(),
+            Ok(_) | Err(Ext4Error::NotFound | Ext4Error::NotADirectory) => return Ok(None),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        if len > MAX_TARGET {
+            return Err(failed(format!("the link has a target of {len} bytes, at most {MAX_TARGET} are read")));
+        }
+        let target = fs.read_link(&place[..]).map_err(|error| failed(error.to_string()))?;
+        Ok(Some(String::from_utf8_lossy(target.as_ref()).into_owned()))
+    }
+
     /// The names in the folder at `path`, sorted; none when there is no such folder. More than `most` are refused.
     pub fn list(&self, path: &str, most: usize) -> Result<Vec<String>, GuestFsError> {
         let failed = |reason: String| self.failed(path, reason);

@@ -4,6 +4,7 @@ mod cells;
 mod drivers;
 mod linux;
 mod network;
+mod release;
 mod windows;
 
 use serde::Serialize;
