@@ -67,6 +67,28 @@ fn primary_and_logical_partitions() {
 }
 
 #[test]
+fn boot_code_before_a_file_system_is_no_table() {
+    let marks: [(usize, &[u8], FsKind); 3] = [
+        (65600, b"_BHRfS_M", FsKind::Btrfs),
+        (512, b"LABELONE\0\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001", FsKind::Lvm2),
+        (4086, b"SWAPSPACE2", FsKind::Swap),
+    ];
+    for (at, mark, kind) in marks {
+        let mut bytes = vec![0; MIB as usize];
+        (bytes[0], bytes[510], bytes[511]) = (0xEB, 0x55, 0xAA);
+        assert_eq!(inspect_bytes(memory(bytes.clone()), 512).table, TableKind::Mbr { signature: 0 });
+        bytes[at..at + mark.len()].copy_from_slice(mark);
+        let contents = inspect_bytes(memory(bytes.clone()), 512);
+        assert_eq!((contents.table, contents.partitions.len()), (TableKind::None, 1), "{kind:?}");
+        let whole = &contents.partitions[0];
+        assert_eq!((whole.partition.index, whole.file_system.kind), (0, kind));
+        // With one partition it is a table, whatever else stands there.
+        bytes[446 + 4..446 + 16].copy_from_slice(&[0x83, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(inspect_bytes(memory(bytes), 512).table, TableKind::Mbr { signature: 0 });
+    }
+}
+
+#[test]
 fn odd_entries_of_an_mbr_are_told() {
     let mut bytes = vec![0; 1 << 20];
     bytes[510..512].copy_from_slice(&[0x55, 0xAA]);

@@ -14,6 +14,9 @@ pub(super) struct Release {
     pub(super) edition: String,
 }
 
+/// Reads a release out of the text of a file.
+type Reader = fn(&str) -> Release;
+
 /// What names of distributions begin with, and their `ID`.
 const IDS: [(&str, &str); 10] = [
     ("red hat enterprise linux", "rhel"),
@@ -31,7 +34,7 @@ const IDS: [(&str, &str); 10] = [
 /// The release by the first of the files that `read` gives and that names one.
 pub(super) fn older(read: &mut dyn FnMut(&str) -> Option<String>) -> Option<Release> {
     // Oracle Linux has a redhat-release that names Red Hat.
-    let readers: [(&str, fn(&str) -> Release); 5] = [
+    let readers: [(&str, Reader); 5] = [
         ("/etc/oracle-release", red_hat),
         ("/etc/redhat-release", red_hat),
         ("/etc/SuSE-release", suse),

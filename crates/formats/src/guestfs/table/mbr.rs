@@ -44,9 +44,12 @@ pub(super) fn entries(sector: &[u8]) -> Option<[Entry; 4]> {
     }))
 }
 
-/// True when the first sector belongs to a file system over the whole disk, which also ends in 55 AA.
-pub(super) fn is_volume(sector: &[u8]) -> bool {
+/// True when the first sector belongs to a file system over the whole disk, which also ends in 55 AA: by the sector itself, or,
+/// where that is boot code without one partition, by what follows it.
+pub(super) fn is_volume(disk: &dyn ReadAt, sector: &[u8]) -> bool {
+    let is_empty = sector.get(446..510).is_some_and(|entries| entries.iter().all(|byte| *byte == 0));
     recognise::boot_sector(sector).is_some()
+        || is_empty && recognise::recognise(disk).kind != recognise::FsKind::Unknown
 }
 
 /// Reads the entries of the first sector and of the extended boot records.

@@ -108,7 +108,7 @@ pub fn read_table(disk: &dyn ReadAt, sector_size: u32) -> PartitionTable {
     } else if protective {
         table.findings.push(Finding::NoGpt);
         mbr::read(disk, &mut table, &first);
-    } else if entries.is_some() && !mbr::is_volume(&first) {
+    } else if entries.is_some() && !mbr::is_volume(disk, &first) {
         mbr::read(disk, &mut table, &first);
     }
     check(disk.len(), &mut table);
