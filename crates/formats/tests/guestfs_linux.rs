@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use guestfs_support::{image, local, memory, text, tool};
-use hvm_formats::guestfs::inspect_bytes;
+use hvm_formats::guestfs::{FreeSpace, FreeSpaceError, FsKind, inspect_bytes, recognise};
 
 const MIB: u64 = 1 << 20;
 
@@ -150,4 +150,49 @@ fn a_root_without_its_usr_is_linux() {
         return;
     };
     assert!(inspect_bytes(local(&path), 512).guests.is_empty());
+}
+
+#[test]
+fn a_volume_that_is_longer_than_its_partition_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(path) = volume(folder.path(), &[], &[RELEASE]) else { return };
+    fs::File::options().write(true).open(&path).unwrap().set_len(15 * MIB).unwrap();
+    let contents = inspect_bytes(local(&path), 512);
+    let remarks = &contents.partitions[0].remarks;
+    let sentence = "The volume has 16777216 bytes by its superblock, but there are 15728640: its end is missing";
+    assert!(matches!(&remarks[..], [one] if one.starts_with(sentence)), "{remarks:?}");
+    let error = FreeSpace::open(local(&path)).err().unwrap();
+    assert!(matches!(&error, FreeSpaceError::NotClean { .. }) && error.to_string().contains(sentence), "{error}");
+}
+
+#[test]
+fn swap_with_the_memory_of_a_hibernated_system() {
+    let space = |mark: &[u8]| {
+        let mut bytes = vec![0; MIB as usize];
+        bytes[1028..1032].copy_from_slice(&255_u32.to_le_bytes());
+        bytes[4086..4096].copy_from_slice(mark);
+        inspect_bytes(memory(bytes), 512).partitions.remove(0)
+    };
+    for mark in [b"S1SUSPEND\0", b"S2SUSPEND\0", b"ULSUSPEND\0"] {
+        let found = space(mark);
+        assert_eq!((found.file_system.kind, found.file_system.size), (FsKind::Swap, Some(MIB)));
+        assert!(found.clean == Some(false) && found.remarks[0].contains("hibernated"), "{found:?}");
+    }
+    let found = space(b"SWAPSPACE2");
+    assert_eq!((found.file_system.kind, found.clean, found.remarks.len()), (FsKind::Swap, None, 0));
+}
+
+#[test]
+fn labels_and_ids_are_those_that_their_own_tools_show() {
+    let space = |marks: &[(usize, &[u8])]| {
+        let mut bytes = vec![0; 8192];
+        marks.iter().for_each(|(at, mark)| bytes[*at..at + mark.len()].copy_from_slice(mark));
+        recognise(&*memory(bytes))
+    };
+    let luks = |version| [(0, &b"LUKS\xba\xbe"[..]), (6, version), (24, b"secret"), (168, b"01234567-89ab")];
+    let (one, two) = (space(&luks(&[0, 1])), space(&luks(&[0, 2])));
+    assert_eq!((one.label.as_str(), two.label.as_str(), two.id.as_str()), ("", "secret", "01234567-89ab"));
+    let lvm = |id| space(&[(512, b"LABELONE"), (532, &[32]), (536, b"LVM2 001"), (544, id)]).id;
+    assert_eq!(lvm(b"FthbCAK2HTAa4Rp8OyOfGcnhTbSdvOwX"), "FthbCA-K2HT-Aa4R-p8Oy-OfGc-nhTb-SdvOwX");
+    assert_eq!(lvm(b"short"), "short");
 }

@@ -168,6 +168,15 @@ impl Ext {
         self.doubts().is_empty()
     }
 
+    /// That the volume is larger than what holds it, as a whole sentence.
+    pub(super) fn excess(&self) -> Option<String> {
+        let (size, len) = (self.superblock.blocks.saturating_mul(self.superblock.block), self.file.len());
+        (size > len).then(|| {
+            format!("The volume has {size} bytes by its superblock, but there are {len}: its end is missing, and Linux does \
+                 not mount it.")
+        })
+    }
+
     fn failed(&self, path: &str, reason: String) -> GuestFsError {
         GuestFsError::Ext { file: self.file.name().to_owned(), path: path.to_owned(), reason }
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ext::Ext;
 use super::fat::fat_usage;
 use super::ntfs::Ntfs;
-use super::recognise::{FileSystem, FsKind, recognise};
+use super::recognise::{FileSystem, FsKind, is_hibernated, recognise};
 use super::system::{GuestSystem, on_ext, on_ntfs};
 use super::table::{Finding, Partition, TableKind, read_table};
 use super::{DiskBytes, GuestFsError, Slice};
@@ -121,6 +121,11 @@ fn contents(disk: &SharedFile, partition: Partition, guests: &mut Vec<GuestSyste
         FsKind::Unknown if Ntfs::open(bytes.clone()).is_ok() => of_ntfs(bytes, &mut found),
         FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => of_ext(bytes, &mut found),
         FsKind::Fat12 | FsKind::Fat16 | FsKind::Fat32 => of_fat(&bytes, &mut found),
+        FsKind::Swap if is_hibernated(&*bytes) => {
+            found.clean = Some(false);
+            found.remarks.push("A hibernated Linux has its memory in this swap space.".to_owned());
+            Ok(None)
+        }
         _ => Ok(None),
     };
     match guest {
@@ -173,6 +178,7 @@ fn of_ext(bytes: SharedFile, found: &mut PartitionContents) -> Result<Option<Gue
     let doubts = ext.doubts();
     found.clean = Some(doubts.is_empty());
     found.remarks.extend(doubts);
+    found.remarks.extend(ext.excess());
     found.cluster = Some(ext.block_size());
     found.free = ext.free().checked_mul(ext.block_size());
     found.used = (ext.blocks() - ext.free()).checked_mul(ext.block_size());

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::bytes::{read_some, text};
-use crate::disk::fields::{be32, be64, bytes_at, guid, le16, le32, le64};
+use crate::disk::fields::{be16, be32, be64, bytes_at, guid, le16, le32, le64};
 use crate::io::ReadAt;
 
 /// What a volume holds.
@@ -175,7 +175,9 @@ fn linux(head: &[u8]) -> Option<FileSystem> {
         return Some(FileSystem { kind: FsKind::Xfs, label: label(108, 12), id: uuid(32), size });
     }
     if head.starts_with(b"LUKS\xba\xbe") {
-        return Some(FileSystem { id: label(168, 40), ..FileSystem::new(FsKind::Luks) });
+        // Version 1 (offset 6) has the name of its cipher where version 2 has a label.
+        let name = if be16(head, 6) == 2 { label(24, 48) } else { String::new() };
+        return Some(FileSystem { label: name, id: label(168, 40), ..FileSystem::new(FsKind::Luks) });
     }
     if let Some(superblock) = super::ext::Superblock::parse(head) {
         let size = superblock.blocks.checked_mul(superblock.block);
@@ -194,8 +196,18 @@ fn lvm(head: &[u8]) -> Option<FileSystem> {
         .into_iter()
         .find(|at| head.get(*at..at + 8) == Some(b"LABELONE") && head.get(at + 24..at + 32) == Some(b"LVM2 001"))?;
     let header = at + le32(head, at + 20).min(512) as usize;
-    let id = text(head.get(header..header + 32)?);
+    let id = grouped(&text(head.get(header..header + 32)?));
     Some(FileSystem { id, size: Some(le64(head, header + 32)), ..FileSystem::new(FsKind::Lvm2) })
+}
+
+/// An id of LVM2 as its tools show it, `6-4-4-4-4-4-6` characters; one that does not have them stays as it is.
+fn grouped(id: &str) -> String {
+    let group = |(from, to)| id.get(from..to);
+    let groups = [(0, 6), (6, 10), (10, 14), (14, 18), (18, 22), (22, 26), (26, 32)].map(group);
+    match groups.into_iter().collect::<Option<Vec<_>>>() {
+        Some(groups) => groups.join("-"),
+        None => id.to_owned(),
+    }
 }
 
 /// Version 1.1 and 1.2 at the start, 1.0 and 0.90 near the end.
@@ -221,14 +233,28 @@ fn linux_raid(volume: &dyn ReadAt, head: &[u8]) -> Option<FileSystem> {
     found(&block(new).or_else(|| block(old))?)
 }
 
-/// The mark stands at the end of the first page, whose size depends on the machine.
+/// Marks of swap space in the place of the usual one while it holds the memory of a hibernated system: of the kernel and of
+/// uswsusp.
+const HIBERNATED: [&[u8]; 3] = [b"S1SUSPEND\0", b"S2SUSPEND\0", b"ULSUSPEND\0"];
+
+/// The mark at the end of the first page, whose size depends on the machine, and that size.
+fn swap_mark(head: &[u8]) -> Option<(&[u8], usize)> {
+    let marks = [4096_usize, 8192, 16384, 65536].map(|page| (head.get(page - 10..page).unwrap_or_default(), page));
+    let is_known = |mark: &[u8]| matches!(mark, b"SWAPSPACE2" | b"SWAP-SPACE") || HIBERNATED.contains(&mark);
+    marks.into_iter().find(|(mark, _)| is_known(mark))
+}
+
 fn swap(head: &[u8]) -> Option<FileSystem> {
-    let page = [4096_usize, 8192, 16384, 65536]
-        .into_iter()
-        .find(|page| matches!(head.get(page - 10..*page), Some(b"SWAPSPACE2" | b"SWAP-SPACE")))?;
+    let (_, page) = swap_mark(head)?;
     let size = (u64::from(le32(head, 1028)) + 1).checked_mul(page as u64);
     let label = text(head.get(1052..1068)?);
     Some(FileSystem { kind: FsKind::Swap, label, id: guid(&bytes_at(head, 1036)), size })
+}
+
+/// Whether swap space holds the memory of a hibernated system.
+pub(super) fn is_hibernated(swap: &dyn ReadAt) -> bool {
+    let head = read_some(swap, 0, 0x1_0000).or_else(|_| read_some(swap, 0, 4096)).unwrap_or_default();
+    swap_mark(&head).is_some_and(|(mark, _)| HIBERNATED.contains(&mark))
 }
 
 fn iso(head: &[u8]) -> Option<FileSystem> {

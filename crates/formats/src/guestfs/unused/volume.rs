@@ -31,7 +31,8 @@ impl FreeSpace {
             FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4 => {
                 let ext = Ext::open(bytes)?;
                 let runs = Units::Ext(ext.free_runs()?);
-                (FreeSpace { unit: ext.block_size(), label: found.label, runs }, ext.doubts())
+                let doubts = ext.doubts().into_iter().chain(ext.excess()).collect();
+                (FreeSpace { unit: ext.block_size(), label: found.label, runs }, doubts)
             }
             kind => return Err(FreeSpaceError::Unknown { file, kind }),
         };
