@@ -13,8 +13,8 @@ use std::sync::Arc;
 use guestfs_support::{Mounted, image, local, memory, text, tool};
 use hvm_formats::disk::{NoParents, open};
 use hvm_formats::guestfs::{
-    DriverStart, Ext, FreeSpace, FreeSpaceError, FsKind, GuestAdapter, SystemKind, fat_usage, inspect, inspect_bytes,
-    recognise,
+    DriverStart, Ext, FreeSpace, FreeSpaceError, FsKind, GuestAdapter, HiveReading, SystemKind, fat_usage, inspect,
+    inspect_bytes, recognise, windows_by_hives,
 };
 use hvm_testkit::hive::{HiveKey, HiveStamp, HiveValue, hive_bytes};
 
@@ -406,6 +406,53 @@ fn windows_with_leases_and_a_set_address_in_a_hive_of_any_size() {
             ("storahci", DriverStart::Demand),
         ];
         assert_eq!(drivers, expected);
+    }
+}
+
+/// A hive SOFTWARE of a system with this name, build and installation type.
+fn software((name, build, installation): (&str, &str, &str)) -> Vec<u8> {
+    let mut root = HiveKey::new("ROOT");
+    let current = root.at(r"Microsoft\Windows NT\CurrentVersion");
+    for (key, text) in [("ProductName", name), ("CurrentBuildNumber", build), ("InstallationType", installation)] {
+        current.set(key, HiveValue::sz(text));
+    }
+    current.set("UBR", HiveValue::Dword(2560));
+    hive_bytes(&root, &HiveStamp::default())
+}
+
+#[test]
+fn windows_11_is_known_by_its_build() {
+    let system = memory(hive_bytes(&HiveKey::new("ROOT"), &HiveStamp::default()));
+    for (found, expected) in [
+        (("Windows 10 Pro", "22631", "Client"), "Windows 11 Pro"),
+        (("Windows 10 Pro", "22000", "Client"), "Windows 11 Pro"),
+        (("Windows 10 Pro", "19045", "Client"), "Windows 10 Pro"),
+        (("Windows Server 2025 Standard", "26100", "Server"), "Windows Server 2025 Standard"),
+        (("Windows 10 Pro", "22631", "Server"), "Windows 10 Pro"),
+    ] {
+        let guest = windows_by_hives(&memory(software(found)), &system, HiveReading::Whole);
+        assert_eq!((guest.name.as_str(), guest.build), (expected, format!("{}.2560", found.1)));
+    }
+}
+
+#[test]
+fn windows_2000_has_its_hives_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    // With a folder called Windows that holds none, as one of Windows 98 beside it.
+    for other in ["windows/system32", "Windows/System32/config"] {
+        let path = image(folder.path(), "volume.img", 8 * MIB);
+        if tool("mkntfs", &["-F", "-q", text(&path)]).is_none() {
+            return;
+        }
+        let Some(mount) = Mounted::new(&path, "windows_names") else { return };
+        fs::create_dir_all(mount.path.join(other)).unwrap();
+        let config = mount.path.join("WINNT/system32/config");
+        fs::create_dir_all(&config).unwrap();
+        fs::write(config.join("software"), software(("Microsoft Windows 2000", "2195", ""))).unwrap();
+        drop(mount);
+        let contents = inspect_bytes(local(&path), 512);
+        let guest = contents.guest().unwrap_or_else(|| panic!("{contents:?}"));
+        assert_eq!((guest.name.as_str(), guest.remarks.len()), ("Microsoft Windows 2000", 0));
     }
 }
 

@@ -9,7 +9,10 @@ use crate::regf::{self, Hive, HiveState, RegValue, RegValueKind, current_control
 /// A larger hive is read cell by cell instead of whole, and a larger log is not used: a hive is held twice while its logs
 /// are replayed.
 const MAX_WHOLE: u64 = 8 << 20;
-const CONFIG: &str = r"Windows\System32\config";
+/// Folders of the hives; the second is that of Windows 2000 and earlier, and of what was made from them.
+const CONFIGS: [&str; 2] = [r"Windows\System32\config", r"WINNT\system32\config"];
+/// First build of Windows 11, which calls itself Windows 10 in its hives.
+const BUILD_11: u32 = 22000;
 
 /// A hive, in memory or in its file.
 enum Registry {
@@ -20,17 +23,25 @@ enum Registry {
 /// The system of this volume; `None` when there are no hives.
 pub(super) fn find(volume: &Ntfs) -> Option<GuestSystem> {
     let mut system = GuestSystem::new(SystemKind::Windows);
-    let software = hive(volume, "SOFTWARE", &mut system);
+    let [usual, old] = CONFIGS;
+    let is_old = absent(volume, usual) && !absent(volume, old);
+    let config = if is_old { old } else { usual };
+    let software = hive(volume, config, "SOFTWARE", &mut system);
     if let Some(hive) = &software {
         of_software(hive, &mut system);
     }
     drop(software);
-    if let Some(hive) = hive(volume, "SYSTEM", &mut system) {
+    if let Some(hive) = hive(volume, config, "SYSTEM", &mut system) {
         of_system(&hive, &mut system);
     } else if system.name.is_empty() && system.remarks.is_empty() {
         return None;
     }
     Some(system)
+}
+
+/// Whether a folder has neither of the hives for sure.
+fn absent(volume: &Ntfs, config: &str) -> bool {
+    ["SOFTWARE", "SYSTEM"].iter().all(|name| matches!(volume.find(&format!("{config}\\{name}")), Ok(None)))
 }
 
 /// How hives are read.
@@ -71,8 +82,8 @@ fn alone(file: &dyn ReadAt) -> Result<Registry, String> {
 }
 
 /// A hive with its logs; why it cannot be read becomes a remark, that there is none does not.
-fn hive(volume: &Ntfs, name: &str, system: &mut GuestSystem) -> Option<Registry> {
-    let path = format!("{CONFIG}\\{name}");
+fn hive(volume: &Ntfs, config: &str, name: &str, system: &mut GuestSystem) -> Option<Registry> {
+    let path = format!("{config}\\{name}");
     let opened = file(volume, &path).and_then(|file| match file {
         None => Ok(None),
         Some(file) if file.len() > MAX_WHOLE => large(file, &path, system).map(Some),
@@ -241,13 +252,19 @@ fn of_software(hive: &Registry, system: &mut GuestSystem) {
         build if build.is_empty() => text("CurrentBuild"),
         build => build,
     };
-    let revision = text("UBR");
+    let (number, revision) = (system.build.parse(), text("UBR"));
     if !revision.is_empty() {
         system.build = format!("{}.{revision}", system.build);
     }
     system.service_pack = text("CSDVersion");
     system.edition = text("EditionID");
     system.installation = text("InstallationType");
+    if system.installation == "Client"
+        && number.is_ok_and(|number: u32| number >= BUILD_11)
+        && let Some(rest) = system.name.strip_prefix("Windows 10")
+    {
+        system.name = format!("Windows 11{rest}");
+    }
 }
 
 fn of_system(hive: &Registry, system: &mut GuestSystem) {
