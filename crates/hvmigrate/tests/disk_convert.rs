@@ -280,3 +280,20 @@ fn headers_are_told_although_a_parent_is_missing() {
         info["contents"].is_null() && info["unreadable"].is_null() && info["layers"].as_array().unwrap().len() == 3
     );
 }
+
+#[test]
+fn a_parent_is_followed_by_the_path_of_unix_that_its_child_recorded() {
+    use hvm_testkit::vhd::{Blocks, ContentModel, Locator, Parent, VhdKind, VhdSpec};
+    let scene = Scene::new();
+    let (content, away) = (ContentModel::new(4 << 20), scene.dir.join("away"));
+    fs::create_dir(&away).unwrap();
+    let base = VhdSpec::new(VhdKind::Dynamic(Blocks::default()), [1; 16]);
+    base.image(&content).write_to(&away.join("parent.vhd")).unwrap();
+    let locators = vec![Locator::new(b"W2ku", fs::canonicalize(&away).unwrap().join("parent.vhd").to_str().unwrap())];
+    let (unique_id, name) = (base.unique_id, "parent.vhd".to_owned());
+    let parent = Parent { unique_id, timestamp: base.timestamp, name, locators, stale: None };
+    let kind = VhdKind::Differencing(Blocks::default(), parent);
+    VhdSpec::new(kind, [2; 16]).image(&content).write_to(&scene.dir.join("child.vhd")).unwrap();
+    let printed = scene.expect(0, &["disk", "hash", "child.vhd"]).stdout;
+    assert!(printed.starts_with(&content.blake3()), "{printed}");
+}

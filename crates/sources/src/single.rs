@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hvm_formats::disk::{self, Checksums, GateError, OpenOptions, ParentGate, ParentRequest, ParentTime, SharedDisk};
+use hvm_formats::disk::{
+    self, Checksums, GateError, OpenOptions, ParentGate, ParentLocator, ParentRequest, ParentTime, SharedDisk,
+};
 use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::names::WindowsPath;
 
@@ -28,17 +30,20 @@ pub struct ChainOptions {
     pub checksums: Checksums,
     /// Whether a parent is accepted whose time stamp is not the one that its child recorded.
     pub parent_time: ParentTime,
+    /// Whether a parent is looked for, last of all, at the absolute path of Unix that a VHD recorded for it.
+    pub recorded_paths: bool,
 }
 
 /// Opens a disk file, or a block device that holds one, and its parents. A recorded relative path counts from the folder of
 /// the child; of an absolute one the file name is tried beside the child and its last components below each of the options'
-/// folders. Of a child that is reached by a link, the folder of the file itself counts too.
+/// folders; one of Unix is followed itself where the options say so. Of a child that is reached by a link, the folder of the file
+/// itself counts too.
 pub fn open_disk_file(path: &Path, options: &ChainOptions) -> Result<SharedDisk, SourceError> {
     for dir in &options.parent_dirs {
         folder(dir)?;
     }
     let file = open_plain(path, Devices::Blocks)?;
-    let gate = LocalGate { parent_dirs: &options.parent_dirs, opened: RefCell::default() };
+    let gate = LocalGate { options, opened: RefCell::default() };
     gate.remember(&file, path);
     let how = OpenOptions { format: None, checksums: options.checksums, parent_time: options.parent_time };
     Ok(disk::open_with(file, &gate, &how)?)
@@ -89,7 +94,7 @@ fn is_block_device(_: fs::FileType) -> bool {
 }
 
 struct LocalGate<'a> {
-    parent_dirs: &'a [PathBuf],
+    options: &'a ChainOptions,
     /// Paths of the files that were opened, by the names that messages give them: a name may not be the path.
     opened: RefCell<HashMap<String, PathBuf>>,
 }
@@ -120,7 +125,7 @@ impl LocalGate<'_> {
                 paths.extend(find(&folder, &[&name]));
             }
         }
-        for dir in self.parent_dirs {
+        for dir in &self.options.parent_dirs {
             for locator in &request.locators {
                 let path = WindowsPath::new(&locator.path);
                 let parts: Vec<&str> = path.components().filter(|part| *part != "..").collect();
@@ -132,8 +137,41 @@ impl LocalGate<'_> {
                 paths.extend(find(dir, &[&name]));
             }
         }
+        if self.options.recorded_paths {
+            let recorded = request.locators.iter().filter_map(recorded);
+            // What is no file that holds something is not even opened.
+            paths.extend(recorded.filter(|path| path.metadata().is_ok_and(|found| found.is_file() && found.len() > 0)));
+        }
         paths
     }
+}
+
+/// The absolute path of this computer that a VHD recorded: that of qemu and others in the place of one of Windows, or the URL of a
+/// file. `None` for what is none.
+fn recorded(locator: &ParentLocator) -> Option<PathBuf> {
+    let path = match locator.platform.as_str() {
+        "W2ku" => locator.path.clone(),
+        "MacX" => {
+            let path = locator.path.strip_prefix("file://")?;
+            decoded(path.strip_prefix("localhost").unwrap_or(path))?
+        }
+        _ => return None,
+    };
+    // Two slashes begin a path of Windows to another host.
+    let is_of_unix = path.starts_with('/') && !path.starts_with("//");
+    Some(PathBuf::from(path)).filter(|path| is_of_unix && path.is_absolute())
+}
+
+/// The text of a URL without its escapes; `None` when they are none, or not those of text.
+fn decoded(url: &str) -> Option<String> {
+    let mut parts = url.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }
 
 /// Follows Windows components below a folder: the exact name, else those that differ only by case.
@@ -177,5 +215,34 @@ impl ParentGate for LocalGate<'_> {
             }
         }
         settled(request, found, reason)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absolute_paths_of_unix_are_recorded_ones() {
+        let all = [
+            ("W2ku", "/disks/p.vhd", Some("/disks/p.vhd")),
+            ("W2ku", "/disks/50%41.vhd", Some("/disks/50%41.vhd")),
+            ("W2ku", r"D:\disks\p.vhd", None),
+            ("W2ku", "//host/share/p.vhd", None),
+            ("W2ku", "disks/p.vhd", None),
+            ("W2ru", "/disks/p.vhd", None),
+            ("MacX", "file:///disks/p.vhd", Some("/disks/p.vhd")),
+            ("MacX", "file://localhost/disks/p%20%C3%BC.vhd", Some("/disks/p ü.vhd")),
+            ("MacX", "file://host/disks/p.vhd", None),
+            ("MacX", "file:///p%2", None),
+            ("MacX", "file:///p%zz.vhd", None),
+            ("MacX", "file:///p%FF.vhd", None),
+            ("MacX", "file:///p%00.vhd", None),
+            ("MacX", "/disks/p.vhd", None),
+        ];
+        for (platform, path, expected) in all {
+            let locator = ParentLocator { platform: platform.to_owned(), path: path.to_owned() };
+            assert_eq!(recorded(&locator).as_deref(), expected.map(Path::new), "{platform} {path}");
+        }
     }
 }

@@ -149,3 +149,37 @@ fn a_parent_of_a_single_disk_is_found_below_named_folders() {
     let above = below(vec![host.path_of(r"D:\Hyper-V")]);
     assert!(hvm_sources::open_disk_file(&moved, &above).is_err(), "only the recorded components are tried");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_parent_of_a_single_disk_is_found_by_the_path_of_unix_that_is_recorded() {
+    use hvm_testkit::vhd::{Blocks, ContentModel, Locator, Parent, VhdKind, VhdSpec};
+    let (folder, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (path, child) = (away.path().join("ein teil.vhd"), folder.path().join("child.vhd"));
+    let content = ContentModel::new(4 << 20);
+    let write = |id: u8| {
+        VhdSpec::new(VhdKind::Dynamic(Blocks::default()), [id; 16]).image(&content).write_to(&path).unwrap();
+    };
+    let timestamp = VhdSpec::new(VhdKind::Fixed, [1; 16]).timestamp;
+    let plain = path.to_str().unwrap();
+    let url = format!("file://localhost{}", plain.replace(' ', "%20"));
+    for locator in [Locator::new(b"W2ku", plain), Locator::new(b"MacX", &url)] {
+        write(1);
+        let locators = vec![locator];
+        let parent = Parent { unique_id: [1; 16], timestamp, name: "ein teil.vhd".to_owned(), locators, stale: None };
+        let kind = VhdKind::Differencing(Blocks::default(), parent);
+        VhdSpec::new(kind, [2; 16]).image(&content).write_to(&child).unwrap();
+        let open = |recorded_paths| {
+            hvm_sources::open_disk_file(&child, &hvm_sources::ChainOptions { recorded_paths, ..Default::default() })
+        };
+        assert_eq!(open(true).unwrap().layers().len(), 2);
+        assert!(open(false).err().unwrap().to_string().contains("was not found"), "only where it is asked for");
+        write(9);
+        let error = open(true).err().unwrap().to_string();
+        assert!(error.contains("09090909"), "another disk at the path is none: {error}");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(open(true).err().unwrap().to_string().contains("was not found"), "a folder is no disk");
+        fs::remove_dir(&path).unwrap();
+    }
+}

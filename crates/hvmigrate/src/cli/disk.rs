@@ -94,6 +94,7 @@ impl DiskArgs {
             parent_dirs: self.parent_dir.clone(),
             checksums: if self.accept_checksums { Checksums::Accept } else { Checksums::Strict },
             parent_time: if self.accept_parent_time { ParentTime::Accept } else { ParentTime::Strict },
+            recorded_paths: true,
         }
     }
 }

@@ -123,7 +123,7 @@ pub struct Parent {
 /// A parent locator.
 #[derive(Debug, Clone)]
 pub struct Locator {
-    /// `W2ku` (absolute, UTF-16LE), `W2ru` (relative, UTF-16LE) or `Wi2r` (relative, one byte a character).
+    /// `W2ku` (absolute, UTF-16LE), `W2ru` (relative, UTF-16LE), `Wi2r` (relative, one byte a character) or `MacX` (URL, UTF-8).
     pub platform: [u8; 4],
     /// The path.
     pub text: String,
@@ -142,6 +142,8 @@ impl Locator {
     pub(super) fn data(&self) -> Vec<u8> {
         if self.platform == *b"Wi2r" || self.platform == *b"Wi2k" {
             self.text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+        } else if self.platform == *b"MacX" {
+            self.text.as_bytes().to_vec()
         } else {
             crate::bytes::utf16le(&self.text)
         }
