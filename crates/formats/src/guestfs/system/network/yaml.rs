@@ -1,12 +1,18 @@
-//! YAML as trees of texts, as much as netplan needs: aliases and keys that are no texts are left out.
+//! YAML as trees of texts, as much as netplan needs: keys that are no texts are left out, and aliases are replaced by what they
+//! stand for.
+
+use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser};
 
 /// Nothing that people write is deeper; trees are dropped level by level.
 const DEEPEST: usize = 32;
+/// Aliases may make a text as many times as long, and some bytes longer.
+const MOST_TIMES: usize = 8;
+const MOST_BYTES: usize = 1024;
 
 /// A node.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node {
     Text(String),
     List(Vec<Node>),
@@ -39,41 +45,95 @@ impl Node {
             _ => "",
         }
     }
+
+    /// Levels and bytes.
+    fn extent(&self) -> (usize, usize) {
+        let below = |(levels, bytes): (usize, usize), node: &Node| {
+            let (more_levels, more_bytes) = node.extent();
+            (levels.max(1 + more_levels), bytes + more_bytes)
+        };
+        match self {
+            Node::Text(text) => (0, 1 + text.len()),
+            Node::List(items) => items.iter().fold((1, 1), below),
+            Node::Map(entries) => {
+                entries.iter().fold((1, 1), |(levels, bytes), (key, node)| below((levels, bytes + key.len()), node))
+            }
+        }
+    }
 }
 
-/// A node that is not complete, and the key that waits for its value.
+/// A node that is not complete, its anchor, and the key that waits for its value.
 struct Open {
     node: Node,
+    anchor: usize,
     key: Option<String>,
+}
+
+/// The trees that anchors name, and the bytes that aliases may still stand for.
+struct Anchors {
+    all: HashMap<usize, Node>,
+    left: usize,
+}
+
+impl Anchors {
+    /// Keeps a complete node; 0 is no anchor.
+    fn keep(&mut self, anchor: usize, node: &Node) -> Result<(), String> {
+        if anchor != 0 {
+            self.spend(node)?;
+            self.all.insert(anchor, node.clone());
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, node: &Node) -> Result<(), String> {
+        let left = self.left.checked_sub(node.extent().1);
+        self.left = left.ok_or("its aliases stand for too much")?;
+        Ok(())
+    }
+
+    /// What an alias at this level stands for.
+    fn get(&mut self, anchor: usize, level: usize) -> Result<Node, String> {
+        let node = self.all.get(&anchor).ok_or("an alias stands for what it is in")?.clone();
+        self.spend(&node)?;
+        match node.extent().0 + level > DEEPEST {
+            true => Err(too_deep()),
+            false => Ok(node),
+        }
+    }
+}
+
+fn too_deep() -> String {
+    format!("it is deeper than {DEEPEST} levels")
 }
 
 /// The first document; why it cannot be read.
 pub(super) fn parse(text: &str) -> Result<Option<Node>, String> {
     let mut open: Vec<Open> = Vec::new();
+    let mut anchors = Anchors { all: HashMap::new(), left: MOST_TIMES * text.len() + MOST_BYTES };
     for event in Parser::new_from_str(text) {
         let (event, _) = event.map_err(|error| error.to_string())?;
         let done = match event {
-            Event::SequenceStart(..) | Event::MappingStart(..) if open.len() == DEEPEST => {
-                return Err(format!("it is deeper than {DEEPEST} levels"));
-            }
-            Event::SequenceStart(..) => {
-                open.push(Open { node: Node::List(Vec::new()), key: None });
+            Event::SequenceStart(..) | Event::MappingStart(..) if open.len() == DEEPEST => return Err(too_deep()),
+            Event::SequenceStart(anchor, ..) => {
+                open.push(Open { node: Node::List(Vec::new()), anchor, key: None });
                 continue;
             }
-            Event::MappingStart(..) => {
-                open.push(Open { node: Node::Map(Vec::new()), key: None });
+            Event::MappingStart(anchor, ..) => {
+                open.push(Open { node: Node::Map(Vec::new()), anchor, key: None });
                 continue;
             }
-            Event::SequenceEnd | Event::MappingEnd => open.pop().map(|open| open.node),
-            Event::Scalar(text, ..) => Some(Node::Text(text.into_owned())),
-            Event::Alias(_) => Some(Node::Text(String::new())),
+            Event::SequenceEnd | Event::MappingEnd => open.pop().map(|open| (open.node, open.anchor)),
+            Event::Scalar(text, _, anchor, _) => Some((Node::Text(text.into_owned()), anchor)),
+            Event::Alias(anchor) => Some((anchors.get(anchor, open.len())?, 0)),
             Event::DocumentEnd | Event::StreamEnd => return Ok(None),
             Event::Nothing | Event::StreamStart | Event::DocumentStart(_) => None,
         };
-        match (done, open.last_mut()) {
-            (None, _) => {}
-            (Some(node), None) => return Ok(Some(node)),
-            (Some(node), Some(parent)) => parent.take(node),
+        if let Some((node, anchor)) = done {
+            anchors.keep(anchor, &node)?;
+            match open.last_mut() {
+                None => return Ok(Some(node)),
+                Some(parent) => parent.take(node),
+            }
         }
     }
     Ok(None)
@@ -110,5 +170,16 @@ mod tests {
             assert!(parse(&text).is_err());
         }
         assert!(parse(&format!("{}x{}", "[".repeat(DEEPEST), "]".repeat(DEEPEST))).is_ok());
+    }
+
+    #[test]
+    fn aliases_stand_for_trees() {
+        let node = parse("a: &x {b: [1, &y two]}\nc: *x\nd: *y\n").unwrap().unwrap();
+        assert_eq!((node.get("c"), node.get("d").map(Node::text)), (node.get("a"), Some("two")));
+        assert!(parse("a: &x [*x]").is_err() && parse("a: *x").is_err());
+        let laughs: String = (1..30).map(|at| format!("a{at}: &a{at} [*a{0}, *a{0}, *a{0}]\n", at - 1)).collect();
+        assert!(parse(&format!("a0: &a0 ha\n{laughs}")).unwrap_err().contains("too much"));
+        let deep: String = (1..40).map(|at| format!("a{at}: &a{at} [*a{}]\n", at - 1)).collect();
+        assert!(parse(&format!("a0: &a0 ha\n{deep}")).unwrap_err().contains("deeper"));
     }
 }
