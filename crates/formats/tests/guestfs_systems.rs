@@ -101,7 +101,7 @@ type Expected = (&'static str, &'static str, Option<bool>, &'static str, &'stati
 
 /// What [`NETWORKS`] say.
 const ADAPTERS: [Expected; 8] = [
-    ("eth0", "00:15:5d:01:02:03", Some(false), "192.0.2.10/24 2001:db8::10/64", "192.0.2.1", "192.0.2.2 192.0.2.3"),
+    ("eth0", "", Some(false), "192.0.2.10/24 2001:db8::10/64", "192.0.2.1", "192.0.2.2 192.0.2.3"),
     ("eth1", "", Some(true), "", "", ""),
     ("eth2", "00:15:5d:01:02:04", Some(false), "192.0.2.11/25", "192.0.2.1", "192.0.2.2"),
     ("eth3", "", Some(false), "192.0.2.12/24", "", ""),
@@ -155,6 +155,7 @@ fn linux_on_ext_with_its_free_space() {
         assert_eq!(guest.drivers.as_ref().unwrap()[0].kernel, "6.1.0-18-amd64");
         assert_eq!(guest.root_device, "UUID=1234");
         assert_eq!(guest.adapters[0].place, "/etc/network/interfaces");
+        assert_eq!((&*guest.adapters[0].set_mac, guest.adapters[0].by_name), ("00:15:5d:01:02:03", true));
     }
 }
 

@@ -62,7 +62,7 @@ fn guest_sum(guest: &GuestSystem) -> u64 {
 }
 
 fn look_at_adapter(adapter: &GuestAdapter) {
-    assert!(adapter.mac.is_empty() || adapter.mac.len() == 17, "{adapter:?}");
+    assert!([&adapter.mac, &adapter.set_mac].iter().all(|mac| mac.is_empty() || mac.len() == 17), "{adapter:?}");
     assert!(adapter.addresses.iter().all(|address| !address.is_empty()), "{adapter:?}");
 }
 

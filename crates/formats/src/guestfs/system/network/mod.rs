@@ -1,28 +1,50 @@
 //! The network adapters of a guest, by what its own settings say.
 
+#[cfg(test)]
+mod cases;
+mod glob;
+mod ifcfg;
+mod ini;
+mod interfaces;
+mod keyfile;
 pub(super) mod linux;
+mod netplan;
+mod networkd;
+mod shell;
 pub(super) mod windows;
 mod yaml;
 
 pub use linux::adapters_of as linux_adapters;
 use serde::Serialize;
 
-/// More adapters than this are not read: no machine has them.
+/// More adapters than this are not read, nor more addresses of one: no machine has them.
 const MOST: usize = 1024;
 
 /// A network adapter as the settings of a guest know it, whether the machine still has it or not. What they do not say is
 /// empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct GuestAdapter {
-    /// Name of the connection or interface: `Local Area Connection`, `eth0`.
+    /// Name of the connection or interface: `Local Area Connection`, `eth0`; of Linux also what settings match in place of
+    /// one: `en*`, `Type=ether`.
     pub name: String,
     /// Id of the interface (Windows) or the connection (NetworkManager), without braces.
     pub id: String,
     /// The instance of its device, such as `VMBUS\{…}\5&…` (Windows only).
     pub device: String,
-    /// The hardware address that the settings name: `00:15:5d:01:02:03`. Windows names one only where somebody set it.
+    /// The hardware address that the settings name: `00:15:5d:01:02:03`. Of Linux the one that they are bound to: `HWADDR` of
+    /// ifcfg, `match` of netplan, `mac-address` of NetworkManager, `[Match]` of systemd. Windows names one only where somebody
+    /// set it.
     pub mac: String,
-    /// Whether the addresses come by DHCP.
+    /// The hardware address that the settings give the adapter in place of its own, which tells nothing of which one it is
+    /// (Linux only): `hwaddress` of interfaces(5), `macaddress` of netplan, `MACADDR` and `LLADDR` of ifcfg,
+    /// `cloned-mac-address` of NetworkManager.
+    pub set_mac: String,
+    /// Whether the settings go by the name of an interface, its driver or its path, any of which other hardware may change
+    /// (Linux only).
+    pub by_name: bool,
+    /// Whether the addresses come by DHCP, or another automatic way. Of Linux `Some(false)` as soon as the settings hold an
+    /// address, of whatever family: it has to be carried, though another family may be automatic all the same; `Some(true)`
+    /// where they only say automatic, `None` where they say nothing.
     pub dhcp: Option<bool>,
     /// Addresses with the length of their prefix, `192.0.2.10/24`; with DHCP the last that Windows was given.
     pub addresses: Vec<String>,
@@ -36,8 +58,16 @@ pub struct GuestAdapter {
 
 impl GuestAdapter {
     fn address(&mut self, address: &str, mask: &str) {
-        if let Some(address) = with_prefix(address, mask) {
+        let is_new = |address: &String| self.addresses.len() < MOST && !self.addresses.contains(address);
+        if let Some(address) = with_prefix(address, mask).filter(is_new) {
             self.addresses.push(address);
+        }
+    }
+
+    /// Makes an address that is set win over what is automatic.
+    fn settle(&mut self) {
+        if !self.addresses.is_empty() {
+            self.dhcp = Some(false);
         }
     }
 }
@@ -46,7 +76,7 @@ impl GuestAdapter {
 /// address.
 fn with_prefix(address: &str, mask: &str) -> Option<String> {
     let (address, mask) = (address.trim(), mask.trim());
-    if address.is_empty() || address == "0.0.0.0" {
+    if matches!(address.split('/').next(), None | Some("" | "0.0.0.0" | "::")) {
         return None;
     }
     Some(match mask.parse().ok().filter(|bits| *bits <= 128).or_else(|| prefix_length(mask)) {
@@ -95,6 +125,7 @@ mod tests {
             ("192.0.2.1", "", Some("192.0.2.1")),
             ("192.0.2.1", "999", Some("192.0.2.1")),
             ("0.0.0.0", "0.0.0.0", None),
+            ("::/64", "", None),
             ("", "24", None),
         ];
         for (address, mask, expected) in all {
