@@ -112,9 +112,15 @@ pub struct GuestAdapter {
     pub present: Found<bool>,
     /// Its hardware address: read from the guest's settings, or that of the machine's adapter that it is.
     pub mac: Found<MacAddress>,
-    /// Whether the guest's settings name that address, so that they belong to it and not to a name.
+    /// Whether the guest's settings are bound to that address. Settings that give the adapter another address than its own are
+    /// not.
     pub bound_to_mac: bool,
-    /// Whether the addresses come by DHCP; `None` where the settings do not say it.
+    /// Whether the guest's settings go by the name of an interface, its driver or its path, any of which other hardware may
+    /// change (Linux only).
+    pub by_name: bool,
+    /// Whether the addresses come by DHCP, or another automatic way; `None` where the settings do not say it. Of Linux it is
+    /// `false` as soon as they hold an address of whatever family, which has to be carried though another family may be
+    /// automatic all the same; `true` where they only say automatic.
     pub dhcp: Option<bool>,
     /// Addresses with the length of their prefix, `192.0.2.10/24`; with DHCP the last that Windows was given.
     pub addresses: Vec<String>,
@@ -132,7 +138,7 @@ impl GuestAdapter {
         self.present.value() == Some(&false)
     }
 
-    /// True when somebody set its addresses.
+    /// True when somebody set an address of it; another family may come by DHCP all the same.
     pub fn is_static(&self) -> bool {
         self.dhcp == Some(false) && !self.addresses.is_empty()
     }

@@ -144,6 +144,7 @@ impl Sample {
             present: read(true),
             mac: Found::unknown("The guest's settings do not name it."),
             bound_to_mac: false,
+            by_name: true,
             dhcp: Some(false),
             addresses: vec!["192.0.2.10/24".to_owned()],
             gateways: vec!["192.0.2.1".to_owned()],

@@ -159,6 +159,10 @@ fn linux(folder: &Path) -> Option<Vec<u8>> {
             "DEVICE=eth1\nHWADDR=00:15:5D:CA:FE:99\nIPADDR=192.0.2.21\nPREFIX=24\n",
         ),
         ("etc/sysconfig/network-scripts/ifcfg-eth2", "DEVICE=eth2\nBOOTPROTO=dhcp\n"),
+        (
+            "etc/sysconfig/network-scripts/ifcfg-eth3",
+            "DEVICE=eth3\nMACADDR=02:00:00:CA:FE:99\nBOOTPROTO=dhcp\nIPV6ADDR=2001:db8::5/64\n",
+        ),
         ("lib/modules/3.10.0/modules.builtin", "kernel/drivers/ata/ata_piix.ko\n"),
         ("lib/modules/3.10.0/modules.dep", "kernel/drivers/block/virtio_blk.ko.xz:\n"),
     ];
@@ -243,8 +247,12 @@ fn the_table_of_switched_off_guests() {
         "eth0 | present | 00155DCAFE02 | static | 192.0.2.20/24 | 192.0.2.1 | ",
         "eth1 | ghost | 00155DCAFE99 | static | 192.0.2.21/24 |  | ",
         "eth2 | unknown |  | DHCP |  |  | ",
+        // An address that the guest gives its adapter does not make it one that the machine lacks.
+        "eth3 | unknown | 020000CAFE99 | static | 2001:db8::5/64 |  | ",
     ];
     assert_eq!(adapters(inside), expected);
+    let bound: Vec<_> = inside.adapters.iter().map(|adapter| (adapter.bound_to_mac, adapter.by_name)).collect();
+    assert_eq!(bound, [(true, false), (true, false), (false, true), (false, true)]);
     assert_eq!(inside.root_device.as_deref(), Some("/dev/sda1"));
     assert_eq!(starts(inside), [("ata_piix", DriverStart::BuiltIn), ("virtio_blk", DriverStart::Module)]);
     assert_eq!((found.disks.len(), found.disks[0].volumes[0].partition), (2, 0));

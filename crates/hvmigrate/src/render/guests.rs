@@ -171,6 +171,7 @@ mod tests {
             present: Found::Inferred { value: present, reason: String::new(), place: Place::default() },
             mac: Found::read("00-15-5D-0A-00-01".parse().unwrap(), "", ""),
             bound_to_mac: false,
+            by_name: false,
             dhcp: Some(false),
             addresses: vec!["192.0.2.10/24".to_owned()],
             gateways: vec!["192.0.2.1".to_owned()],

@@ -239,6 +239,7 @@ fn adapter_lines(out: &mut String, adapter: &GuestAdapter) {
     let fields = [
         ("  device", adapter.device.clone()),
         ("  MAC", adapter.mac.clone()),
+        ("  set MAC", adapter.set_mac.clone()),
         ("  address", dhcp.to_owned()),
         ("  addresses", adapter.addresses.join(", ")),
         ("  gateways", adapter.gateways.join(", ")),

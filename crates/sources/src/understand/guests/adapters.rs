@@ -36,7 +36,9 @@ enum Seen<'a> {
 
 fn model(adapter: &guestfs::GuestAdapter, seen: Seen<'_>, place: &Place) -> GuestAdapter {
     let place = Place::new(&*place.file, &*adapter.place);
-    let written: Option<MacAddress> = adapter.mac.parse().ok();
+    let bound: Option<MacAddress> = adapter.mac.parse().ok();
+    // Where it is bound to one address and given another, it is known by the first.
+    let written = bound.or_else(|| adapter.set_mac.parse().ok());
     let (present, own) = match seen {
         Seen::Is(own, reason) => {
             (Found::Inferred { value: true, reason: reason.clone(), place: place.clone() }, Some((own, reason)))
@@ -58,7 +60,8 @@ fn model(adapter: &guestfs::GuestAdapter, seen: Seen<'_>, place: &Place) -> Gues
         device: (!adapter.device.is_empty()).then(|| super::text(&adapter.device)),
         present,
         mac,
-        bound_to_mac: written.is_some(),
+        bound_to_mac: bound.is_some(),
+        by_name: adapter.by_name,
         dhcp: adapter.dhcp,
         addresses: texts(&adapter.addresses),
         gateways: texts(&adapter.gateways),
