@@ -169,7 +169,12 @@ pub(crate) const CLAUSES: &[Clause] = &[
         id: "beyond.guests.addresses",
         chapter: GUESTS,
         text: "A guest that would lose an address that somebody set, or its network, is named with that address.",
-        answers: &[Rules(&["guest.static-address", "guest.ghost-adapter", "guest.network-driver"])],
+        answers: &[Rules(&[
+            "guest.static-address",
+            "guest.interface-name",
+            "guest.ghost-adapter",
+            "guest.network-driver",
+        ])],
     },
     Clause {
         id: "beyond.guests.activation",

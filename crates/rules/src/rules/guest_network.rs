@@ -23,6 +23,15 @@ pub(super) const RULES: &[Rule] = &[
         check: static_address,
     },
     Rule {
+        id: "guest.interface-name",
+        level: Level::Warns,
+        under_extended: Level::Warns,
+        clause: "beyond.guests.addresses",
+        title: "A Linux guest asks for its addresses by the name of an adapter, which may change on KVM.",
+        answers: &[],
+        check: interface_name,
+    },
+    Rule {
         id: "guest.ghost-adapter",
         level: Level::Warns,
         under_extended: Level::Warns,
@@ -60,8 +69,7 @@ fn static_address(case: &Case<'_>) -> Vec<Seen> {
     let moved = systems(case).filter(|(machine, ..)| !keeps_its_devices(case, machine));
     let seen = moved.filter_map(|(machine, system, place)| {
         let lost = |adapter: &&GuestAdapter| {
-            // Linux keeps what is bound to an address, which goes along; by name, KVM gives it another bus and so another name.
-            let kept = system.family == GuestFamily::Linux && (adapter.bound_to_mac || !case.is_kvm());
+            let kept = system.family == GuestFamily::Linux && (!case.is_kvm() || goes_along(machine, adapter));
             adapter.is_static() && !adapter.is_ghost() && !kept
         };
         let adapters: Vec<&GuestAdapter> = system.adapters.iter().filter(lost).collect();
@@ -75,6 +83,38 @@ fn static_address(case: &Case<'_>) -> Vec<Seen> {
         );
         let seen = Seen::new(of_machine(machine), message).at_all(&places(&place, &adapters)).level(level);
         (!all.is_empty()).then_some(seen)
+    });
+    seen.collect()
+}
+
+/// Whether settings of Linux fit the adapter that a machine gets on KVM: that has the same address, but is on another bus and so
+/// may have another name. What is bound to neither fits any, which is sure where there is one.
+fn goes_along(machine: &Machine, adapter: &GuestAdapter) -> bool {
+    !adapter.by_name && (adapter.bound_to_mac || machine.configuration.adapters.len() == 1)
+}
+
+/// DHCP, too, is for the adapter of a name; adapters with a set address are told of by `static_address`.
+fn interface_name(case: &Case<'_>) -> Vec<Seen> {
+    if !case.is_kvm() {
+        return Vec::new();
+    }
+    let seen = systems(case).filter(|(_, system, _)| system.family == GuestFamily::Linux);
+    let seen = seen.filter_map(|(machine, system, place)| {
+        let lost = |adapter: &&GuestAdapter| {
+            adapter.dhcp == Some(true) && !adapter.is_ghost() && adapter.by_name && !adapter.name.is_empty()
+        };
+        let adapters: Vec<&GuestAdapter> = system.adapters.iter().filter(lost).collect();
+        let names: Vec<String> = adapters.iter().map(|adapter| format!("'{}'", adapter.name)).collect();
+        let message = format!(
+            "{} in the virtual machine '{}' asks for addresses (DHCP) by the name of an adapter: {}. On KVM that may have another name \
+             (such as ens3 for eth0), and the guest then has no network. Look at the names at its console there ('ip link') and \
+             write them into its settings, or bind those to the MAC address before the move.",
+            name(system),
+            machine.name,
+            names.join(", ")
+        );
+        let seen = Seen::new(of_machine(machine), message).at_all(&places(&place, &adapters));
+        (!adapters.is_empty()).then_some(seen)
     });
     seen.collect()
 }
@@ -186,6 +226,20 @@ pub(super) const EXAMPLES: &[Example] = &[
         },
     },
     Example {
+        rule: "guest.interface-name",
+        fires: |sample| {
+            sample.kvm();
+            sample.guest(GuestFamily::Linux);
+            sample.static_adapter().dhcp = Some(true);
+        },
+        quiet: |sample| {
+            sample.kvm();
+            sample.guest(GuestFamily::Linux);
+            let adapter = sample.static_adapter();
+            (adapter.dhcp, adapter.by_name) = (Some(true), false);
+        },
+    },
+    Example {
         rule: "guest.ghost-adapter",
         fires: |sample| {
             sample.guest(GuestFamily::Windows);
@@ -238,13 +292,46 @@ mod tests {
         let fires = |bound: bool, kvm: bool| {
             let mut sample = Sample::new();
             sample.guest(GuestFamily::Linux);
-            sample.static_adapter().bound_to_mac = bound;
+            let adapter = sample.static_adapter();
+            (adapter.bound_to_mac, adapter.by_name) = (bound, !bound);
             if kvm {
                 sample.kvm();
             }
             !sample.found("guest.static-address").is_empty()
         };
         assert_eq!([fires(true, true), fires(false, true), fires(false, false)], [false, true, false]);
+    }
+
+    #[test]
+    fn linux_settings_that_go_by_a_name_are_told_once() {
+        let mut sample = Sample::new();
+        sample.guest(GuestFamily::Linux);
+        let adapter = sample.static_adapter();
+        // A name has to fit as well as the address.
+        (adapter.bound_to_mac, adapter.by_name) = (true, true);
+        sample.kvm();
+        assert_eq!(sample.one("guest.static-address").level, Level::Manual);
+        assert!(sample.found("guest.interface-name").is_empty(), "DHCP of another family is not denied, nor told again");
+        sample.static_adapter().dhcp = Some(true);
+        sample.system().adapters.remove(0);
+        let told = sample.one("guest.interface-name");
+        assert!(told.message.contains("'Local Area Connection'") && told.message.contains("ens3"), "{told:?}");
+        sample.system().adapters[0].present = crate::tests_support::read(false);
+        assert!(sample.found("guest.interface-name").is_empty(), "a ghost asks nobody");
+    }
+
+    #[test]
+    fn linux_settings_of_any_adapter_fit_the_only_one() {
+        let mut sample = Sample::new();
+        sample.guest(GuestFamily::Linux);
+        sample.static_adapter().by_name = false;
+        sample.kvm();
+        let adapters = &mut sample.inventory.machines[0].configuration.adapters;
+        assert_eq!(adapters.len(), 1);
+        let second = adapters[0].clone();
+        assert!(sample.found("guest.static-address").is_empty());
+        sample.inventory.machines[0].configuration.adapters.push(second);
+        assert_eq!(sample.found("guest.static-address").len(), 1);
     }
 
     #[test]
