@@ -206,6 +206,26 @@ fn what_goes_by_a_name() {
 }
 
 #[test]
+fn what_software_makes_goes_by_the_names_of_its_members() {
+    let bound = "network: {ethernets: {eth0: {match: {macaddress: \"00:15:5d:00:00:01\"}, set-name: eth0}}, vlans: {v: {id: 1, link: eth0}}}";
+    let named = "network: {ethernets: {eth0: {dhcp4: no}}, vlans: {v: {id: 1, link: eth0}}}";
+    let key = "[connection]\nid=a\ntype=bond\ninterface-name=bond0\n";
+    let bond = "NetworkManager/system-connections/bond0.nmconnection";
+    let key_files = |member| [(bond, key), (KEYFILE, member)];
+    let ifcfg = |member| [("sysconfig/network-scripts/ifcfg-bond0", "TYPE=Bond\n"), (RED_HAT, member)];
+    let ethernet = "[connection]\nid=b\ntype=ethernet\n[ethernet]\nmac-address=00:15:5D:00:00:01\n";
+    let by_names =
+        |files: &[(&str, &str)]| of_files(&mut memory(files)).iter().map(|adapter| adapter.by_name).collect::<Vec<_>>();
+    assert_eq!(by_names(&[(NETPLAN, bound)]), [false, false]);
+    assert_eq!(by_names(&[(NETPLAN, named)]), [true, true]);
+    assert_eq!(by_names(&key_files(ethernet)), [false, false]);
+    assert_eq!(by_names(&key_files("[connection]\nid=b\ninterface-name=eth0\n")), [true, true]);
+    assert_eq!(by_names(&ifcfg("HWADDR=00:15:5D:00:00:01\n")), [false, false]);
+    assert_eq!(by_names(&ifcfg("ONBOOT=yes\n")), [true, true]);
+    assert_eq!(by_names(&[(SUSE, "ETHERDEVICE=eth1\n")]), [true]);
+}
+
+#[test]
 fn copies_that_the_systems_do_not_read_are_no_adapters() {
     let ifcfg = "BOOTPROTO=static\nIPADDR=10.0.0.1\n";
     let copies = [".bak", ".old", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", "~"];

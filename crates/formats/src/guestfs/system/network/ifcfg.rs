@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::linux::Files;
 use super::shell::variables;
-use super::{GuestAdapter, listed, mac};
+use super::{GuestAdapter, listed, mac, with_members};
 
 pub(super) const RED_HAT: &str = "/etc/sysconfig/network-scripts";
 pub(super) const SUSE: &str = "/etc/sysconfig/network";
@@ -66,14 +66,18 @@ fn of_folder(files: &mut dyn Files, folder: &str) -> Vec<GuestAdapter> {
     let mut all = Vec::new();
     for name in files.names(folder).into_iter().filter(|name| is_settings(name)) {
         let place = format!("{folder}/{name}");
-        let found = files.text(&place).and_then(|text| ifcfg(&name, &text));
-        all.extend(found.map(|adapter| GuestAdapter { place, ..adapter }));
+        let found = files.text(&place).and_then(|text| read(&name, &variables(&text)));
+        all.extend(found.map(|(adapter, is_made)| (GuestAdapter { place, ..adapter }, is_made)));
     }
-    all
+    with_members(all)
 }
 
 pub(super) fn ifcfg(file: &str, text: &str) -> Option<GuestAdapter> {
-    let variables = variables(text);
+    read(file, &variables(text)).map(|(adapter, _)| adapter)
+}
+
+/// The adapter of a file, and whether software makes it of others.
+fn read(file: &str, variables: &HashMap<String, String>) -> Option<(GuestAdapter, bool)> {
     let value = |key: &str| variables.get(key).map(String::as_str).unwrap_or_default();
     let of_file = file.strip_prefix(BEGIN).unwrap_or(file);
     let name = if value("DEVICE").is_empty() { of_file } else { value("DEVICE") };
@@ -88,17 +92,18 @@ pub(super) fn ifcfg(file: &str, text: &str) -> Option<GuestAdapter> {
         .into_iter()
         .find(|mac| !mac.is_empty())
         .unwrap_or_default();
-    adapter.by_name = adapter.mac.is_empty();
+    let is_bound = !adapter.mac.is_empty();
+    adapter.by_name = !is_bound;
     adapter.set_mac =
         [value("MACADDR"), value("LLADDR")].map(mac).into_iter().find(|mac| !mac.is_empty()).unwrap_or_default();
-    for (suffix, address) in numbered(&variables, "IPADDR") {
+    for (suffix, address) in numbered(variables, "IPADDR") {
         let masks = ["PREFIX", "PREFIXLEN", "NETMASK"].map(|key| value(&format!("{key}{suffix}")));
         adapter.address(address, masks.into_iter().find(|mask| !mask.is_empty()).unwrap_or_default());
     }
-    for (_, gateway) in numbered(&variables, "GATEWAY") {
+    for (_, gateway) in numbered(variables, "GATEWAY") {
         adapter.gateways.extend(listed(gateway));
     }
-    for (_, server) in numbered(&variables, "DNS") {
+    for (_, server) in numbered(variables, "DNS") {
         adapter.dns_servers.extend(listed(server));
     }
     adapter.address(value("IPV6ADDR"), "");
@@ -107,7 +112,12 @@ pub(super) fn ifcfg(file: &str, text: &str) -> Option<GuestAdapter> {
     }
     adapter.gateways.extend(listed(value("IPV6_DEFAULTGW")));
     adapter.settle();
-    Some(adapter)
+    let is_yes = |key: &str| value(key).eq_ignore_ascii_case("yes");
+    let is_made = adapter.name.contains(':')
+        || matches!(value("TYPE").to_ascii_lowercase().as_str(), "bond" | "bridge" | "team" | "vlan")
+        || ["VLAN", "BRIDGE", "BONDING_MASTER"].into_iter().any(is_yes)
+        || !value("ETHERDEVICE").is_empty();
+    Some((adapter, is_made && !is_bound))
 }
 
 /// What `BOOTPROTO` says: words that `+` may join.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::ini::sections;
 use super::linux::Files;
-use super::{GuestAdapter, listed, mac};
+use super::{GuestAdapter, listed, mac, with_members};
 
 pub(super) const FOLDER: &str = "/etc/NetworkManager/system-connections";
 const END: &str = ".nmconnection";
@@ -29,6 +29,9 @@ const OTHERS: [&str; 16] = [
     "wpan",
 ];
 
+/// Connections whose adapter software makes of others.
+const MADE: [&str; 6] = ["bond", "bridge", "team", "vlan", "macvlan", "vrf"];
+
 /// Whether NetworkManager reads a file of this name below `/etc`: also without its extension, so copies too, but not hidden
 /// files, those that editors leave (`~`), temporary files (a dot and six letters or digits), keys and certificates.
 pub(super) fn is_settings(name: &str) -> bool {
@@ -44,9 +47,10 @@ pub(super) fn of_system(files: &mut dyn Files) -> Vec<GuestAdapter> {
     let mut all = Vec::new();
     for name in files.names(FOLDER).into_iter().filter(|name| is_settings(name)) {
         let place = format!("{FOLDER}/{name}");
-        let found = files.text(&place).and_then(|text| keyfile(&text));
-        all.extend(found.map(|adapter| GuestAdapter { place, ..adapter }));
+        let found = files.text(&place).and_then(|text| read(&text));
+        all.extend(found.map(|(adapter, is_made)| (GuestAdapter { place, ..adapter }, is_made)));
     }
+    let mut all = with_members(all);
     let has_end = |adapter: &&GuestAdapter| adapter.place.ends_with(END) && !adapter.id.is_empty();
     let ids: HashSet<String> = all.iter().filter(has_end).map(|adapter| adapter.id.clone()).collect();
     all.retain(|adapter| adapter.place.ends_with(END) || !ids.contains(&adapter.id));
@@ -54,7 +58,12 @@ pub(super) fn of_system(files: &mut dyn Files) -> Vec<GuestAdapter> {
 }
 
 pub(super) fn keyfile(text: &str) -> Option<GuestAdapter> {
-    let (mut adapter, mut interface) = (GuestAdapter::default(), "");
+    read(text).map(|(adapter, _)| adapter)
+}
+
+/// The adapter of a text, and whether software makes it.
+fn read(text: &str) -> Option<(GuestAdapter, bool)> {
+    let (mut adapter, mut interface, mut is_made) = (GuestAdapter::default(), "", false);
     for (section, lines) in sections(text) {
         for (key, value) in lines {
             match (section, key) {
@@ -62,6 +71,7 @@ pub(super) fn keyfile(text: &str) -> Option<GuestAdapter> {
                 ("connection", "uuid") => value.clone_into(&mut adapter.id),
                 ("connection", "interface-name") => interface = value,
                 ("connection", "type") if OTHERS.contains(&value) => return None,
+                ("connection", "type") => is_made = MADE.contains(&value),
                 ("ethernet" | "802-3-ethernet", "mac-address") => adapter.mac = mac(value),
                 ("ethernet" | "802-3-ethernet", "cloned-mac-address") => adapter.set_mac = mac(value),
                 ("ipv4" | "ipv6", key) => of_family(&mut adapter, key, value),
@@ -74,7 +84,7 @@ pub(super) fn keyfile(text: &str) -> Option<GuestAdapter> {
         interface.clone_into(&mut adapter.name);
     }
     adapter.settle();
-    (!adapter.name.is_empty()).then_some(adapter)
+    (!adapter.name.is_empty()).then_some((adapter, is_made))
 }
 
 fn of_family(adapter: &mut GuestAdapter, key: &str, value: &str) {

@@ -72,6 +72,18 @@ impl GuestAdapter {
     }
 }
 
+/// Of adapters, each with whether software makes it (a bond, a bridge, a VLAN, an alias): such a one has the name that the
+/// settings give it, and goes by a name only where one of the others does, or none is known.
+fn with_members(all: Vec<(GuestAdapter, bool)>) -> Vec<GuestAdapter> {
+    let mut members = all.iter().filter(|(_, is_made)| !is_made).peekable();
+    let are_by_name = members.peek().is_none() || members.any(|(member, _)| member.by_name);
+    let settled = |(adapter, is_made): (GuestAdapter, bool)| GuestAdapter {
+        by_name: if is_made { are_by_name } else { adapter.by_name },
+        ..adapter
+    };
+    all.into_iter().map(settled).collect()
+}
+
 /// An address with the length of its prefix, which stands behind it, or in `mask` as a mask or a number. `None` for an unset
 /// address.
 fn with_prefix(address: &str, mask: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::linux::Files;
 use super::yaml::{self, Node};
-use super::{GuestAdapter, MOST, glob, listed, mac};
+use super::{GuestAdapter, MOST, glob, listed, mac, with_members};
 
 pub(super) const FOLDER: &str = "/etc/netplan";
 /// Kinds of devices that are adapters of a machine, or have their addresses.
@@ -90,7 +90,8 @@ impl Definitions {
     }
 
     fn adapters(&self) -> Vec<GuestAdapter> {
-        self.order.iter().map(Definition::adapter).collect()
+        let one = |device: &Definition| (device.adapter(), device.kind != "ethernets");
+        with_members(self.order.iter().map(one).collect())
     }
 }
 
@@ -146,7 +147,7 @@ impl Definition {
     /// Whether it goes by a name, or by a driver, which goes with the hardware.
     fn is_by_name(&self, matched: &str) -> bool {
         let is_matched = self.at(&["match"]).any(|node| !node.entries().is_empty());
-        if self.kind != "ethernets" || !is_matched {
+        if !is_matched {
             return true;
         }
         let has_name = !matched.is_empty() && !glob::match_any_card([matched]);
