@@ -138,7 +138,7 @@ fn files_of(
     let reason = match files {
         Files::Best(port) => {
             let options = hvm_smb::Options { connect: SHARES_CONNECT, ..usual };
-            let tree = connect(port, options).and_then(|client| SmbTree::open_own(client, &drives.fixed));
+            let tree = connect(port, options).and_then(|client| SmbTree::open_own(client, &drives.with_files()));
             match tree {
                 Ok(tree) => return Ok(Box::new(tree.mapped_in("files=smb/"))),
                 Err(error) => Some(error.to_string()),

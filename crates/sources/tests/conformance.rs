@@ -196,6 +196,9 @@ fn the_shares_of_another_host_are_not_taken_for_those_of_one_that_runs() {
     assert!(running.record().contains("creationXml"));
     running.number_volume('D', &format!("{:04X}-{:04X}", serials[1] >> 16, serials[1] & 0xFFFF));
     assert_eq!(way(), r"over its shares \\127.0.0.1\C$, \\127.0.0.1\D$");
+    // A drive without files has no share that could be read.
+    running.add_locked_drive('X');
+    assert_eq!(way(), r"over its shares \\127.0.0.1\C$, \\127.0.0.1\D$");
     shared.go_away();
     assert!(way().starts_with(through), "{}", way());
 }

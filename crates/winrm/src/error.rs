@@ -69,8 +69,9 @@ pub enum Error {
     },
     /// TLS failed for another reason than the certificate.
     #[error(
-        "TLS with {endpoint} failed: {reason}. Windows Server 2012 and 2012 R2 with an RSA certificate offer only older \
-         cipher suites, which this program does not speak; use HTTP with encrypted messages or an ECDSA certificate there."
+        "TLS with {endpoint} failed: {reason}. Windows Server 2008 and 2008 R2 as they come, and 2012 and 2012 R2 with an RSA \
+         certificate, offer only older versions or cipher suites, which this program does not speak; use HTTP with encrypted \
+         messages, or from 2012 on an ECDSA certificate, there."
     )]
     Tls {
         /// The address of the service.

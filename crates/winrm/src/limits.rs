@@ -24,3 +24,5 @@ pub const MESSAGE: usize = 64 * 1024 * 1024;
 pub const OPEN_MESSAGES: usize = 16;
 /// Bytes of CLIXML that one message may have when it is written.
 pub const WRITTEN: usize = 16 * 1024 * 1024;
+/// How often a part of a query's answer is asked for again when nothing came within the server's time (60 seconds by default).
+pub const SILENT_PULLS: u32 = 10;

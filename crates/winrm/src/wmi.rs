@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use roxmltree::Node;
 
 use crate::client::{Client, transfer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits;
 use crate::options::Flow;
 use crate::soap::envelope::Request;
+use crate::soap::fault::FaultKind;
 use crate::soap::names::{ADDRESSING, ANONYMOUS, ENUMERATION, WMI, WQL, WSMAN, XSI};
 use crate::soap::reply::Reply;
 use crate::soap::resource::Resource;
@@ -150,7 +151,7 @@ impl Client {
             .leaf("w:MaxElements", &[], &query.batch.max(1).to_string())
             .leaf("w:Filter", &[("Dialect", WQL)], writable("query", &query.wql)?)
             .close("n:Enumerate");
-        let mut batch = self.enumeration("Enumerate", &resource, body)?;
+        let mut batch = self.patiently("Enumerate", &resource, &body)?;
         loop {
             for instance in batch.items {
                 if each(instance) == Flow::Stop {
@@ -163,7 +164,19 @@ impl Client {
                 .leaf("n:EnumerationContext", &[], writable("context of the query", &context)?)
                 .leaf("n:MaxElements", &[], &query.batch.max(1).to_string())
                 .close("n:Pull");
-            batch = self.enumeration("Pull", &resource, body)?;
+            batch = self.patiently("Pull", &resource, &body)?;
+        }
+    }
+
+    /// Asks again where nothing came within the server's time, which may be shorter than the one that was asked for (its
+    /// `MaxTimeoutms`, 60 seconds usually): an enumeration goes on from where it is (DSP0226, 8.4).
+    fn patiently(&mut self, verb: &str, resource: &Resource, body: &Writer) -> Result<Batch> {
+        let mut left = limits::SILENT_PULLS;
+        loop {
+            match self.enumeration(verb, resource, body.clone()) {
+                Err(Error::Fault(fault)) if fault.kind() == FaultKind::TimedOut && left > 0 => left -= 1,
+                other => return other,
+            }
         }
     }
 

@@ -128,6 +128,18 @@ fn a_query_takes_several_pulls() {
 }
 
 #[test]
+fn a_query_for_which_there_is_no_time_is_asked_again() {
+    let Some(peer) = Peer::start(Way::Http) else { return };
+    let slow = "SELECT * FROM Msvm_ComputerSystem WHERE OnTimeInMilliseconds > 0";
+    let query = Query { batch: 10, ..Query::new("root\\virtualization\\v2", slow) };
+    let all = peer.client(None).query_all(&query).unwrap();
+    assert_eq!((all.len(), all[24].text("ElementName")), (25, Some("Wäbserver & 24")));
+    let verbs =
+        |verb: &str| peer.record().iter().filter(|(_, xml)| xml.contains(&format!("enumeration/{verb}<"))).count();
+    assert_eq!((verbs("Enumerate"), verbs("Pull")), (2, 4));
+}
+
+#[test]
 fn an_instance_and_a_method() {
     let Some(peer) = Peer::start(Way::Http) else { return };
     let mut client = peer.client(None);

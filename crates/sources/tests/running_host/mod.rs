@@ -102,6 +102,21 @@ impl Running {
         fs::write(path, answers::utf16(&text)).unwrap();
     }
 
+    /// The host has a drive that is locked.
+    pub fn add_locked_drive(&self, letter: char) {
+        let path = self.recorded.join("wmi").join("root.cimv2").join("Win32_LogicalDisk.xml");
+        let bytes = fs::read(&path).unwrap();
+        let units: Vec<u16> =
+            bytes.chunks_exact(2).skip(1).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let text = String::from_utf16(&units).unwrap();
+        let property = |name: &str, kind: &str, value: &str| {
+            format!("<PROPERTY NAME=\"{name}\" TYPE=\"{kind}\"><VALUE>{value}</VALUE></PROPERTY>")
+        };
+        let (id, kind) = (property("DeviceID", "string", &format!("{letter}:")), property("DriveType", "uint32", "3"));
+        let locked = format!("<INSTANCE CLASSNAME=\"Win32_LogicalDisk\">{id}{kind}</INSTANCE>");
+        fs::write(path, answers::utf16(&text.replacen("<INSTANCE", &format!("{locked}<INSTANCE"), 1))).unwrap();
+    }
+
     /// The requests that it got.
     pub fn record(&self) -> String {
         fs::read_to_string(self.folder.path().join("record")).unwrap()

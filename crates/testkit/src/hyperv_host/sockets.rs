@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ const CLIENT: &str = "System.Net.Sockets.TcpClient";
 const PLAIN: &str = "System.Net.Sockets.NetworkStream";
 const SEALED: &str = "System.Net.Security.SslStream";
 const CALLBACK: &str = "System.Net.Security.RemoteCertificateValidationCallback";
+const ADDRESS: &str = "System.Net.IPAddress";
 const CERTIFICATE: &str = "System.Security.Cryptography.X509Certificates.X509Certificate";
 const CERTIFICATES: &str = "System.Security.Cryptography.X509Certificates.X509CertificateCollection";
 
@@ -42,6 +43,10 @@ pub(super) struct Sockets {
     is_forbidden: bool,
 }
 
+const fn family_of(is_ipv4: bool) -> &'static str {
+    if is_ipv4 { "InterNetwork" } else { "InterNetworkV6" }
+}
+
 impl Host {
     /// The connection that has read so many bytes from now on breaks.
     pub fn break_after(&mut self, bytes: u64) {
@@ -56,8 +61,13 @@ impl Host {
     /// Objects of this kind; `None` for others.
     pub(super) fn make_socket(&mut self, kind: &str, arguments: &[Value]) -> Option<Run<Value>> {
         Some(match (kind, arguments) {
-            ("net.sockets.tcpclient", []) => {
-                let object = Object::new(CLIENT, &self.new_id());
+            // Without a family it is one for IPv4 only.
+            ("net.sockets.tcpclient", [] | [Value::Word(_)]) => {
+                let family = match arguments {
+                    [Value::Word(family)] => family.name.clone(),
+                    _ => family_of(true).to_owned(),
+                };
+                let object = Object::new(CLIENT, &self.new_id()).with("Family", family);
                 Ok(object.with("ReceiveTimeout", Value::Int(0)).with("SendTimeout", Value::Int(0)).value())
             }
             ("net.security.remotecertificatevalidationcallback", [Value::Block(_)]) => {
@@ -75,6 +85,17 @@ impl Host {
         })
     }
 
+    /// `[System.Net.IPAddress]::Parse`; `None` for other methods.
+    pub(super) fn parse_address(kind: &str, method: &str, arguments: &[Value]) -> Option<Run<Value>> {
+        let ("net.ipaddress", "parse", [Value::Text(text)]) = (kind, method, arguments) else { return None };
+        let Ok(address) = text.parse::<IpAddr>() else {
+            return Some(thrown("An invalid IP address was specified."));
+        };
+        let (name, number) = if address.is_ipv4() { (family_of(true), 2) } else { (family_of(false), 23) };
+        let family = Value::word("System.Net.Sockets.AddressFamily", name, number);
+        Some(Ok(Object::new(ADDRESS, &address.to_string()).with("AddressFamily", family).value()))
+    }
+
     /// Methods of connections; `None` for objects of other classes.
     pub(super) fn socket_method(
         &mut self,
@@ -84,7 +105,14 @@ impl Host {
     ) -> Option<Run<Value>> {
         let (class, id) = (target.borrow().class.clone(), target.borrow().id.clone());
         Some(match (class.as_str(), method, arguments) {
-            (CLIENT, "connect", [Value::Text(address), Value::Int(port)]) => self.connect(&id, address, *port),
+            (CLIENT, "connect", [Value::Object(address), Value::Int(port)]) if address.borrow().class == ADDRESS => {
+                let address = address.borrow().id.clone();
+                let family = target.borrow().get("Family").and_then(|family| family.text().ok()).unwrap_or_default();
+                if address.parse().map(|found: IpAddr| family_of(found.is_ipv4())) != Ok(family.as_str()) {
+                    return Some(thrown("This protocol version is not supported."));
+                }
+                self.connect(&id, &address, *port)
+            }
             (CLIENT, "getstream", []) if self.sockets.plain.contains_key(&id) => Ok(Object::new(PLAIN, &id).value()),
             (CLIENT, "getstream", []) => thrown("The operation is not allowed on non-connected sockets."),
             (CLIENT, "close", []) => {

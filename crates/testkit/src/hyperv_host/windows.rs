@@ -146,6 +146,9 @@ impl Host {
     }
 
     pub(super) fn static_call(&mut self, kind: &str, method: &str, arguments: &[Value]) -> Run<Value> {
+        if let Some(result) = Self::parse_address(kind, method, arguments) {
+            return result;
+        }
         match (kind, method, arguments) {
             ("io.file", method, arguments) => self.file_call(method, arguments),
             ("io.directory", "exists", [Value::Text(path)]) => {

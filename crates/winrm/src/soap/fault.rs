@@ -30,15 +30,19 @@ pub struct Fault {
 pub enum FaultKind {
     /// Nothing came within `OperationTimeout` (2150858793, 0x80338029): ask again.
     TimedOut,
-    /// The shell does not exist (2150858843, 0x8033805B): it expired, was closed, or the host was started anew.
+    /// The shell does not exist (2150858843, 0x8033805B; disconnected: 2150859204, 2150859230): it expired, was closed, or the
+    /// service or the host was started anew, which ends what was asked of it (995 `ERROR_OPERATION_ABORTED`, 1223
+    /// `ERROR_CANCELLED`).
     NoShell,
     /// Access is denied (5, or 0x80070005, or the WMI code 0x80041003).
     AccessDenied,
-    /// The class, the namespace or the instance does not exist (WMI 0x80041002, 0x8004100E, 0x80041010; 2150859002).
+    /// The class, the namespace or the instance does not exist (WMI 0x80041002, 0x8004100E, 0x80041010; 2150858752).
     NotFound,
-    /// The request is larger than the server takes, or its answer larger than the request allows (2150858846).
+    /// The request is larger than the server takes, or its answer larger than the request or the server allows (2150858790,
+    /// 2150858823 to 2150858825).
     TooLarge,
-    /// Too many shells, users or requests (2150859173 to 2150859175, 2150859069).
+    /// Too many shells, users or requests (2150859173 to 2150859176, 2150859179, and those of a plug-in, 2150859236 to
+    /// 2150859241).
     Quota,
     /// Any other.
     Other,
@@ -51,11 +55,12 @@ impl Fault {
         let name = self.subcode.rsplit(':').next().unwrap_or_default();
         match (self.code, name) {
             (Some(2_150_858_793), _) | (None, "TimedOut") => FaultKind::TimedOut,
-            (Some(2_150_858_843), _) => FaultKind::NoShell,
+            (Some(2_150_858_843 | 2_150_859_204 | 2_150_859_230 | 995 | 1223), _) => FaultKind::NoShell,
             (Some(5 | 0x8007_0005 | 0x8004_1003), _) | (_, "AccessDenied") => FaultKind::AccessDenied,
-            (Some(0x8004_1002 | 0x8004_100E | 0x8004_1010 | 2_150_859_002), _) => FaultKind::NotFound,
-            (Some(2_150_858_846), _) | (None, "EncodingLimit") => FaultKind::TooLarge,
-            (Some(2_150_859_173..=2_150_859_175 | 2_150_859_069), _) | (_, "QuotaLimit") => FaultKind::Quota,
+            (Some(0x8004_1002 | 0x8004_100E | 0x8004_1010 | 2_150_858_752), _) => FaultKind::NotFound,
+            (Some(2_150_858_790 | 2_150_858_823..=2_150_858_825), _) | (None, "EncodingLimit") => FaultKind::TooLarge,
+            (Some(2_150_859_173..=2_150_859_176 | 2_150_859_179 | 2_150_859_236..=2_150_859_241), _)
+            | (_, "QuotaLimit") => FaultKind::Quota,
             _ => FaultKind::Other,
         }
     }
@@ -146,6 +151,27 @@ mod tests {
         (fault.endpoint, fault.action) = ("http://hv1:5985/wsman".to_owned(), "Receive".to_owned());
         let text = "http://hv1:5985/wsman refused Receive with fault 2150858793 (0x80338029): No answer within the time. Ask again.";
         assert_eq!(fault.to_string(), text);
+    }
+
+    /// As `wsmerror.h` and `winerror.h` of the Windows SDK name them.
+    #[test]
+    fn numbers_are_those_of_windows() {
+        for (code, kind) in [
+            (2_150_858_793, FaultKind::TimedOut),
+            (2_150_858_843, FaultKind::NoShell),
+            (995, FaultKind::NoShell),
+            (2_150_859_230, FaultKind::NoShell),
+            (2_150_858_752, FaultKind::NotFound),
+            (2_150_858_790, FaultKind::TooLarge),
+            (2_150_858_824, FaultKind::TooLarge),
+            (2_150_859_176, FaultKind::Quota),
+            (2_150_859_240, FaultKind::Quota),
+            // Selectors that are ambiguous, and a class that has no keys and is no singleton.
+            (2_150_858_846, FaultKind::Other),
+            (2_150_859_002, FaultKind::Other),
+        ] {
+            assert_eq!(Fault { code: Some(code), ..Fault::default() }.kind(), kind, "{code}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 
 /// A text that grows by elements. Names and attributes' names are ours; values and texts are quoted, whatever they are.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Writer(String);
 
 impl Writer {

@@ -11,10 +11,12 @@ param(
 )
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
-$client = New-Object -TypeName System.Net.Sockets.TcpClient
+# Without the family of the address, .NET Framework takes IPv4 only.
+$where = [System.Net.IPAddress]::Parse($Address)
+$client = New-Object -TypeName System.Net.Sockets.TcpClient -ArgumentList $where.AddressFamily
 $file = $null
 try {
-    $client.Connect($Address, $Port)
+    $client.Connect($where, $Port)
     $client.ReceiveTimeout = 30000
     $client.SendTimeout = 30000
     # No authority knows this certificate and no name is in question: which one it must be is compared below, before a word is said.

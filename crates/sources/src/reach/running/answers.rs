@@ -22,6 +22,9 @@ const LINKS: [(&str, &str, &str); 6] = [
 /// Keys of the classes from which associations are asked for (their MOF).
 const KEYS: [&str; 4] = ["SystemCreationClassName", "SystemName", "CreationClassName", "Name"];
 
+/// What a method returns that has started a job (`Msvm_ConcreteJob`).
+const STARTED: &str = "4096";
+
 /// A host that answers.
 pub(crate) struct LiveAnswers {
     link: Arc<Link>,
@@ -106,33 +109,49 @@ impl LiveAnswers {
         }
     }
 
-    /// What Hyper-V says of one disk: as the first version of its classes does where that is there, else the second.
+    /// What Hyper-V says of one disk: as the second version of its classes does where that is there, else the first, which knows no
+    /// VHDX.
     fn disk(&self, path: &str) -> Result<Answer, String> {
+        let mut failed = None;
         for (namespace, method, output) in
-            [(V1, "GetVirtualHardDiskInfo", "Info"), (V2, "GetVirtualHardDiskSettingData", "SettingData")]
+            [(V2, "GetVirtualHardDiskSettingData", "SettingData"), (V1, "GetVirtualHardDiskInfo", "Info")]
         {
             let services = self.ask(Question::Instances(namespace, "Msvm_ImageManagementService"));
             let Answer::Objects(services) = services else { continue };
             let Some(service) = services.first() else { continue };
-            let mut resource = Resource::class(namespace, "Msvm_ImageManagementService");
-            for key in KEYS {
-                resource = resource.with(key, service.text(key).unwrap_or_default());
+            match self.disk_of(service, (namespace, method, output), path) {
+                Ok(found) => return Ok(Answer::Objects(vec![found])),
+                Err(error) => failed = failed.or(Some(error)),
             }
-            let arguments = [("Path", Argument::Text(path.to_owned()))];
-            let told = self.link.ask(|client| client.invoke(&resource, method, &arguments));
-            let told = told.map_err(|error| error.to_string())?;
-            if let Some(other) = told.text("ReturnValue").map(str::trim).filter(|code| *code != "0") {
-                return Err(format!("{method} of '{path}' answered {other}."));
-            }
-            let text = told.text(output).ok_or_else(|| format!("{method} of '{path}' says nothing of the disk."))?;
-            let found = cim::read(text.as_bytes(), path).map_err(|error| error.to_string())?;
-            let with_path = |mut object: Object| {
-                object.properties.insert(0, ("Path".to_owned(), Value::Text(path.to_owned())));
-                object
-            };
-            return Ok(Answer::Objects(found.objects.into_iter().take(1).map(with_path).collect()));
         }
-        Ok(Answer::Silent)
+        failed.map_or(Ok(Answer::Silent), Err)
+    }
+
+    fn disk_of(
+        &self,
+        service: &Object,
+        (namespace, method, output): (&str, &str, &str),
+        path: &str,
+    ) -> Result<Object, String> {
+        let mut resource = Resource::class(namespace, "Msvm_ImageManagementService");
+        for key in KEYS {
+            resource = resource.with(key, service.text(key).unwrap_or_default());
+        }
+        let arguments = [("Path", Argument::Text(path.to_owned()))];
+        let told = self.link.ask(|client| client.invoke(&resource, method, &arguments));
+        let told = told.map_err(|error| error.to_string())?;
+        let text = told.text(output).filter(|text| !text.is_empty());
+        // A job that was started has told it all the same where it is there.
+        let is_done = |code: &str| code == "0" || (code == STARTED && text.is_some());
+        if let Some(other) = told.text("ReturnValue").map(str::trim).filter(|code| !is_done(code)) {
+            return Err(format!("{method} of '{path}' answered {other}."));
+        }
+        let text = text.ok_or_else(|| format!("{method} of '{path}' says nothing of the disk."))?;
+        let found = cim::read(text.as_bytes(), path).map_err(|error| error.to_string())?;
+        let mut object =
+            found.objects.into_iter().next().ok_or_else(|| format!("{method} of '{path}' gives no object."))?;
+        object.properties.insert(0, ("Path".to_owned(), Value::Text(path.to_owned())));
+        Ok(object)
     }
 }
 

@@ -15,14 +15,17 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use hvm_winrm::psrp::Script;
-use hvm_winrm::{Client, Endpoint, Error, Flow, Instance, Login, Mending, Options, Query};
+use hvm_winrm::{Client, Endpoint, Error, FaultKind, Flow, Instance, Login, Mending, Options, Query};
 
 use self::shell::Shell;
 
 /// How long the host may be away before that is an error.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long one WMI query may take until its first answer: providers of Hyper-V are slow when there are many machines.
+/// How long one WMI query may take until its first answer: providers of Hyper-V are slow when there are many machines. The host gives
+/// it its own `MaxTimeoutms` at most, 60 seconds by default, and is asked again then.
 const OPERATION: Duration = Duration::from_secs(120);
+/// How often one question is put again that the host had no time for.
+const SLOW: u32 = 5;
 /// Version of the service from which on it takes a larger envelope by default: that of Windows Server 2012.
 const NEWER_STACK: u32 = 3;
 /// Bytes of an envelope then (`MaxEnvelopeSizekb`).
@@ -85,11 +88,16 @@ impl Link {
         }
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         let mut mending = Mending::new(PATIENCE);
+        let mut slow = 0;
         loop {
             let error = match ask(&mut client) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            if slow < SLOW && error.fault().is_some_and(|fault| fault.kind() == FaultKind::TimedOut) {
+                slow += 1;
+                continue;
+            }
             let Some(wait) = mending.next(&error) else { return Err(self.failed(error.into())) };
             client.hang_up();
             sleep(wait);

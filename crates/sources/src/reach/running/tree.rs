@@ -153,6 +153,8 @@ impl RunningTree {
 pub(crate) struct Drives {
     /// Each with the serial number of its volume.
     pub(crate) fixed: BTreeMap<char, Option<u32>>,
+    /// Those of which nothing can be read: the volume is locked (BitLocker) or has no file system that the host knows.
+    blank: BTreeSet<char>,
     /// Why they are not known.
     pub(crate) unknown: Option<String>,
 }
@@ -169,7 +171,20 @@ impl Drives {
             let serial = serial.and_then(|digits| u32::from_str_radix(&digits, 16).ok());
             Some((letter(disk.text("DeviceID"))?, serial))
         };
-        Ok(Drives { fixed: found.iter().flatten().filter_map(drive).collect(), unknown })
+        let is_blank = |disk: &&hvm_winrm::Instance| {
+            ["FileSystem", "VolumeSerialNumber"].iter().all(|name| disk.text(name).is_none_or(str::is_empty))
+        };
+        let blank = found.iter().flatten().filter(is_blank).filter_map(|disk| letter(disk.text("DeviceID"))).collect();
+        Ok(Drives { fixed: found.iter().flatten().filter_map(drive).collect(), blank, unknown })
+    }
+
+    /// Those with files, each with the serial number of its volume.
+    pub(crate) fn with_files(&self) -> BTreeMap<char, Option<u32>> {
+        self.fixed
+            .iter()
+            .filter(|(letter, _)| !self.blank.contains(letter))
+            .map(|(letter, id)| (*letter, *id))
+            .collect()
     }
 }
 
