@@ -98,7 +98,7 @@ fn undoing_returns_the_rules_to_what_they_were() {
         let (_, mut host) = host_with_kit(os, &planned());
         // Somebody had restricted the rule in another way.
         let change = format!(
-            "Set-NetFirewallRule -Name '{CONSOLE}' -Profile Private, Public -RemoteAddress '10.0.0.1', '10.0.0.2'"
+            "Set-NetFirewallRule -Name '{CONSOLE}' -Profile Private, Public -RemoteAddress '10.0.0.1', '10.0.0.2' -Confirm:$false"
         );
         host.run_text(&change).unwrap();
         let before = host.clone();
@@ -183,7 +183,7 @@ fn what_somebody_else_changed_or_made_is_left() {
         assert!(!host.state.firewall.contains_key(OWN), "{os}");
         // A rule of the same id that the kit did not make.
         let mut host = start;
-        host.run_text(&format!("New-NetFirewallRule -Name '{OWN}' -DisplayName 'theirs'")).unwrap();
+        host.run_text(&format!("New-NetFirewallRule -Name '{OWN}' -DisplayName 'theirs' -Confirm:$false")).unwrap();
         let outcome = set(&mut host);
         assert!(matches!(&outcome.end, End::Error(message) if message.contains("did not make")), "{outcome:?}");
         assert_eq!(rule(&mut host, OWN)["DisplayName"], "theirs");

@@ -183,6 +183,64 @@ fn a_job_imports_tests_and_undoes() {
 }
 
 #[test]
+fn a_job_with_errors_that_did_not_end_it_tells_them_and_has_not_succeeded() {
+    let mut host = host_with_jobs("2019");
+    let step = host.files.iter().find(|file| file.path.ends_with("-management-adapter.ps1")).unwrap().path.clone();
+    let text = String::from_utf8(host.files.read(&step).unwrap().to_vec()).unwrap();
+    host.files.write(&step, text.replace(" -ErrorAction Stop", "").into_bytes()).unwrap();
+    host.refuse(Some("Set-DnsClientServerAddress"));
+    assert_eq!(start(&mut host, "Import", "1"), "started");
+    assert_eq!(host.run_task(), Some(Ok(())));
+    let seen = poll(&mut host, "Import");
+    let error = "Set-DnsClientServerAddress: Access is denied.";
+    assert!(seen.contains(&format!("line:Error: {error}")), "{seen:#?}");
+    assert_eq!(result(&seen)["succeeded"], false);
+    assert_eq!(result(&seen)["message"], format!("It went on after 1 errors, the first of which was: {error}"));
+}
+
+#[test]
+fn an_error_that_did_not_end_a_script_is_told_here_too() {
+    use base64::Engine;
+    let encode = |bytes: &[u8]| base64::prelude::BASE64_STANDARD.encode(bytes);
+    let mut host = Host::new(Release::Server2012, &["Ethernet"]);
+    let utf16: Vec<u8> = script("Here.ps1").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut said = |text: &str| host.run_powershell(&encode(&utf16), &encode(text.as_bytes())).unwrap();
+    let on = format!("output {}", encode(b"on"));
+    assert_eq!(said("'on'"), [on.clone(), "end ".to_owned()]);
+    let lines = said("'on'\nGet-NetIPAddress -InterfaceIndex 99");
+    let [output, error] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!(*output, on);
+    assert!(error.starts_with("error "), "{error}");
+}
+
+#[test]
+fn a_task_that_cannot_be_taken_away_or_made_is_an_error() {
+    for command in ["Get-ScheduledTask", "Unregister-ScheduledTask", "Register-ScheduledTask", "Start-ScheduledTask"] {
+        let mut host = host_with_jobs("2012");
+        let theirs = ScheduledTask { name: "hvmigrate test".to_owned(), ..ScheduledTask::default() };
+        host.state.tasks.push(theirs);
+        host.refuse(Some(command));
+        let arguments = ["Folder", "Name", "Runner", "Argument", "Job", "Run"].map(|name| {
+            let value = match name {
+                "Folder" => KIT.to_owned(),
+                "Name" => "hvmigrate test".to_owned(),
+                "Runner" => format!("{KIT}\\Invoke-KitJob.ps1"),
+                _ => "Test".to_owned(),
+            };
+            (name, Value::from(value))
+        });
+        let told = run(&mut host, "Start.ps1", &arguments);
+        assert!(matches!(&told, Err(Stop::Throw(message)) if message.contains(command)), "{command}: {told:?}");
+        let told = run(&mut host, "Forget.ps1", &[("Name", Value::from("hvmigrate test"))]);
+        assert_eq!(
+            told.is_err(),
+            command.starts_with("Get") || command.starts_with("Unregister"),
+            "{command}: {told:?}"
+        );
+    }
+}
+
+#[test]
 fn a_job_that_fails_says_why() {
     let mut host = host_with_jobs("2019");
     host.hardware.administrator = false;

@@ -61,12 +61,25 @@ fn the_check_finds_faults() {
         "Get-VM 'x'",
         "Set-VM -VM $m -Name 'x",
         "Get-FileHash -Path 'x'",
+        "Get-NetAdapter",
+        "Get-NetAdapter -ErrorAction Continue",
+        "Get-NetAdapter -ErrorAction Stop -Confirm:$false",
+        "New-NetIPAddress -InterfaceIndex 1 -IPAddress '10.0.0.1'",
+        "New-NetIPAddress -InterfaceIndex 1 -IPAddress '10.0.0.1' -Confirm:$false",
+        "New-NetIPAddress -InterfaceIndex 1 -IPAddress '10.0.0.1' -ErrorAction Stop",
+        "Unregister-ScheduledTask -TaskName 'x' -ErrorAction Stop -Confirm",
     ];
     for text in faulty {
         assert!(!known.faults(text).is_empty(), "{text}");
     }
-    let good =
-        ["New-VM -Name 'x' -NoVHD", "New-VMSwitch -Name 'x' -SwitchType Private", "Get-VMNetworkAdapter -ManagementOS"];
+    let good = [
+        "New-VM -Name 'x' -NoVHD",
+        "New-VMSwitch -Name 'x' -SwitchType Private",
+        "Get-VMNetworkAdapter -ManagementOS",
+        "Get-NetAdapter -ErrorAction Stop",
+        "Get-NetAdapterHardwareInfo -ErrorAction SilentlyContinue",
+        "New-NetIPAddress -InterfaceIndex 1 -IPAddress '10.0.0.1' -ErrorAction Stop -Confirm:$false",
+    ];
     for text in good {
         assert!(known.faults(text).is_empty(), "{text}: {:?}", known.faults(text));
     }

@@ -36,6 +36,17 @@ impl Arg {
     }
 }
 
+/// How the nouns begin that modules made from CDXML bring (NetTCPIP, NetAdapter, NetSecurity, DnsClient, ScheduledTasks). Their
+/// commands are functions, and a function of a module sees `$ErrorActionPreference` and `$ConfirmPreference` of the session and not
+/// those of the script that calls it (issues 4568 and 24389 of PowerShell): without words of its own a call that fails is only told.
+const FUNCTIONS: [&str; 3] = ["Net", "DnsClient", "ScheduledTask"];
+
+/// Verbs that change nothing, whose functions have no `-Confirm`.
+const READING: [&str; 2] = ["Get", "Test"];
+
+/// The words: an error ends the step, and nobody is asked once more, since the step was asked for as a whole.
+const PREFERENCES: [(&str, Option<&str>); 2] = [("ErrorAction", Some("Stop")), ("Confirm:$false", None)];
+
 /// A call: a name and named parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Call {
@@ -100,6 +111,20 @@ impl Call {
         self.parameters.iter().find(|(name, _)| name == parameter).map(|(_, arg)| arg)
     }
 
+    /// What [`Call::render`] writes behind the parameters of a function of a module: each parameter as it stands, and its word.
+    pub fn preferences(&self) -> &'static [(&'static str, Option<&'static str>)] {
+        match self.name.split_once('-') {
+            Some((verb, noun)) if FUNCTIONS.iter().any(|start| noun.starts_with(start)) => {
+                if READING.contains(&verb) {
+                    &PREFERENCES[..1]
+                } else {
+                    &PREFERENCES
+                }
+            }
+            _ => &[],
+        }
+    }
+
     /// The line, without a line break at its end.
     pub fn render(&self) -> Result<String, DestinationError> {
         let mut line = self.into.as_ref().map(|name| format!("${name} = ")).unwrap_or_default();
@@ -111,6 +136,10 @@ impl Call {
                 line.push(' ');
                 line.push_str(&render_arg(arg)?);
             }
+        }
+        for (parameter, word) in self.preferences() {
+            line.push_str(&format!(" -{parameter}"));
+            word.iter().for_each(|word| line.push_str(&format!(" {word}")));
         }
         Ok(line)
     }

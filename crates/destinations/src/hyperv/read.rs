@@ -111,6 +111,11 @@ fn call(line: &[Token]) -> Result<Call, String> {
         call.parameters.push((parameter.to_owned(), arg));
         rest = after;
     }
+    // They are written with each such call and are none of its own. Kits of before have none.
+    for (preference, word) in call.preferences() {
+        let wanted = word.map_or(Arg::Switch, Arg::word);
+        call.parameters.retain(|(parameter, arg)| parameter != *preference || *arg != wanted);
+    }
     Ok(call)
 }
 

@@ -1,5 +1,7 @@
 //! The step that sets what Hyper-V keeps for the host as a whole.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hvm_model::role::Role;
 use hvm_model::setting::administrators;
 
@@ -20,9 +22,7 @@ pub(crate) fn script(release: &Release, role: &Role) -> StepScript {
         values.push(("NumaSpanningEnabled", Arg::Bool(spanning)));
     }
     let mut script = StepScript::default();
-    let adapters: Vec<String> = settings.vmq_keywords.keys().cloned().collect();
-    let save = Call::new("Save-KitHostSettings");
-    script.perform.push(if adapters.is_empty() { save } else { save.with("Adapters", Arg::Texts(adapters)) });
+    script.perform.push(save(&settings.vmq_keywords));
     if let Some(range) = settings.mac_range {
         let (low, high) = (Arg::text(range.minimum.plain()), Arg::text(range.maximum.plain()));
         script.test.push(test("MacAddressMinimum", low.clone()));
@@ -44,6 +44,17 @@ pub(crate) fn script(release: &Release, role: &Role) -> StepScript {
     }
     script.undo.push(Call::new("Restore-KitHostSettings"));
     script
+}
+
+/// Keeps what was set before, with the properties of network adapters that are set here.
+fn save(keywords: &BTreeMap<String, BTreeMap<String, String>>) -> Call {
+    let call = Call::new("Save-KitHostSettings");
+    let names: BTreeSet<String> = keywords.values().flat_map(BTreeMap::keys).cloned().collect();
+    if names.is_empty() {
+        return call;
+    }
+    let call = call.with("Adapters", Arg::Texts(keywords.keys().cloned().collect()));
+    call.with("Keywords", Arg::Texts(names.into_iter().collect()))
 }
 
 fn store_calls(role: &Role, script: &mut StepScript) {
@@ -80,9 +91,8 @@ fn queue_calls(role: &Role, script: &mut StepScript) {
     }
     for (adapter, keywords) in &settings.vmq_keywords {
         for (keyword, value) in keywords {
-            let call = Call::new("Set-NetAdapterAdvancedProperty").text("Name", adapter);
-            let call = call.text("RegistryKeyword", keyword).with("RegistryValue", Arg::text(value.clone()));
-            script.perform.push(call.switch("NoRestart"));
+            let call = Call::new("Set-KitAdapterProperty").text("Adapter", adapter);
+            script.perform.push(call.text("Keyword", keyword).text("Value", value));
         }
     }
 }

@@ -44,6 +44,13 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 #[test]
+fn a_kit_of_before_is_read() {
+    let text = "switch ($Mode) {\n'Perform' {\nNew-NetRoute -InterfaceIndex $index -NextHop '10.0.0.1'\n}\n}";
+    let call = Call::new("New-NetRoute").variable("InterfaceIndex", "index").text("NextHop", "10.0.0.1");
+    assert_eq!(step_script(text).unwrap().perform, [call]);
+}
+
+#[test]
 fn nul_is_refused() {
     let error = literal("abc\0d").unwrap_err().to_string();
     assert!(error.contains("U+0000 at position 3") && error.contains("PowerShell"), "{error}");
@@ -82,7 +89,12 @@ proptest! {
             .switch("Last");
         let script = StepScript {
             test: vec![Call::new("Test-Thing").text("Text", &second)],
-            perform: vec![call.clone().into_variable("x"), call],
+            perform: vec![
+                call.clone().into_variable("x"),
+                call,
+                Call::new("New-NetRoute").variable("InterfaceIndex", "index").text("NextHop", &second),
+                Call::new("Get-NetRoute"),
+            ],
             undo: Vec::new(),
             ..StepScript::default()
         };
@@ -90,6 +102,8 @@ proptest! {
         let text = String::from_utf8(bytes).unwrap();
         let tree = parse(text.trim_start_matches('\u{feff}'));
         prop_assert!(!tree.root_node().has_error(), "{text}");
+        prop_assert_eq!(text.matches(" -ErrorAction Stop").count(), 2);
+        prop_assert!(text.contains(" -ErrorAction Stop -Confirm:$false\r\n") && text.contains("Get-NetRoute -ErrorAction Stop\r\n"));
         prop_assert_eq!(step_script(&text), Ok(script));
     }
 

@@ -3,9 +3,10 @@
 
 #![allow(dead_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use hvm_testkit::hyperv_host::FUNCTION_MODULES;
 use serde_json::Value;
 use tree_sitter::{Node, Parser, Tree};
 
@@ -79,6 +80,8 @@ type Set = BTreeMap<String, Parameter>;
 /// Everything that can be called.
 pub struct Known {
     cmdlets: BTreeMap<String, Vec<Set>>,
+    /// Those that are functions of modules, which see no preference of a script.
+    functions: BTreeSet<String>,
     core: BTreeMap<String, Vec<String>>,
 }
 
@@ -125,7 +128,7 @@ fn entry(text: &str) -> (String, Parameter) {
 impl Known {
     /// The table of the samples, and the functions that `scripts` define.
     pub fn new(table: &Value, scripts: &[&str]) -> Known {
-        let mut cmdlets = BTreeMap::new();
+        let (mut cmdlets, mut functions) = (BTreeMap::new(), BTreeSet::new());
         for (name, cmdlet) in table.as_object().unwrap() {
             let sets = cmdlet["s"].as_object().unwrap().values();
             let set = |set: &Value| {
@@ -133,6 +136,9 @@ impl Known {
                 entries.map(|(name, parameter)| (name.clone(), accepting(parameter, &cmdlet["v"][&name]))).collect()
             };
             cmdlets.insert(name.clone(), sets.map(set).collect());
+            if cmdlet["m"].as_str().is_some_and(|module| FUNCTION_MODULES.contains(&module)) {
+                functions.insert(name.clone());
+            }
         }
         for script in scripts {
             let tree = parse(script);
@@ -144,7 +150,7 @@ impl Known {
             }
         }
         let words = |text: &str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        Known { cmdlets, core: CORE.iter().map(|(name, text)| (name.to_string(), words(text))).collect() }
+        Known { cmdlets, functions, core: CORE.iter().map(|(name, text)| (name.to_string(), words(text))).collect() }
     }
 
     /// What is wrong with the calls of a script.
@@ -183,6 +189,7 @@ impl Known {
         if positional > 0 {
             return Err(format!("{name} has an argument without a parameter"));
         }
+        let given = self.without_preferences(name, sets, given)?;
         let mut reasons = Vec::new();
         for set in sets {
             match fits(set, &given) {
@@ -191,6 +198,34 @@ impl Known {
             }
         }
         Err(format!("{name} fits no parameter set: {}", reasons.join("; ")))
+    }
+}
+
+type Given<'a> = Vec<(String, Option<&'a str>)>;
+
+impl Known {
+    /// What is given beside `-ErrorAction` and `-Confirm`. Functions of modules see neither `$ErrorActionPreference` nor
+    /// `$ConfirmPreference` of a script, so each call of one has to say what an error does, and that nobody is asked.
+    fn without_preferences<'a>(&self, name: &str, sets: &[Set], given: Given<'a>) -> Result<Given<'a>, String> {
+        let confirms = sets.iter().any(|set| set.contains_key("Confirm"));
+        let value =
+            |wanted: &str| given.iter().find(|(known, _)| known == wanted).map(|(_, value)| value.unwrap_or(""));
+        let (action, confirm) = (value("ErrorAction"), value("Confirm"));
+        if action.is_some_and(|action| !["Stop", "SilentlyContinue"].contains(&action)) {
+            return Err(format!("{name} -ErrorAction {action:?}"));
+        }
+        if confirm.is_some_and(|confirm| confirm != "$false" || !confirms) {
+            return Err(format!("{name} -Confirm {confirm:?}"));
+        }
+        let is_function = self.functions.contains(name);
+        if is_function && action.is_none() {
+            return Err(format!("{name} is a function of a module and does not say what an error does"));
+        }
+        if is_function && confirms && confirm.is_none() {
+            return Err(format!("{name} is a function of a module and may ask"));
+        }
+        let own = |(name, _): &(String, Option<&str>)| !["ErrorAction", "Confirm"].contains(&name.as_str());
+        Ok(given.into_iter().filter(own).collect())
     }
 }
 
@@ -232,8 +267,8 @@ fn first_error(node: Node, script: &str) -> String {
 }
 
 /// Parameters with their argument, and the number of arguments without one.
-fn arguments<'a>(command: Node, script: &'a str) -> (Vec<(String, Option<&'a str>)>, usize) {
-    let mut given: Vec<(String, Option<&str>)> = Vec::new();
+fn arguments<'a>(command: Node, script: &'a str) -> (Given<'a>, usize) {
+    let mut given: Given<'a> = Vec::new();
     let mut positional = 0;
     let mut end = 0;
     let elements = children(command).into_iter().filter(|node| node.kind() == "command_elements").flat_map(children);

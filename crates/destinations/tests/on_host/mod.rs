@@ -98,6 +98,7 @@ pub fn each_step(host: &mut Host, parts: &[&str], undone: impl Fn(&mut Host)) {
 
 pub fn good(outcome: &Outcome) {
     assert_eq!(outcome.end, End::Code(0), "{outcome:#?}");
+    assert!(outcome.errors.is_empty(), "{outcome:#?}");
 }
 
 /// Cuts `run` off at each change that it makes to a host like `start`: the next run then does the rest, and undoing takes all

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::network::no_match;
 use super::{Host, Release, signature};
 use crate::powershell::{Call, Computer, Object, Run, Signature, Value, fault, thrown};
 
@@ -153,18 +154,30 @@ impl Computer for Host {
         }
     }
 
-    /// Which commands ask is said by none of the pages; these two do on every host that was seen, so they count as asking.
+    /// Which commands ask is said by none of the pages; these two do on every host that was seen, so they count as asking. Those
+    /// of CDXML modules all count as asking.
     fn asks(&self, call: &Call) -> bool {
-        call.name == "Unregister-ScheduledTask"
-            || call.name == "Restore-VMSnapshot" && self.release >= Release::Server2012R2
+        call.name == "Restore-VMSnapshot" && self.release >= Release::Server2012R2
             || ["Remove-VM", "Remove-VMSwitch"].contains(&call.name.as_str()) && !call.has("Force")
     }
 
     fn run(&mut self, call: &Call) -> Run<Vec<Value>> {
         self.check_planned(call)?;
-        match COMMANDS.iter().find(|(name, _)| *name == call.name) {
-            Some((_, command)) => command(self, call),
-            None => fault(format!("the model does not do {}", call.name)),
+        let Some((_, command)) = COMMANDS.iter().find(|(name, _)| *name == call.name) else {
+            return fault(format!("the model does not do {}", call.name));
+        };
+        if self.refused.as_ref() == Some(&call.name) {
+            return thrown(format!("{}: Access is denied.", call.name));
+        }
+        let found = command(self, call)?;
+        // A getter of a CDXML module that is asked for something and finds nothing answers with an error. For some queries it
+        // gives nothing, without an error; scripts have to be right with both, so the error is what they get here.
+        let is_function = self.signature(&call.name).is_some_and(|signature| signature.is_function);
+        match call.name.strip_prefix("Get-") {
+            Some(noun) if is_function && found.is_empty() && !call.arguments.is_empty() => {
+                no_match(call, &format!("MSFT_{noun}"))
+            }
+            _ => Ok(found),
         }
     }
 

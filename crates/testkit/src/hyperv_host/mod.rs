@@ -14,6 +14,8 @@ mod firewall;
 mod machines;
 mod mirror;
 mod network;
+#[cfg(test)]
+mod network_tests;
 mod objects;
 mod parts;
 mod registration;
@@ -42,6 +44,7 @@ pub use mirror::Mirror;
 pub use release::Release;
 pub use served::Served;
 pub(crate) use served::argument;
+pub use signature::FUNCTION_MODULES;
 pub use state::*;
 
 /// What happens on a host while one of its scripts runs.
@@ -76,6 +79,7 @@ pub struct Host {
     changes: u64,
     cut: Option<u64>,
     meanwhile: Option<Meanwhile>,
+    refused: Option<String>,
     sockets: sockets::Sockets,
 }
 
@@ -92,6 +96,7 @@ impl Clone for Host {
             changes: 0,
             cut: None,
             meanwhile: None,
+            refused: self.refused.clone(),
             sockets: sockets::Sockets::default(),
         }
     }
@@ -127,6 +132,7 @@ impl Host {
             changes: 0,
             cut: None,
             meanwhile: None,
+            refused: None,
             sockets: sockets::Sockets::default(),
         };
         for folder in
@@ -149,7 +155,8 @@ impl Host {
             let mut interface = Interface::new(index as i64, &format!("{{{id}}}"), name);
             interface.physical = true;
             interface.description = format!("Example Gigabit Adapter #{index}");
-            interface.properties = ["*VMQ", "*RSS"].map(|keyword| (keyword.to_owned(), "1".to_owned())).into();
+            interface.properties =
+                ["*VMQ", "*RSS", "EnableRSS"].map(|keyword| (keyword.to_owned(), "1".to_owned())).into();
             host.state.interfaces.push(interface);
         }
         host
@@ -171,6 +178,11 @@ impl Host {
     /// The host goes off before this change, counted from 0 since it was made or cloned.
     pub fn cut_at(&mut self, change: u64) {
         self.cut = Some(change);
+    }
+
+    /// From now on every call of this command fails, or of none.
+    pub fn refuse(&mut self, command: Option<&str>) {
+        self.refused = command.map(str::to_owned);
     }
 
     /// How many changes there were since it was made or cloned.

@@ -21,6 +21,49 @@ fn address(call: &Call, parameter: &str) -> Run<Option<IpAddr>> {
     }
 }
 
+/// The class of advanced properties.
+const PROPERTY: &str = "MSFT_NetAdapterAdvancedPropertySettingData";
+
+/// Advanced properties that a driver has beside those of its page in the Device Manager: only `-AllProperties` shows them.
+const HIDDEN: [&str; 1] = ["*RssOrVmqPreference"];
+
+/// Whether a text fits a pattern with `*`, `?` and `[…]`, as names of network adapters and keywords are patterns. A backtick takes
+/// the meaning of the next character away; letters are the same in both sizes.
+fn fits_pattern(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.to_lowercase().chars().collect(), text.to_lowercase().chars().collect());
+    fits_from(&pattern, &text)
+}
+
+fn fits_from(pattern: &[char], text: &[char]) -> bool {
+    match (pattern, text) {
+        ([], _) => text.is_empty(),
+        (['*', rest @ ..], _) => (0..=text.len()).any(|skipped| fits_from(rest, &text[skipped..])),
+        (['?', rest @ ..], [_, after @ ..]) => fits_from(rest, after),
+        (['`', one, rest @ ..], [first, after @ ..]) => one == first && fits_from(rest, after),
+        (['[', rest @ ..], _) if rest.contains(&']') => {
+            let end = rest.iter().position(|one| *one == ']').unwrap_or_default();
+            let (set, rest) = (&rest[..end], &rest[end + 1..]);
+            let ranges = set
+                .windows(3)
+                .any(|range| range[1] == '-' && text.first().is_some_and(|one| (range[0]..=range[2]).contains(one)));
+            let fits = ranges || text.first().is_some_and(|first| set.contains(first));
+            fits && fits_from(rest, &text[1..])
+        }
+        ([one, rest @ ..], [first, after @ ..]) => one == first && fits_from(rest, after),
+        (_, []) => false,
+    }
+}
+
+fn fits_any(patterns: Option<&Vec<String>>, text: &str) -> bool {
+    patterns.is_none_or(|patterns| patterns.iter().any(|pattern| fits_pattern(pattern, text)))
+}
+
+/// The error of a function whose query found nothing.
+pub(super) fn no_match<T>(call: &Call, class: &str) -> Run<T> {
+    thrown(format!("No matching {class} objects found by CIM query of {}.", call.name))
+}
+
 impl Host {
     /// The interfaces that are seen by now.
     fn seen(&self) -> impl Iterator<Item = &Interface> {
@@ -44,31 +87,19 @@ impl Host {
         let physical = call.has("Physical");
         let fits = |interface: &&Interface| {
             indexes.as_ref().is_none_or(|indexes| indexes.contains(&interface.index))
-                && names
-                    .as_ref()
-                    .is_none_or(|names| names.iter().any(|name| name.eq_ignore_ascii_case(&interface.name)))
+                && fits_any(names.as_ref(), &interface.name)
                 && (interface.physical || !physical)
         };
         self.seen().filter(fits).collect()
     }
 
-    /// The interfaces with the names of a call, each of which must be there.
-    fn named(&self, call: &Call) -> Run<Vec<i64>> {
+    /// The interfaces whose names fit a call.
+    fn named(&self, call: &Call, class: &str) -> Run<Vec<i64>> {
         let found: Vec<i64> = self.wanted(call).iter().map(|interface| interface.index).collect();
-        if found.is_empty() {
-            return thrown(format!(
-                "{}: there is no network adapter '{}'.",
-                call.name,
-                call.texts("Name").unwrap_or_default().join(", ")
-            ));
-        }
-        Ok(found)
+        if found.is_empty() { no_match(call, class) } else { Ok(found) }
     }
 
     pub(super) fn get_net_adapter(&mut self, call: &Call) -> Run<Vec<Value>> {
-        if call.has("Name") || call.has("InterfaceIndex") {
-            self.named(call)?;
-        }
         let object = |interface: &Interface| {
             Object::new("MSFT_NetAdapter", &interface.id)
                 .with("Name", &interface.name)
@@ -85,10 +116,10 @@ impl Host {
 
     /// Where the devices sit; the others have no place.
     pub(super) fn get_hardware(&mut self, call: &Call) -> Run<Vec<Value>> {
-        self.named(call)?;
-        let found = self.wanted(call);
-        if found.iter().any(|interface| !interface.physical) {
-            return thrown(format!("{}: No matching MSFT_NetAdapterHardwareInfoSettingData objects found.", call.name));
+        let mut found = self.wanted(call);
+        found.retain(|interface| interface.physical);
+        if found.is_empty() {
+            return no_match(call, "MSFT_NetAdapterHardwareInfoSettingData");
         }
         let object = |interface: &Interface| {
             Object::new("MSFT_NetAdapterHardwareInfoSettingData", &interface.id)
@@ -131,7 +162,7 @@ impl Host {
                 objects.iter().filter_map(split).collect()
             }
             None => {
-                self.named(call)?;
+                self.named(call, "MSFT_NetAdapterBindingSettingData")?;
                 let components = call.texts("ComponentID").unwrap_or_default();
                 let interfaces = self.wanted(call);
                 let pair = |interface: &&Interface| {
@@ -160,39 +191,60 @@ impl Host {
     }
 
     pub(super) fn get_advanced(&mut self, call: &Call) -> Run<Vec<Value>> {
-        if call.has("Name") {
-            self.named(call)?;
+        let found = self.properties(call, call.has("AllProperties"));
+        // Without a name all are asked for by a query, too.
+        if found.is_empty() {
+            return no_match(call, PROPERTY);
         }
-        let keywords = call.texts("RegistryKeyword");
-        let mut all = Vec::new();
-        for interface in self.wanted(call) {
-            for (keyword, value) in &interface.properties {
-                if keywords.as_ref().is_none_or(|known| known.iter().any(|known| known.eq_ignore_ascii_case(keyword))) {
-                    let object = Object::new(
-                        "MSFT_NetAdapterAdvancedPropertySettingData",
-                        &format!("{}|{keyword}", interface.id),
-                    )
-                    .with("Name", &interface.name)
-                    .with("RegistryKeyword", keyword)
-                    .with("RegistryValue", Value::texts([value]));
-                    all.push(object.value());
-                }
-            }
-        }
-        Ok(all)
+        let object = |(interface, keyword, value): (&Interface, &String, &String)| {
+            Object::new(PROPERTY, &format!("{}|{keyword}", interface.id))
+                .with("Name", &interface.name)
+                .with("RegistryKeyword", keyword)
+                .with("RegistryValue", Value::texts([value]))
+                .value()
+        };
+        Ok(found.into_iter().map(object).collect())
     }
 
-    /// A keyword that the driver does not have is refused.
-    pub(super) fn set_advanced(&mut self, call: &Call) -> Run<Vec<Value>> {
-        let keywords = call.texts("RegistryKeyword").unwrap_or_default();
-        let values = call.texts("RegistryValue").unwrap_or_default();
-        let ([keyword], [value]) = (keywords.as_slice(), values.as_slice()) else {
-            return thrown("Set-NetAdapterAdvancedProperty: one keyword and one value are wanted.");
+    /// The properties whose keywords, and the names of whose adapters, fit a call.
+    fn properties(&self, call: &Call, all: bool) -> Vec<(&Interface, &String, &String)> {
+        let keywords = call.texts("RegistryKeyword");
+        let of = |interface| {
+            let interface: &Interface = interface;
+            interface.properties.iter().map(move |(keyword, value)| (interface, keyword, value))
         };
-        for index in self.named(call)? {
+        let properties = self.wanted(call).into_iter().flat_map(of);
+        properties
+            .filter(|(_, keyword, _)| fits_any(keywords.as_ref(), keyword))
+            .filter(|(_, keyword, _)| all || !HIDDEN.contains(&keyword.as_str()))
+            .collect()
+    }
+
+    /// Sets what is given, or all that fits the patterns of name and keyword.
+    pub(super) fn set_advanced(&mut self, call: &Call) -> Run<Vec<Value>> {
+        let values = call.texts("RegistryValue").unwrap_or_default();
+        let [value] = values.as_slice() else {
+            return thrown("Set-NetAdapterAdvancedProperty: one value is wanted.");
+        };
+        let places: Vec<(String, String)> = match call.objects("InputObject") {
+            Some(objects) => {
+                let place = |(_, id): &(String, String)| {
+                    id.split_once('|').map(|(id, keyword)| (id.to_owned(), keyword.to_owned()))
+                };
+                objects.iter().filter_map(place).collect()
+            }
+            None => {
+                let found = self.properties(call, false).into_iter();
+                found.map(|(interface, keyword, _)| (interface.id.clone(), keyword.clone())).collect()
+            }
+        };
+        if places.is_empty() {
+            return no_match(call, PROPERTY);
+        }
+        for (id, keyword) in places {
             self.change()?;
-            let interface = self.state.interfaces.iter_mut().find(|interface| interface.index == index);
-            match interface.and_then(|interface| interface.properties.get_mut(keyword)) {
+            let interface = self.state.interfaces.iter_mut().find(|interface| interface.id == id);
+            match interface.and_then(|interface| interface.properties.get_mut(&keyword)) {
                 Some(place) => *place = value.clone(),
                 None => return thrown(format!("Set-NetAdapterAdvancedProperty: there is no keyword '{keyword}'.")),
             }

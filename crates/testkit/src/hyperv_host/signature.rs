@@ -6,6 +6,23 @@ use std::rc::Rc;
 use super::release::Release;
 use crate::powershell::{Accepted, Signature};
 
+/// The modules of Windows that are made from CDXML, in small letters: their commands are functions. `(Get-Command NAME).CommandType`
+/// says it, and the names of their help files on the pages of the documentation end in `.cdxml-help.xml`.
+pub const FUNCTION_MODULES: [&str; 12] = [
+    "dnsclient",
+    "netadapter",
+    "netlbfo",
+    "netnat",
+    "netqos",
+    "netsecurity",
+    "netswitchteam",
+    "nettcpip",
+    "scheduledtasks",
+    "smbshare",
+    "storage",
+    "vmdirectstorage",
+];
+
 const TEXT: &str = include_str!("signatures.txt");
 
 /// Words of an enumeration with their numbers. Numbers are those of the documentation where it tells them; the order else.
@@ -65,6 +82,7 @@ pub(super) fn commands(release: Release) -> BTreeMap<String, Rc<Signature>> {
                 let signature = all.entry(key.clone()).or_default();
                 signature.name = name.to_owned();
                 signature.should_process = rest.contains(&"whatif");
+                signature.is_function = rest.contains(&"function");
             }
             continue;
         };

@@ -324,6 +324,10 @@ fn the_commands_are_those_of_the_documentation() {
                     |known: &BTreeSet<String>| known.is_superset(&wanted) && mandatory(known) == mandatory(&wanted);
                 assert!(sets.iter().any(fits), "{name} in {release:?}: {wanted:?}");
             }
+            let is_function = cmdlet["m"].as_str().is_some_and(|module| FUNCTION_MODULES.contains(&module));
+            assert_eq!(own.is_function, is_function, "{name} in {release:?}");
+            let confirms = sets.iter().any(|set| set.contains("Confirm:Switch"));
+            assert!(!is_function || own.should_process == confirms, "{name} in {release:?}");
         }
         for own in commands.values().filter(|own| own.name.contains("-VM")) {
             assert!(table.get(&own.name).is_some(), "{} in {release:?}", own.name);

@@ -177,6 +177,22 @@ pub enum Called {
     DotSource(Expression),
 }
 
+/// What flows on with the output of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Merges {
+    /// Errors that do not end it (`2>&1`).
+    pub errors: bool,
+    /// Warnings (`3>&1`).
+    pub warnings: bool,
+}
+
+impl Merges {
+    /// True when there is a redirection.
+    pub fn any(self) -> bool {
+        self.errors || self.warnings
+    }
+}
+
 /// A call of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Command {
@@ -184,8 +200,8 @@ pub struct Command {
     pub called: Called,
     /// Arguments: the name of the parameter, when there is one, and the value, when there is one.
     pub arguments: Vec<(Option<String>, Option<Expression>)>,
-    /// Whether its warnings flow on with its output (`3>&1`).
-    pub merges_warnings: bool,
+    /// What flows on with its output.
+    pub merges: Merges,
     /// Line, from 1.
     pub line: usize,
 }

@@ -7,6 +7,28 @@ use super::computer::{Accepted, Call, Run, Signature, fault, thrown};
 use super::shell::Shell;
 use super::value::{Hash, Value};
 
+/// What becomes of an error of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorAction {
+    /// It is thrown.
+    Throw,
+    /// It is written, and the script goes on.
+    Write,
+    /// Nothing; the script goes on.
+    Nothing,
+}
+
+impl ErrorAction {
+    fn of(word: &str) -> Option<ErrorAction> {
+        match word.to_ascii_lowercase().as_str() {
+            "stop" => Some(ErrorAction::Throw),
+            "continue" => Some(ErrorAction::Write),
+            "silentlycontinue" | "ignore" => Some(ErrorAction::Nothing),
+            _ => None,
+        }
+    }
+}
+
 /// Named arguments as they are given.
 pub(super) type Given = Vec<(String, Value)>;
 
@@ -96,10 +118,16 @@ impl Shell<'_> {
     }
 
     /// Checks the arguments of a command of the computer and brings them into the wanted types. `None` when the command
-    /// only says what it would do.
-    pub(super) fn bind_call(&mut self, signature: &Signature, given: Given) -> Run<Option<Call>> {
-        let mut what_if = self.variable("WhatIfPreference").is_some_and(|value| value.truth());
-        let mut confirm = self.variable("ConfirmPreference").and_then(|value| value.text().ok()).unwrap_or_default();
+    /// only says what it would do. With it comes what becomes of an error of the command.
+    pub(super) fn bind_call(&mut self, signature: &Signature, given: Given) -> Run<Option<(Call, ErrorAction)>> {
+        let preference = |name: &str| if signature.is_function { self.of_session(name) } else { self.variable(name) };
+        let mut what_if = preference("WhatIfPreference").is_some_and(|value| value.truth());
+        let mut confirm = preference("ConfirmPreference").and_then(|value| value.text().ok()).unwrap_or_default();
+        // What else there is than functions has `Stop` in all scripts here, and is held to it.
+        let mut action = preference("ErrorActionPreference")
+            .filter(|_| signature.is_function)
+            .and_then(|value| value.text().ok())
+            .map_or(Some(ErrorAction::Throw), |word| ErrorAction::of(&word));
         let mut named: Given = Vec::new();
         for (name, value) in given {
             let lower = name.to_lowercase();
@@ -108,6 +136,7 @@ impl Shell<'_> {
                 ("confirm", Value::Bool(on)) if signature.should_process => {
                     confirm = if *on { "Low" } else { "None" }.to_owned();
                 }
+                ("erroraction", word) => action = word.text().ok().and_then(|word| ErrorAction::of(&word)),
                 _ => named.push((self.parameter_name(signature, &name)?, value)),
             }
         }
@@ -116,6 +145,7 @@ impl Shell<'_> {
                 return thrown(format!("{}: the parameter {name} is given twice.", signature.name));
             }
         }
+        let Some(action) = action else { return thrown(format!("{} -ErrorAction: no such word.", signature.name)) };
         let set = fitting_set(signature, &named)?;
         let mut arguments = Vec::new();
         for (name, value) in named {
@@ -128,10 +158,11 @@ impl Shell<'_> {
             self.what_if.push(format!("What if: {}", call.name));
             return Ok(None);
         }
-        if !confirm.eq_ignore_ascii_case("None") && self.computer.asks(&call) {
+        let asks = signature.is_function && signature.should_process || self.computer.asks(&call);
+        if asks && !confirm.eq_ignore_ascii_case("None") {
             return thrown(format!("{} asks whether it may go on, and nobody can answer.", call.name));
         }
-        Ok(Some(call))
+        Ok(Some((call, action)))
     }
 
     fn parameter_name(&self, signature: &Signature, name: &str) -> Run<String> {

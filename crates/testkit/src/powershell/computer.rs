@@ -59,6 +59,10 @@ pub struct Signature {
     pub aliases: Vec<(String, String)>,
     /// Whether it knows `-WhatIf` and `-Confirm`.
     pub should_process: bool,
+    /// Whether it is a function of a module, as the commands of modules that are made from CDXML are. Of its caller's preferences
+    /// such a function sees only those of the session (issue 4568 of PowerShell): `$ErrorActionPreference` and its like in
+    /// a script do not reach it. It counts as asking before each change.
+    pub is_function: bool,
 }
 
 /// A call whose arguments are checked and of the wanted types.

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::ast::*;
-use super::bind::Given;
+use super::bind::{ErrorAction, Given};
 use super::computer::{Run, Stop, fault, thrown};
 use super::operators;
 use super::security;
 use super::shell::Shell;
-use super::types::EXCEPTION;
+use super::types::{ERROR, EXCEPTION};
 use super::value::{Hash, ListKind, Object, Value};
 
 impl Shell<'_> {
@@ -136,28 +136,24 @@ impl Shell<'_> {
                 }
                 let path = match self.evaluate(path)? {
                     Value::Text(path) => path,
-                    Value::Block(body) if matches!(command.called, Called::Run(_)) && !command.merges_warnings => {
+                    Value::Block(body) if matches!(command.called, Called::Run(_)) => {
                         let given = self.given(command)?;
-                        return self.body(&body, given, None, output);
+                        return self
+                            .merging(command.merges, output, |shell, output| shell.body(&body, given, None, output));
                     }
                     other => return fault(format!("line {}: a call of {}", command.line, other.kind())),
                 };
                 let given = self.given(command)?;
                 return match command.called {
-                    Called::Run(_) if command.merges_warnings => {
-                        let before = self.warnings.len();
-                        let result = self.script(&path, given, output);
-                        // Behind the output and not between it: which came first is not kept here.
-                        output.extend(self.warnings.split_off(before).into_iter().map(warning_record));
-                        result
+                    Called::Run(_) => {
+                        self.merging(command.merges, output, |shell, output| shell.script(&path, given, output))
                     }
-                    Called::Run(_) => self.script(&path, given, output),
                     _ if given.is_empty() => self.dot_source(&path, output),
                     _ => fault(format!("line {}: arguments for a script that is loaded with a dot", command.line)),
                 };
             }
         };
-        if command.merges_warnings {
+        if command.merges.any() {
             return fault(format!("line {}: a redirection of {name}", command.line));
         }
         if self.pipeline_command(name, command, input.as_ref(), output)? {
@@ -180,10 +176,32 @@ impl Shell<'_> {
         let Some(signature) = self.computer.signature(name) else {
             return fault(format!("line {}: there is no command '{name}' here", command.line));
         };
-        if let Some(call) = self.bind_call(&signature, given)? {
-            output.extend(self.computer.run(&call)?);
+        let Some((call, action)) = self.bind_call(&signature, given)? else { return Ok(()) };
+        match (self.computer.run(&call), action) {
+            (Err(Stop::Throw(message)), ErrorAction::Write) => self.errors.push(message),
+            (Err(Stop::Throw(_)), ErrorAction::Nothing) => {}
+            (result, _) => output.extend(result?),
         }
         Ok(())
+    }
+
+    /// What is run with its warnings or errors flowing on with its output: behind it and not between it, since which came first
+    /// is not kept here.
+    fn merging(
+        &mut self,
+        merges: Merges,
+        output: &mut Vec<Value>,
+        run: impl FnOnce(&mut Self, &mut Vec<Value>) -> Run<()>,
+    ) -> Run<()> {
+        let (warnings, errors) = (self.warnings.len(), self.errors.len());
+        let result = run(self, output);
+        if merges.warnings {
+            output.extend(self.warnings.split_off(warnings).into_iter().map(warning_record));
+        }
+        if merges.errors {
+            output.extend(self.errors.split_off(errors).into_iter().map(error_record));
+        }
+        result
     }
 
     /// Runs a program, whose arguments have no names and are texts.
@@ -353,9 +371,12 @@ impl Shell<'_> {
             // The object of .NET without what PowerShell adds to it.
             Value::Object(_) if lower == "psbase" => Ok(target.clone()),
             // An error and its exception have the same text.
-            Value::Object(object) if lower == "exception" && object.borrow().class == "ErrorRecord" => {
+            Value::Object(object) if lower == "exception" && object.borrow().class == ERROR => {
                 let text = object.borrow().text.clone().unwrap_or_default();
                 Ok(Object { text: Some(text.clone()), ..Object::new(EXCEPTION, "") }.with("Message", text).value())
+            }
+            Value::Object(object) if lower == "categoryinfo" && object.borrow().class == ERROR => {
+                Ok(Object::new("ErrorCategoryInfo", "").with("Category", category(&object.borrow())).value())
             }
             Value::Object(object) => {
                 let object = object.borrow();
@@ -385,6 +406,19 @@ impl Shell<'_> {
             _ => missing(),
         }
     }
+}
+
+/// An error as an object, as `catch` has it and as it flows on after `2>&1`.
+pub(super) fn error_record(message: String) -> Value {
+    Object { text: Some(message), ..Object::new(ERROR, "") }.value()
+}
+
+/// What kind of error it is: that nothing was found, told by what the functions of CDXML modules say then, or any other.
+fn category(error: &Object) -> Value {
+    let text = error.text.as_deref().unwrap_or_default();
+    let is_missing = ["No MSFT_", "No matching MSFT_"].iter().any(|start| text.starts_with(start));
+    let (word, number) = if is_missing { ("ObjectNotFound", 13) } else { ("NotSpecified", 0) };
+    Value::word("ErrorCategory", word, number)
 }
 
 /// A warning as an object, as it flows on after `3>&1`.

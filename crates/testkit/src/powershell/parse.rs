@@ -467,7 +467,7 @@ fn command(source: Source, node: Node) -> Read<Command> {
     let mut operator = None;
     let mut called = None;
     let mut arguments = Vec::new();
-    let mut merges_warnings = false;
+    let mut merges = Merges::default();
     for part in children(node) {
         match part.kind() {
             "command_invokation_operator" => operator = Some(source.of(part).trim().to_owned()),
@@ -485,29 +485,31 @@ fn command(source: Source, node: Node) -> Read<Command> {
                 };
             }
             "command_elements" => {
-                merges_warnings = redirected(source, part)?;
+                merges = redirected(source, part)?;
                 arguments = elements(source, part)?;
             }
             _ => return source.unknown(part, "a command"),
         }
     }
     match called {
-        Some(called) => Ok(Command { called, arguments, merges_warnings, line: source.line(node) }),
+        Some(called) => Ok(Command { called, arguments, merges, line: source.line(node) }),
         None => source.unknown(node, "commands"),
     }
 }
 
 type Arguments = Vec<(Option<String>, Option<Expression>)>;
 
-/// Whether the warnings of a command flow on with its output, which is the one redirection that there is.
-fn redirected(source: Source, node: Node) -> Read<bool> {
-    let parts = children(node);
-    let redirections: Vec<&Node> = parts.iter().filter(|part| part.kind() == "redirection").collect();
-    match redirections.as_slice() {
-        [] => Ok(false),
-        [one] if source.of(**one).trim() == "3>&1" => Ok(true),
-        [one, ..] => source.unknown(**one, "a command"),
+/// What flows on with the output of a command; there are no other redirections.
+fn redirected(source: Source, node: Node) -> Read<Merges> {
+    let mut merges = Merges::default();
+    for part in children(node).into_iter().filter(|part| part.kind() == "redirection") {
+        match source.of(part).trim() {
+            "2>&1" if !merges.errors => merges.errors = true,
+            "3>&1" if !merges.warnings => merges.warnings = true,
+            _ => return source.unknown(part, "a command"),
+        }
     }
+    Ok(merges)
 }
 
 /// The arguments of a command. The parts of a list of bare words are nodes of their own here.

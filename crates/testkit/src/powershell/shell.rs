@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::ast::*;
 use super::computer::{Computer, Run, Stop, fault, thrown};
+use super::evaluate::error_record;
 use super::parse;
 use super::value::{Object, Value};
 
@@ -38,6 +39,8 @@ pub struct Outcome {
     pub output: Vec<String>,
     /// Its warnings.
     pub warnings: Vec<String>,
+    /// Errors that were written and did not end it.
+    pub errors: Vec<String>,
     /// What `-WhatIf` said.
     pub what_if: Vec<String>,
     /// How it ended.
@@ -55,6 +58,8 @@ pub struct Shell<'a> {
     pub(super) computer: &'a mut dyn Computer,
     pub(super) scopes: Vec<Scope>,
     pub(super) warnings: Vec<String>,
+    /// Errors that were written, after which the script went on.
+    pub(super) errors: Vec<String>,
     pub(super) what_if: Vec<String>,
     /// Lines that were written to the console itself.
     pub(super) console: Vec<String>,
@@ -74,6 +79,7 @@ impl<'a> Shell<'a> {
             computer,
             scopes: vec![global],
             warnings: Vec::new(),
+            errors: Vec::new(),
             what_if: Vec::new(),
             console: Vec::new(),
             cache: cache.clone(),
@@ -96,10 +102,12 @@ impl<'a> Shell<'a> {
             Err(Stop::Break | Stop::Continue) => End::Fault("break or continue outside of a loop".to_owned()),
         };
         let text = |value: &Value| value.text().unwrap_or_else(|_| value.kind());
-        Outcome { output: output.iter().map(text).collect(), warnings: self.warnings, what_if: self.what_if, end }
+        let output = output.iter().map(text).collect();
+        Outcome { output, warnings: self.warnings, errors: self.errors, what_if: self.what_if, end }
     }
 
-    /// Runs a script that is given as text with parameters, as PowerShell remoting does. Gives its output and its warnings.
+    /// Runs a script that is given as text with parameters, as PowerShell remoting does. Gives its output and its warnings. An
+    /// error that was only written is what it gives too, as for the one who hears of it over remoting.
     pub fn run_script(mut self, text: &str, arguments: Vec<(String, Value)>) -> (Run<Vec<Value>>, Vec<String>) {
         let body = match parse::script(text) {
             Ok(body) => body,
@@ -107,7 +115,11 @@ impl<'a> Shell<'a> {
         };
         let mut output = Vec::new();
         let result = self.body(&body, arguments, None, &mut output);
-        (result.map(|()| output), self.warnings)
+        (result.and_then(|()| self.unwritten(output)), self.warnings)
+    }
+
+    fn unwritten<T>(&mut self, result: T) -> Run<T> {
+        if self.errors.is_empty() { Ok(result) } else { thrown(self.errors.swap_remove(0)) }
     }
 
     /// Runs a script that is given on the command line, as `powershell -EncodedCommand` does, with these lines on its standard
@@ -118,20 +130,22 @@ impl<'a> Shell<'a> {
         let mut output = Vec::new();
         self.block(&body.statements, &mut output)?;
         match output.as_slice() {
-            [] => Ok(self.console),
+            [] if self.errors.is_empty() => Ok(self.console),
             _ => fault("a command that lets PowerShell itself write its output"),
         }
     }
 
-    /// Runs a piece of a script that is given as text.
+    /// Runs a piece of a script that is given as text, in a scope of its own. An error that was only written counts as thrown at
+    /// its end.
     pub fn run_text(mut self, text: &str) -> (Result<Vec<Value>, Stop>, Vec<String>) {
         let body = match parse::script(text) {
             Ok(body) => body,
             Err(message) => return (fault(message), Vec::new()),
         };
         let mut output = Vec::new();
+        self.scopes.push(Scope::default());
         let result = self.block(&body.statements, &mut output);
-        (result.map(|()| output), self.warnings)
+        (result.and_then(|()| self.unwritten(output)), self.warnings)
     }
 
     fn load(&mut self, path: &str) -> Run<Rc<Body>> {
@@ -214,6 +228,11 @@ impl<'a> Shell<'a> {
     pub(super) fn variable(&self, name: &str) -> Option<Value> {
         let name = name.to_lowercase();
         self.scopes.iter().rev().find_map(|scope| scope.variables.get(&name)).cloned()
+    }
+
+    /// A variable of the session itself.
+    pub(super) fn of_session(&self, name: &str) -> Option<Value> {
+        self.scopes.first().and_then(|scope| scope.variables.get(&name.to_lowercase())).cloned()
     }
 
     /// Sets a variable of this scope.
@@ -379,10 +398,9 @@ impl<'a> Shell<'a> {
     ) -> Run<()> {
         let mut result = self.block(body, output);
         if let (Err(Stop::Throw(message)), Some(catch)) = (&result, catch) {
-            let mut record = Object::new("ErrorRecord", "");
-            record.text = Some(message.clone());
+            let record = error_record(message.clone());
             let before = self.variable("_");
-            self.set("_", record.value());
+            self.set("_", record);
             result = self.block(catch, output);
             self.restore("_", before);
         }

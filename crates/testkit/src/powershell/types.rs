@@ -15,6 +15,8 @@ use super::wildcard;
 pub(super) const UTF8: &str = "System.Text.UTF8Encoding";
 /// What writes to the console.
 pub(super) const CONSOLE: &str = "System.IO.TextWriter";
+/// An error as `catch` has it.
+pub(super) const ERROR: &str = "System.Management.Automation.ErrorRecord";
 /// What was thrown.
 pub(super) const EXCEPTION: &str = "System.Exception";
 

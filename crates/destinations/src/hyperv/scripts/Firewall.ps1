@@ -6,7 +6,7 @@ $KitFirewallBefore = [System.IO.Path]::Combine($KitState, 'firewall-before.json'
 function Get-KitFirewallRule {
     [CmdletBinding()]
     param([Parameter(Mandatory = $true)][string]$Name)
-    @(Get-NetFirewallRule | Where-Object { $_.Name -eq $Name }) | Select-Object -First 1
+    @(Get-NetFirewallRule -ErrorAction Stop | Where-Object { $_.Name -eq $Name }) | Select-Object -First 1
 }
 
 # A rule by the items of firewall.json; an empty table when there is none.
@@ -18,10 +18,10 @@ function Read-KitFirewallRule {
     if ($null -eq $rule) {
         return $found
     }
-    $address = Get-NetFirewallAddressFilter -AssociatedNetFirewallRule $rule
-    $port = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule
-    $application = Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $rule
-    $service = Get-NetFirewallServiceFilter -AssociatedNetFirewallRule $rule
+    $address = Get-NetFirewallAddressFilter -AssociatedNetFirewallRule $rule -ErrorAction Stop
+    $port = Get-NetFirewallPortFilter -AssociatedNetFirewallRule $rule -ErrorAction Stop
+    $application = Get-NetFirewallApplicationFilter -AssociatedNetFirewallRule $rule -ErrorAction Stop
+    $service = Get-NetFirewallServiceFilter -AssociatedNetFirewallRule $rule -ErrorAction Stop
     $found['enabled'] = [string]$rule.Enabled
     $found['action'] = [string]$rule.Action
     $found['direction'] = [string]$rule.Direction
@@ -111,7 +111,7 @@ function Remove-KitFirewallRule {
     if (($null -eq $kept) -or $kept.existed) {
         throw ("There is a firewall rule '{0}' already that this kit did not make. Remove it, or take the rule out of steps\firewall.ps1." -f $Name)
     }
-    Remove-NetFirewallRule -Name $Name
+    Remove-NetFirewallRule -Name $Name -ErrorAction Stop -Confirm:$false
 }
 
 # Puts one rule back and says what became of it: 'restored', 'same', or 'left' with a warning when somebody changed it since.
@@ -141,13 +141,13 @@ function Restore-KitFirewallRule {
         return 'left'
     }
     if (-not $Kept.existed) {
-        Remove-NetFirewallRule -Name $Kept.id
+        Remove-NetFirewallRule -Name $Kept.id -ErrorAction Stop -Confirm:$false
         return 'restored'
     }
     $before = $Kept.settings
     $profiles = @(([string]$before.profile).Replace(' ', '').Split(','))
     $local = @(([string]$before.'local-address').Split(' '))
     $remote = @(([string]$before.'remote-address').Split(' '))
-    Set-NetFirewallRule -Name $Kept.id -Enabled $before.enabled -Action $before.action -Profile $profiles -LocalAddress $local -RemoteAddress $remote
+    Set-NetFirewallRule -Name $Kept.id -Enabled $before.enabled -Action $before.action -Profile $profiles -LocalAddress $local -RemoteAddress $remote -ErrorAction Stop -Confirm:$false
     'restored'
 }

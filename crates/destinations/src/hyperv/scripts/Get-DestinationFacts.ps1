@@ -25,34 +25,42 @@ foreach ($version in @($releases.Keys)) {
         $os = $releases[$version]
     }
 }
+# That a host has no physical network adapter may be told as an error.
+$physical = @()
+try {
+    $physical = @(Get-NetAdapter -Physical -ErrorAction Stop)
+}
+catch {
+    if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') {
+        throw $_
+    }
+}
+# Adapters that are no PCI devices have no place, and a host without others answers with an error: the place is told where it is known.
+$places = @(Get-NetAdapterHardwareInfo -ErrorAction SilentlyContinue)
+$ownAddresses = @(Get-NetIPAddress -ErrorAction Stop)
 $facts = @{
     os = $os
     processors = [int]$computer.NumberOfLogicalProcessors
     memory = [long]$computer.TotalPhysicalMemory
     free = [long](New-Object -TypeName System.IO.DriveInfo -ArgumentList $Drive).AvailableFreeSpace
     language = '{0:x4}' -f [int]$system.OSLanguage
-    adapters = @(Get-NetAdapter -Physical | ForEach-Object { [string]$_.Name })
+    adapters = @($physical | ForEach-Object { [string]$_.Name })
     adapter_details = @()
     machines = @()
     machine_ids = @()
     switches = @()
     macs = @()
 }
-foreach ($adapter in @(Get-NetAdapter -Physical)) {
+foreach ($adapter in $physical) {
     $detail = @{ name = [string]$adapter.Name; description = [string]$adapter.InterfaceDescription; addresses = @() }
     $mac = [string]$adapter.MacAddress
     if ($mac.Length -eq 17) {
         $detail['mac'] = $mac
     }
-    # Adapters that are no PCI devices have no such place, and the cmdlet fails for them.
-    try {
-        $hardware = Get-NetAdapterHardwareInfo -Name $adapter.Name
-        $detail['location'] = 'PCI bus {0}, device {1}, function {2}' -f $hardware.Bus, $hardware.Device, $hardware.Function
+    foreach ($place in @($places | Where-Object { $_.Name -eq $adapter.Name })) {
+        $detail['location'] = 'PCI bus {0}, device {1}, function {2}' -f $place.Bus, $place.Device, $place.Function
     }
-    catch {
-        Write-Verbose -Message ("The place of '{0}' is not known." -f $adapter.Name)
-    }
-    foreach ($address in @(Get-NetIPAddress | Where-Object { $_.InterfaceIndex -eq $adapter.InterfaceIndex })) {
+    foreach ($address in @($ownAddresses | Where-Object { $_.InterfaceIndex -eq $adapter.InterfaceIndex })) {
         $detail['addresses'] += @('{0}/{1}' -f ([string]$address.IPAddress).Split('%')[0], $address.PrefixLength)
     }
     $facts['adapter_details'] += @($detail)

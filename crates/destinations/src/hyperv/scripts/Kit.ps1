@@ -222,7 +222,7 @@ function Wait-KitInterface {
             $id = [string]$adapter.DeviceId
         }
         # The id first: another network of this host may have an adapter of the same name.
-        $all = @(Get-NetAdapter)
+        $all = @(Get-NetAdapter -ErrorAction Stop)
         $found = @($all | Where-Object { ($id.Length -gt 0) -and ($_.InterfaceGuid -eq $id) })
         if (($found.Count -eq 0) -and ($id.Length -eq 0)) {
             $found = @($all | Where-Object { $_.Name -ceq $alias })
@@ -274,14 +274,14 @@ function Set-KitBinding {
         [Parameter(Mandatory = $true)][string]$ComponentID,
         [Parameter(Mandatory = $true)][bool]$Enabled
     )
-    $adapter = @(Get-NetAdapter | Where-Object { $_.InterfaceIndex -eq $InterfaceIndex }) | Select-Object -First 1
-    $bindings = @(Get-NetAdapterBinding | Where-Object { ($_.Name -ceq $adapter.Name) -and ($_.ComponentID -eq $ComponentID) })
+    $adapter = @(Get-NetAdapter -ErrorAction Stop | Where-Object { $_.InterfaceIndex -eq $InterfaceIndex }) | Select-Object -First 1
+    $bindings = @(Get-NetAdapterBinding -ErrorAction Stop | Where-Object { ($_.Name -ceq $adapter.Name) -and ($_.ComponentID -eq $ComponentID) })
     foreach ($binding in $bindings) {
         if ($Enabled) {
-            Enable-NetAdapterBinding -InputObject $binding
+            Enable-NetAdapterBinding -InputObject $binding -ErrorAction Stop -Confirm:$false
         }
         else {
-            Disable-NetAdapterBinding -InputObject $binding
+            Disable-NetAdapterBinding -InputObject $binding -ErrorAction Stop -Confirm:$false
         }
     }
     if ($bindings.Count -eq 0) {
@@ -304,15 +304,39 @@ function Get-KitRegistryValue {
     $key.GetValue($Name, $null)
 }
 
-# The advanced properties of a network adapter that hold one value each.
+# The advanced properties of a network adapter with one of the keywords, the hidden ones too. -Name and -RegistryKeyword take patterns,
+# in which * ? [ ] stand for other characters, and the usual keywords begin with *: all are asked for and compared.
+function Find-KitAdapterProperty {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Adapter,
+        [Parameter(Mandatory = $true)][string[]]$Keywords
+    )
+    try {
+        $all = @(Get-NetAdapterAdvancedProperty -AllProperties -ErrorAction Stop)
+    }
+    catch {
+        # That no adapter of the host has any is told as an error.
+        if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') {
+            throw $_
+        }
+        $all = @()
+    }
+    $all | Where-Object { ($_.Name -eq $Adapter) -and ($Keywords -contains $_.RegistryKeyword) }
+}
+
+# The same as they are kept: those that hold one value each.
 function Get-KitAdapterProperty {
     [CmdletBinding()]
-    param([Parameter(Mandatory = $true)][string]$Name)
-    foreach ($property in @(Get-NetAdapterAdvancedProperty -Name $Name)) {
+    param(
+        [Parameter(Mandatory = $true)][string]$Adapter,
+        [Parameter(Mandatory = $true)][string[]]$Keywords
+    )
+    foreach ($property in @(Find-KitAdapterProperty -Adapter $Adapter -Keywords $Keywords)) {
         $values = @($property.RegistryValue)
         if ($values.Count -eq 1) {
             New-Object -TypeName System.Management.Automation.PSObject -Property @{
-                adapter = $Name
+                adapter = $Adapter
                 keyword = [string]$property.RegistryKeyword
                 value = [string]$values[0]
             }
@@ -320,10 +344,33 @@ function Get-KitAdapterProperty {
     }
 }
 
+# Sets a property of a network adapter, which its driver may not have: another device takes the place of the old host's.
+function Set-KitAdapterProperty {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][string]$Adapter,
+        [Parameter(Mandatory = $true)][string]$Keyword,
+        [Parameter(Mandatory = $true)][AllowEmptyString()][string]$Value
+    )
+    if (@(Get-NetAdapter -ErrorAction Stop | Where-Object { $_.Name -eq $Adapter }).Count -eq 0) {
+        throw ("There is no network adapter '{0}'. Give it this name, or run hvmigrate again with another adapter, and run the script again." -f $Adapter)
+    }
+    $properties = @(Find-KitAdapterProperty -Adapter $Adapter -Keywords $Keyword)
+    if ($properties.Count -eq 0) {
+        Write-Warning -Message ("The network adapter '{0}' has no property '{1}', which was '{2}' on the old host. Look into Get-NetAdapterAdvancedProperty for what is like it." -f $Adapter, $Keyword, $Value)
+    }
+    foreach ($property in $properties) {
+        Set-NetAdapterAdvancedProperty -InputObject $property -RegistryValue $Value -NoRestart -ErrorAction Stop -Confirm:$false
+    }
+}
+
 # Keeps what was set before, once, so that Undo-HyperVRole.ps1 can put it back.
 function Save-KitHostSettings {
     [CmdletBinding()]
-    param([string[]]$Adapters = @())
+    param(
+        [string[]]$Adapters = @(),
+        [string[]]$Keywords = @()
+    )
     if ([System.IO.File]::Exists($KitBefore)) {
         return
     }
@@ -331,7 +378,7 @@ function Save-KitHostSettings {
         [void][System.IO.Directory]::CreateDirectory($KitState)
     }
     $settings = Get-VMHost
-    $properties = @($Adapters | ForEach-Object { Get-KitAdapterProperty -Name $_ })
+    $properties = @($Adapters | ForEach-Object { Get-KitAdapterProperty -Adapter $_ -Keywords $Keywords })
     $before = New-Object -TypeName System.Management.Automation.PSObject -Property @{
         MacAddressMinimum = $settings.MacAddressMinimum
         MacAddressMaximum = $settings.MacAddressMaximum
@@ -365,9 +412,9 @@ function Restore-KitHostSettings {
         Remove-KitHyperVAdministrator -Sid $sid
     }
     foreach ($property in @($before.AdapterProperties)) {
-        $now = @(Get-KitAdapterProperty -Name $property.adapter | Where-Object { $_.keyword -eq $property.keyword }) | Select-Object -First 1
+        $now = @(Get-KitAdapterProperty -Adapter $property.adapter -Keywords $property.keyword) | Select-Object -First 1
         if (($null -ne $now) -and ($now.value -cne $property.value)) {
-            Set-NetAdapterAdvancedProperty -Name $property.adapter -RegistryKeyword $property.keyword -RegistryValue $property.value -NoRestart
+            Set-KitAdapterProperty -Adapter $property.adapter -Keyword $property.keyword -Value $property.value
         }
     }
     Restart-Service -Name 'vmms' -Force

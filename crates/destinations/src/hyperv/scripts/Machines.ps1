@@ -163,7 +163,7 @@ function Get-KitPhysicalDisk {
         [Parameter(Mandatory = $true)][string]$By,
         [Parameter(Mandatory = $true)][string]$Value
     )
-    @(Get-Disk | Where-Object { (Get-KitDiskIdentity -Disk $_ -By $By) -eq $Value })
+    @(Get-Disk -ErrorAction Stop | Where-Object { (Get-KitDiskIdentity -Disk $_ -By $By) -eq $Value })
 }
 
 # Why the physical disk cannot be given to a machine; nothing when it can.

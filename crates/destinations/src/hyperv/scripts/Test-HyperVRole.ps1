@@ -86,7 +86,7 @@ function Read-KitSwitchSettings {
             $found['kind'] = 'internal'
         }
         if ($found['kind'] -eq 'external') {
-            $adapter = @(Get-NetAdapter | Where-Object { $_.InterfaceDescription -eq $switch.NetAdapterInterfaceDescription }) | Select-Object -First 1
+            $adapter = @(Get-NetAdapter -ErrorAction Stop | Where-Object { $_.InterfaceDescription -eq $switch.NetAdapterInterfaceDescription }) | Select-Object -First 1
             if ($null -ne $adapter) {
                 $found['adapter'] = [string]$adapter.Name
             }
@@ -107,17 +107,17 @@ function Read-KitManagementAdapterSettings {
     $found['mac'] = ConvertTo-KitMac -Mac $adapter.MacAddress
     $found['vlan'] = ConvertTo-KitVlan -Vlan (Get-VMNetworkAdapterVlan -VMNetworkAdapter $adapter)
     $index = Wait-KitInterface -Name $Definition.name -SwitchId $Definition.switch
-    $interface = @(Get-NetIPInterface | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.AddressFamily -eq 'IPv4') }) | Select-Object -First 1
+    $interface = @(Get-NetIPInterface -ErrorAction Stop | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.AddressFamily -eq 'IPv4') }) | Select-Object -First 1
     $found['ip.dhcp'] = ([string]([string]$interface.Dhcp -eq 'Enabled')).ToLowerInvariant()
-    $addresses = @(Get-NetIPAddress | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.PrefixOrigin -eq 'Manual') })
+    $addresses = @(Get-NetIPAddress -ErrorAction Stop | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.PrefixOrigin -eq 'Manual') })
     $texts = @($addresses | ForEach-Object { '{0}/{1}' -f $_.IPAddress, $_.PrefixLength })
     $found['ip.addresses'] = ConvertTo-KitOrder -Found $texts -Wanted ($Definition.ip.addresses)
-    $routes = @(Get-NetRoute | Where-Object { ($_.InterfaceIndex -eq $index) -and (('0.0.0.0/0', '::/0') -contains $_.DestinationPrefix) })
+    $routes = @(Get-NetRoute -ErrorAction Stop | Where-Object { ($_.InterfaceIndex -eq $index) -and (('0.0.0.0/0', '::/0') -contains $_.DestinationPrefix) })
     # What routers and DHCP tell is no setting: a router of IPv6 tells its link-local address.
     $told = $Definition.ip.dhcp -and ($found['ip.dhcp'] -eq 'true')
     $hops = @($routes | ForEach-Object { [string]$_.NextHop } | Where-Object { (@($Definition.ip.gateways) -contains $_) -or ((-not $told) -and (-not $_.StartsWith('fe80:', [System.StringComparison]::OrdinalIgnoreCase))) })
     $found['ip.gateways'] = ConvertTo-KitOrder -Found $hops -Wanted ($Definition.ip.gateways)
-    $servers = @(Get-DnsClientServerAddress | Where-Object { $_.InterfaceIndex -eq $index } | ForEach-Object { $_.ServerAddresses })
+    $servers = @(Get-DnsClientServerAddress -ErrorAction Stop | Where-Object { $_.InterfaceIndex -eq $index } | ForEach-Object { $_.ServerAddresses })
     # Windows names these where IPv6 has no server set.
     $servers = @($servers | Where-Object { -not ([string]$_).StartsWith('fec0:0:0:ffff::', [System.StringComparison]::OrdinalIgnoreCase) })
     if ($told -and (@($Definition.ip.dns_servers).Count -eq 0)) {
@@ -142,7 +142,7 @@ function Add-KitDriveSettings {
         }
         # A physical disk: what it is told by is what was planned for the place.
         $Found['drive.' + $slot] = 'physical disk'
-        $disk = @(Get-Disk | Where-Object { $_.Number -eq $drive.DiskNumber }) | Select-Object -First 1
+        $disk = @(Get-Disk -ErrorAction Stop | Where-Object { $_.Number -eq $drive.DiskNumber }) | Select-Object -First 1
         $wanted = @($Definition.physical | Where-Object { ('{0}{1}-{2}' -f $_.controller, $_.number, $_.slot) -eq $slot }) | Select-Object -First 1
         if (($null -ne $disk) -and ($null -ne $wanted)) {
             $Found['drive.' + $slot] = 'physical disk {0} {1}' -f $wanted.disk.by, (Get-KitDiskIdentity -Disk $disk -By $wanted.disk.by)

@@ -3,8 +3,7 @@
 param([Parameter(Mandatory = $true)][string]$Name)
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
-# Nobody is there who could be asked.
-$ConfirmPreference = 'None'
-if (@(Get-ScheduledTask | Where-Object { $_.TaskName -eq $Name }).Count -gt 0) {
-    Unregister-ScheduledTask -TaskName $Name
+if (@(Get-ScheduledTask -ErrorAction Stop | Where-Object { $_.TaskName -eq $Name }).Count -gt 0) {
+    # Nobody is there who could be asked.
+    Unregister-ScheduledTask -TaskName $Name -ErrorAction Stop -Confirm:$false
 }

@@ -15,7 +15,11 @@ function Write-Part {
 
 try {
     $text = [System.Text.Encoding]::UTF8.GetString([System.Convert]::FromBase64String(($lines -join '')))
-    & ([System.Management.Automation.ScriptBlock]::Create($text)) | ForEach-Object {
+    & ([System.Management.Automation.ScriptBlock]::Create($text)) 2>&1 | ForEach-Object {
+        # One that did not end the script ends it here: nobody would hear of it else.
+        if ($_ -is [System.Management.Automation.ErrorRecord]) {
+            throw $_
+        }
         Write-Part -Word 'output' -Text ([string]$_)
     }
     Write-Part -Word 'end' -Text ''

@@ -22,6 +22,11 @@ function Write-KitLine {
     if ($Said -is [System.Management.Automation.WarningRecord]) {
         $line = 'Warning: ' + [string]$Said
     }
+    elseif ($Said -is [System.Management.Automation.ErrorRecord]) {
+        # One that did not end the script. What it was to do may be missing, so the job has not succeeded.
+        $line = 'Error: ' + [string]$Said
+        [void]$faults.Add([string]$Said)
+    }
     elseif ($Said -is [string]) {
         $line = $Said
     }
@@ -42,24 +47,28 @@ function Write-KitLine {
 # One at a time: nobody else can open this file until it is closed here. Who comes second ends and leaves no result.
 $lock = [System.IO.File]::Open([System.IO.Path]::Combine($live, 'job.lock'), [System.IO.FileMode]::OpenOrCreate)
 [System.IO.File]::WriteAllText($log, '')
+$faults = New-Object -TypeName System.Collections.ArrayList
 $outcome = @{ schema = 1; job = $Job; run = $Run; succeeded = $false; message = '' }
 try {
     switch ($Job) {
         'Import' {
-            & ([System.IO.Path]::Combine($PSScriptRoot, 'Import-HyperVRole.ps1')) -SourceIsOff 3>&1 | ForEach-Object {
+            & ([System.IO.Path]::Combine($PSScriptRoot, 'Import-HyperVRole.ps1')) -SourceIsOff 2>&1 3>&1 | ForEach-Object {
                 Write-KitLine -Said $_
             }
         }
         'Test' {
-            & ([System.IO.Path]::Combine($PSScriptRoot, 'Test-HyperVRole.ps1')) 3>&1 | ForEach-Object {
+            & ([System.IO.Path]::Combine($PSScriptRoot, 'Test-HyperVRole.ps1')) 2>&1 3>&1 | ForEach-Object {
                 Write-KitLine -Said $_
             }
         }
         'Undo' {
-            & ([System.IO.Path]::Combine($PSScriptRoot, 'Undo-HyperVRole.ps1')) -Confirm:$false 3>&1 | ForEach-Object {
+            & ([System.IO.Path]::Combine($PSScriptRoot, 'Undo-HyperVRole.ps1')) -Confirm:$false 2>&1 3>&1 | ForEach-Object {
                 Write-KitLine -Said $_
             }
         }
+    }
+    if ($faults.Count -gt 0) {
+        throw ('It went on after {0} errors, the first of which was: {1}' -f $faults.Count, $faults[0])
     }
     $outcome['succeeded'] = $true
 }

@@ -9,7 +9,7 @@ param(
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
 # The state first: when the task has ended, what it left is complete.
-$tasks = @(Get-ScheduledTask | Where-Object { $_.TaskName -eq $Name })
+$tasks = @(Get-ScheduledTask -ErrorAction Stop | Where-Object { $_.TaskName -eq $Name })
 $state = 'None'
 if ($tasks.Count -gt 0) {
     $state = [string]$tasks[0].State

@@ -10,9 +10,7 @@ param(
 )
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
-# Nobody is there who could be asked.
-$ConfirmPreference = 'None'
-$tasks = @(Get-ScheduledTask | Where-Object { $_.TaskName -eq $Name })
+$tasks = @(Get-ScheduledTask -ErrorAction Stop | Where-Object { $_.TaskName -eq $Name })
 if (($tasks.Count -gt 0) -and (@('Queued', 'Running') -contains ([string]$tasks[0].State))) {
     return 'running'
 }
@@ -32,16 +30,16 @@ if ([System.IO.File]::Exists($result)) {
 foreach ($other in @('Import', 'Test', 'Undo')) {
     [System.IO.File]::Delete([System.IO.Path]::Combine($live, $other + '.json'))
 }
-# Made anew: what is registered over a task of somebody else might stay in his hands.
+# Made anew: what is registered over a task of somebody else might stay in his hands. Nobody is there who could be asked.
 if ($tasks.Count -gt 0) {
-    Unregister-ScheduledTask -TaskName $Name
+    Unregister-ScheduledTask -TaskName $Name -ErrorAction Stop -Confirm:$false
 }
 # With its folder: it is looked for in all folders of the path else.
 $program = [System.IO.Path]::Combine([System.Environment]::SystemDirectory, 'WindowsPowerShell\v1.0\powershell.exe')
-$action = New-ScheduledTaskAction -Execute $program -Argument $Argument
+$action = New-ScheduledTaskAction -Execute $program -Argument $Argument -ErrorAction Stop
 # The system by its identifier: its name is translated with Windows.
-$principal = New-ScheduledTaskPrincipal -UserId 'S-1-5-18' -LogonType ServiceAccount -RunLevel Highest
-$settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
-[void](Register-ScheduledTask -TaskName $Name -Action $action -Principal $principal -Settings $settings)
-Start-ScheduledTask -TaskName $Name
+$principal = New-ScheduledTaskPrincipal -UserId 'S-1-5-18' -LogonType ServiceAccount -RunLevel Highest -ErrorAction Stop
+$settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ErrorAction Stop
+[void](Register-ScheduledTask -TaskName $Name -Action $action -Principal $principal -Settings $settings -ErrorAction Stop)
+Start-ScheduledTask -TaskName $Name -ErrorAction Stop
 'started'
