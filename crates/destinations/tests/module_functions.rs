@@ -114,6 +114,19 @@ fn a_rule_that_cannot_be_put_back_is_not_told_as_restored() {
     }
 }
 
+#[test]
+fn an_adapter_without_ip_interface_is_told() {
+    let (_, mut host) = host_with_kit("2012", &plan(small()));
+    good(&import(&mut host));
+    let own = |interface: &&mut Interface| !interface.addresses.is_empty();
+    host.state.interfaces.iter_mut().find(own).unwrap().ip_in = 1000;
+    let outcome = host.run(&format!("{KIT}\\Test-HyperVRole.ps1"), &[]);
+    failed(&outcome, "did not appear with an IPv4 interface within a minute");
+    // What a list says while interfaces come and go is waited out, and told when it stays.
+    host.refuse(Some("Get-NetIPInterface"));
+    failed(&host.run(&format!("{KIT}\\Test-HyperVRole.ps1"), &[]), "Get-NetIPInterface: Access is denied.");
+}
+
 /// A kit that sets properties of an adapter whose name and keywords are patterns that fit others.
 fn queues(os: &str, keywords: &[(&str, &str)]) -> Host {
     let mut role = small();

@@ -171,12 +171,13 @@ impl Host {
         Ok(if call.has("Passthru") { self.objects_of(&made, object) } else { Vec::new() })
     }
 
-    /// An adapter of the management operating system, with its network interface. It is seen only after a while.
+    /// An adapter of the management operating system, with its network interface. It is seen only after a while, and has IP
+    /// interfaces only after another.
     pub(super) fn add_management_adapter(&mut self, name: &str, switch: &str, mac: Option<String>) -> String {
         let (index, interface) = (self.next_number(), format!("{{{}}}", self.new_id()));
         let alias = self.free_alias(&format!("vEthernet ({name})"));
         let mut seen = Interface::new(index as i64, &interface, &alias);
-        seen.appears_in = 2;
+        (seen.appears_in, seen.ip_in) = (2, 3);
         self.state.interfaces.push(seen);
         let id = format!("{switch}\\{}", self.new_id());
         let adapter = Adapter {

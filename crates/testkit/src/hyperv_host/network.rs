@@ -77,6 +77,7 @@ impl Host {
         };
         let mut seen = self.state.interfaces.iter_mut().filter(|interface| interface.appears_in == 0);
         match seen.find(|interface| interface.index == *index) {
+            Some(interface) if interface.ip_in > 0 => thrown(format!("{}: Element not found.", call.name)),
             Some(interface) => Ok(interface),
             None => thrown(format!("{}: no interface has the index {index}.", call.name)),
         }
@@ -91,6 +92,11 @@ impl Host {
                 && (interface.physical || !physical)
         };
         self.seen().filter(fits).collect()
+    }
+
+    /// The interfaces of a call that TCP/IP knows.
+    fn wanted_ip<'h>(&'h self, call: &Call) -> Vec<&'h Interface> {
+        self.wanted(call).into_iter().filter(|interface| interface.ip_in == 0).collect()
     }
 
     /// The interfaces whose names fit a call.
@@ -255,7 +261,7 @@ impl Host {
     pub(super) fn get_ip_interface(&mut self, call: &Call) -> Run<Vec<Value>> {
         let families = call.texts("AddressFamily");
         let mut all = Vec::new();
-        for interface in self.wanted(call) {
+        for interface in self.wanted_ip(call) {
             for (six, name) in [(true, "IPv6"), (false, "IPv4")] {
                 if families.as_ref().is_some_and(|families| !families.iter().any(|family| family == name)) {
                     continue;
@@ -326,7 +332,7 @@ impl Host {
                 && wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|known| known == text))
         };
         let mut all = Vec::new();
-        for interface in self.wanted(call) {
+        for interface in self.wanted_ip(call) {
             let own = format!("fe80::{:x}", interface.index);
             let made = [(own.as_str(), 64, "WellKnown")];
             let set = interface.addresses.iter().rev().map(|(text, prefix)| (text.as_str(), *prefix, "Manual"));
@@ -357,7 +363,7 @@ impl Host {
     pub(super) fn get_route(&mut self, call: &Call) -> Run<Vec<Value>> {
         let prefixes = call.texts("DestinationPrefix");
         let mut all = Vec::new();
-        for interface in self.wanted(call) {
+        for interface in self.wanted_ip(call) {
             // Beside what was set: the own network, a router that told of itself, and what DHCP gave.
             let mut told = vec![("fe80::/64", "::"), ("::/0", "fe80::1")];
             told.extend(interface.dhcp.then_some(("0.0.0.0/0", OF_DHCP)));
@@ -390,7 +396,7 @@ impl Host {
     pub(super) fn get_dns_servers(&mut self, call: &Call) -> Run<Vec<Value>> {
         let families = call.texts("AddressFamily");
         let mut all = Vec::new();
-        for interface in self.wanted(call) {
+        for interface in self.wanted_ip(call) {
             for (six, name) in [(false, "IPv4"), (true, "IPv6")] {
                 if families.as_ref().is_none_or(|families| families.iter().any(|family| family == name)) {
                     let set = interface.dns.iter().filter(|server| server.contains(':') == six);
@@ -433,7 +439,7 @@ impl Host {
                 .with("RegisterThisConnectionsAddress", interface.register)
                 .value()
         };
-        Ok(self.wanted(call).into_iter().map(object).collect())
+        Ok(self.wanted_ip(call).into_iter().map(object).collect())
     }
 }
 

@@ -107,3 +107,28 @@ fn nothing_found_is_an_error_where_something_was_asked_for() {
         assert!(text(&format!("{call} | Where-Object {{ $_.InterfaceIndex -eq 99 }}")).is_ok(), "{call}");
     }
 }
+
+#[test]
+fn an_adapter_is_there_before_its_ip_interfaces() {
+    let mut host = host();
+    host.run_text("[void](New-VMSwitch -Name 'lan' -SwitchType Internal -Notes 'n')").unwrap();
+    let index = host.state.interfaces[3].index;
+    let seen = |host: &mut Host, call: &str| {
+        let lines =
+            format!("@({call} -ErrorAction Stop | Where-Object {{ $_.InterfaceIndex -eq {index} }}).Count -gt 0");
+        host.run_text(&lines).unwrap() == [Value::Bool(true)]
+    };
+    assert!(!seen(&mut host, "Get-NetAdapter"));
+    for _ in 0..2 {
+        host.run_text("Start-Sleep -Seconds 1").unwrap();
+    }
+    assert!(seen(&mut host, "Get-NetAdapter") && !seen(&mut host, "Get-NetIPInterface"));
+    let set = format!("Set-NetIPInterface -InterfaceIndex {index} -AddressFamily IPv4 -Dhcp Disabled -Confirm:$false");
+    let result = host.run_text(&set);
+    assert!(matches!(&result, Err(Stop::Throw(message)) if message.contains("Element not found")), "{result:?}");
+    for _ in 0..3 {
+        host.run_text("Start-Sleep -Seconds 1").unwrap();
+    }
+    assert!(seen(&mut host, "Get-NetIPInterface"));
+    host.run_text(&set).unwrap();
+}

@@ -364,6 +364,8 @@ pub struct Interface {
     pub physical: bool,
     /// How many waits pass until it is seen.
     pub appears_in: u32,
+    /// How many waits pass from then on until TCP/IP knows it.
+    pub ip_in: u32,
     /// Whether DHCP is on for IPv4.
     pub dhcp: bool,
     /// Addresses that were set, with the lengths of their prefixes.
@@ -436,6 +438,7 @@ impl State {
             interface.id.clear();
             interface.index = 0;
             interface.appears_in = 0;
+            interface.ip_in = 0;
             interface.description = interface.description.split('#').next().unwrap_or_default().to_owned();
         }
         state.switches.sort_by(|one, two| one.id.cmp(&two.id));

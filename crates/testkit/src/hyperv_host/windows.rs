@@ -39,7 +39,8 @@ impl Host {
     /// Network interfaces that are on their way come nearer.
     pub(super) fn sleep(&mut self, _: &Call) -> Run<Vec<Value>> {
         for interface in &mut self.state.interfaces {
-            interface.appears_in = interface.appears_in.saturating_sub(1);
+            let waits = if interface.appears_in > 0 { &mut interface.appears_in } else { &mut interface.ip_in };
+            *waits = waits.saturating_sub(1);
         }
         Ok(Vec::new())
     }

@@ -207,7 +207,7 @@ function Remove-KitManagementAdapter {
     }
 }
 
-# The interface index of a new adapter; Windows needs some seconds until it is there.
+# The interface index of a new adapter; Windows needs some seconds until it is there, and some more until it has an IP interface.
 function Wait-KitInterface {
     [CmdletBinding()]
     param(
@@ -215,24 +215,35 @@ function Wait-KitInterface {
         [Parameter(Mandatory = $true)][string]$SwitchId
     )
     $alias = 'vEthernet (' + $Name + ')'
+    $fault = ''
     for ($attempt = 0; $attempt -lt 60; $attempt++) {
         $id = ''
         $adapter = Get-KitManagementAdapter -Name $Name -SwitchId $SwitchId
         if ($null -ne $adapter) {
             $id = [string]$adapter.DeviceId
         }
-        # The id first: another network of this host may have an adapter of the same name.
-        $all = @(Get-NetAdapter -ErrorAction Stop)
-        $found = @($all | Where-Object { ($id.Length -gt 0) -and ($_.InterfaceGuid -eq $id) })
-        if (($found.Count -eq 0) -and ($id.Length -eq 0)) {
-            $found = @($all | Where-Object { $_.Name -ceq $alias })
+        # While an interface comes and goes, lists of interfaces may fail; the last reason is told.
+        try {
+            # The id first: another network of this host may have an adapter of the same name.
+            $all = @(Get-NetAdapter -ErrorAction Stop)
+            $found = @($all | Where-Object { ($id.Length -gt 0) -and ($_.InterfaceGuid -eq $id) })
+            if (($found.Count -eq 0) -and ($id.Length -eq 0)) {
+                $found = @($all | Where-Object { $_.Name -ceq $alias })
+            }
+            if ($found.Count -gt 0) {
+                $index = $found[0].InterfaceIndex
+                $interfaces = @(Get-NetIPInterface -ErrorAction Stop | Where-Object { ($_.InterfaceIndex -eq $index) -and ([string]$_.AddressFamily -eq 'IPv4') })
+                if ($interfaces.Count -gt 0) {
+                    return $index
+                }
+            }
         }
-        if ($found.Count -gt 0) {
-            return $found[0].InterfaceIndex
+        catch {
+            $fault = ' ' + [string]$_
         }
         Start-Sleep -Seconds 1
     }
-    throw ("The network adapter '{0}' did not appear within a minute. Look into Get-NetAdapter and run the script again." -f $alias)
+    throw ("The network adapter '{0}' did not appear with an IPv4 interface within a minute. Look into Get-NetAdapter and Get-NetIPInterface, and run the script again.{1}" -f $alias, $fault)
 }
 
 function Get-KitAdapterConfiguration {
