@@ -179,3 +179,28 @@ fn a_property_or_an_adapter_that_is_not_there_is_told() {
     good(&outcome);
     assert!(outcome.warnings.iter().any(|line| line.contains("has no property '*RSS'")), "{:?}", outcome.warnings);
 }
+
+#[test]
+fn facts_tell_where_adapters_are() {
+    for os in RELEASES {
+        let start = queues(os, &[]);
+        let facts = |change: fn(&mut Host)| {
+            let mut host = start.clone();
+            change(&mut host);
+            let path = r"D:\facts.json";
+            good(&host.run(&format!("{KIT}\\Get-DestinationFacts.ps1"), &[("Path", Value::from(path))]));
+            let facts: serde_json::Value = serde_json::from_slice(host.files.read(path).unwrap()).unwrap();
+            facts["adapter_details"].clone()
+        };
+        let all = facts(|_| {});
+        let places: Vec<&str> = all.as_array().unwrap().iter().map(|one| one["location"].as_str().unwrap()).collect();
+        assert!(places.contains(&"PCI bus 901, device 0, function 0") && places.len() == 3, "{os}: {places:?}");
+        let none = facts(|host| host.state.interfaces.iter_mut().for_each(|interface| interface.physical = false));
+        assert_eq!(none, serde_json::json!([]), "{os}");
+        let silent = facts(|host| host.refuse(Some("Get-NetAdapterHardwareInfo")));
+        assert!(silent.as_array().unwrap().iter().all(|one| one.get("location").is_none()), "{os}: {silent}");
+        let mut host = start.clone();
+        host.refuse(Some("Get-NetAdapter"));
+        failed(&host.run(&format!("{KIT}\\Get-DestinationFacts.ps1"), &[]), "Get-NetAdapter: Access is denied.");
+    }
+}

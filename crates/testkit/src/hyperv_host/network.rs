@@ -130,9 +130,9 @@ impl Host {
         let object = |interface: &Interface| {
             Object::new("MSFT_NetAdapterHardwareInfoSettingData", &interface.id)
                 .with("Name", &interface.name)
-                .with("Bus", interface.index)
-                .with("Device", 0i64)
-                .with("Function", 0i64)
+                .with("BusNumber", interface.index)
+                .with("DeviceNumber", 0i64)
+                .with("FunctionNumber", 0i64)
                 .value()
         };
         Ok(found.into_iter().map(object).collect())

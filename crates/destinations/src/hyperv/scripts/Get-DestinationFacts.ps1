@@ -58,7 +58,7 @@ foreach ($adapter in $physical) {
         $detail['mac'] = $mac
     }
     foreach ($place in @($places | Where-Object { $_.Name -eq $adapter.Name })) {
-        $detail['location'] = 'PCI bus {0}, device {1}, function {2}' -f $place.Bus, $place.Device, $place.Function
+        $detail['location'] = 'PCI bus {0}, device {1}, function {2}' -f $place.BusNumber, $place.DeviceNumber, $place.FunctionNumber
     }
     foreach ($address in @($ownAddresses | Where-Object { $_.InterfaceIndex -eq $adapter.InterfaceIndex })) {
         $detail['addresses'] += @('{0}/{1}' -f ([string]$address.IPAddress).Split('%')[0], $address.PrefixLength)
