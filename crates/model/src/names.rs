@@ -96,6 +96,36 @@ guid_name!(
     AdapterId
 );
 
+/// The upper case by which NTFS compares names: one UTF-16 unit to one unit, so that `ß` is not `SS`, and by the table `$UpCase` that
+/// each volume holds. What `mkntfs` of ntfs-3g writes there, which is the table of Windows 7, is what Unicode says of single letters
+/// whose small form is that letter again: `µ`, `ı`, `ſ` and `ς` stay as they are; of Greek with iota subscript it takes the form of a
+/// title. Letters that Unicode has had since (Georgian, Cherokee and some of Latin Extended-D) the table leaves alone, and here they
+/// are folded: two names that differ by nothing else are ambiguous then, and never taken for each other where one is spelt right.
+pub fn upper_case(letter: char) -> char {
+    if letter.is_ascii() {
+        return letter.to_ascii_uppercase();
+    }
+    let iota = match u32::from(letter) {
+        0x1F80..=0x1F87 | 0x1F90..=0x1F97 | 0x1FA0..=0x1FA7 => 8,
+        0x1FB3 | 0x1FC3 | 0x1FF3 => 9,
+        _ => 0,
+    };
+    if iota > 0 {
+        return char::from_u32(u32::from(letter) + iota).unwrap_or(letter);
+    }
+    let upper = single(letter.to_uppercase()).filter(|upper| u32::from(*upper) <= 0xFFFF);
+    upper.filter(|upper| single(upper.to_lowercase()) == Some(letter)).unwrap_or(letter)
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    letters.next().filter(|_| letters.next().is_none())
+}
+
+/// A name in [`upper_case`]: two names of a folder are one to Windows when this is the same.
+pub fn folded(name: &str) -> String {
+    name.chars().map(upper_case).collect()
+}
+
 /// A path as Windows writes it (`C:\Users\...`): compared without regard to case, never opened directly.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -172,7 +202,7 @@ impl WindowsPath {
     /// The form in which two paths are compared: upper case, one separator.
     pub fn key(&self) -> String {
         let head = self.drive().map(|letter| format!("{letter}:")).unwrap_or_default();
-        let parts: Vec<String> = self.components().map(str::to_uppercase).collect();
+        let parts: Vec<String> = self.components().map(folded).collect();
         format!("{head}\\{}", parts.join("\\"))
     }
 
@@ -180,7 +210,7 @@ impl WindowsPath {
     fn folded(&self) -> impl DoubleEndedIterator<Item = char> {
         self.drive().into_iter().chain(
             self.components()
-                .flat_map(move |part| std::iter::once('\\').chain(part.chars().flat_map(char::to_uppercase))),
+                .flat_map(move |part| std::iter::once('\\').chain(part.chars().map(upper_case))),
         )
     }
 }
@@ -352,6 +382,25 @@ mod tests {
         for (a, b) in texts.iter().flat_map(|a| texts.map(|b| (WindowsPath::new(a), WindowsPath::new(b)))) {
             assert_eq!(a == b, a.key() == b.key(), "{a} and {b}");
             assert_eq!(a.cmp(&b), a.key().cmp(&b.key()), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn names_are_one_as_ntfs_has_it() {
+        let same = |one: &str, other: &str| {
+            let [a, b] = [one, other].map(|name| WindowsPath::new(&format!(r"D:\{name}.vhd")));
+            assert_eq!(a == b, folded(one) == folded(other), "{one} and {other}");
+            a == b
+        };
+        let pairs = [("Ärger", "äRGER"), ("ÿ", "Ÿ"), ("ǆ", "Ǆ"), ("ж", "Ж"), ("σ", "Σ"), ("ᾳ", "ᾼ"), ("ᾀ", "ᾈ")];
+        for (one, other) in pairs {
+            assert!(same(one, other), "{one} and {other}");
+        }
+        let pairs = [
+            ("Straße", "Strasse"), ("ŉ", "ʼN"), ("ı", "I"), ("ſ", "S"), ("µ", "Μ"), ("ς", "Σ"), ("ǅ", "Ǆ"), ("ﬁ", "FI"), ("𐐨", "𐐀"),
+        ];
+        for (one, other) in pairs {
+            assert!(!same(one, other), "{one} and {other}");
         }
     }
 

@@ -11,7 +11,7 @@ use hvm_formats::disk::{
     self, Checksums, GateError, OpenOptions, ParentGate, ParentLocator, ParentRequest, ParentTime, SharedDisk,
 };
 use hvm_formats::io::{LocalFile, SharedFile};
-use hvm_model::names::WindowsPath;
+use hvm_model::names::{WindowsPath, folded};
 
 use crate::error::{ReachError, SourceError};
 use crate::gate::{file_names, is_relative, settled};
@@ -191,9 +191,9 @@ fn step(folder: &Path, name: &str) -> Vec<PathBuf> {
     if name == ".." || exact.symlink_metadata().is_ok() {
         return vec![exact];
     }
-    let wanted = name.to_uppercase();
+    let wanted = folded(name);
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let alike = entries.filter(|entry| entry.file_name().to_string_lossy().to_uppercase() == wanted);
+    let alike = entries.filter(|entry| folded(&entry.file_name().to_string_lossy()) == wanted);
     let mut paths: Vec<PathBuf> = alike.map(|entry| entry.path()).collect();
     paths.sort();
     paths

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::found::Problem;
-use hvm_model::names::WindowsPath;
+use hvm_model::names::{WindowsPath, folded};
 
 use super::listing::{Item, Kind, Listing, Listings};
 use super::walk::{self, Volumes};
@@ -148,7 +148,7 @@ impl CollectedTree {
 
     fn child_of(&self, folder: usize, name: &str) -> Option<usize> {
         match self.nodes.get(folder)? {
-            Node::Folder(children) => Some(children.get(&name.to_uppercase())?.1),
+            Node::Folder(children) => Some(children.get(&folded(name))?.1),
             _ => None,
         }
     }
@@ -157,7 +157,7 @@ impl CollectedTree {
         let child = self.add(node);
         match self.nodes.get_mut(folder) {
             Some(Node::Folder(children)) => {
-                children.insert(name.to_uppercase(), (name.to_owned(), child));
+                children.insert(folded(name), (name.to_owned(), child));
                 Ok(child)
             }
             _ => Err("a part of the path is a file or a link"),
@@ -175,7 +175,7 @@ impl CollectedTree {
             } else {
                 let entries = fs::read_dir(&at).ok()?.filter_map(Result::ok);
                 let mut same = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
-                same.find(|entry| entry.file_name().to_string_lossy().to_uppercase() == name.to_uppercase())?.path()
+                same.find(|entry| folded(&entry.file_name().to_string_lossy()) == folded(name))?.path()
             };
         }
         Some(at)

@@ -10,7 +10,7 @@ use hvm_formats::io::{SharedFile, read_whole};
 use hvm_formats::vmxml::{Document, MAX_FILE};
 use hvm_model::finding::Subject;
 use hvm_model::found::{Place, Problem};
-use hvm_model::names::WindowsPath;
+use hvm_model::names::{WindowsPath, folded};
 
 use super::{Entry, EntryKind, FolderTree, Metadata, ReadOnlyTree};
 use crate::error::{ReachError, SourceError};
@@ -101,7 +101,7 @@ impl Scan {
         let mut there: HashMap<String, WindowsPath> = HashMap::new();
         for folder in [root.join(DISKS), root.join(CHECKPOINTS), root.clone()] {
             for name in names(tree, &folder, EntryKind::File) {
-                there.entry(name.to_uppercase()).or_insert_with(|| folder.join(&name));
+                there.entry(folded(&name)).or_insert_with(|| folder.join(&name));
             }
         }
         for folder in [root.join(MACHINES), root.join(CHECKPOINTS)] {
@@ -110,7 +110,7 @@ impl Scan {
                 let lower = name.to_ascii_lowercase();
                 if CONFIGURATIONS.iter().any(|end| lower.ends_with(end)) {
                     self.moved.extend(named(tree, &path).into_iter().filter_map(|named| {
-                        let here = there.get(&named.file_name().to_uppercase())?.clone();
+                        let here = there.get(&folded(named.file_name()))?.clone();
                         Some((named, here))
                     }));
                 }

@@ -5,6 +5,8 @@ use std::hash::Hash;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hvm_model::names::folded as upper;
+
 /// Most entries of one folder that are read.
 pub(super) const MAX_ENTRIES: usize = 1_000_000;
 /// Most folders that are remembered; more start the memory anew.
@@ -63,11 +65,11 @@ impl<I> Listing<I> {
         let (mut exact, mut folded) = (HashMap::new(), HashMap::<String, Vec<usize>>::new());
         for (index, item) in items.iter().enumerate() {
             exact.insert(item.name.clone(), index);
-            folded.entry(item.name.to_uppercase()).or_default().push(index);
+            folded.entry(upper(&item.name)).or_default().push(index);
         }
         for (name, from) in others {
-            if let (Some(index), false) = (places.get(*from), folded.contains_key(&name.to_uppercase())) {
-                folded.insert(name.to_uppercase(), vec![*index]);
+            if let (Some(index), false) = (places.get(*from), folded.contains_key(&upper(name))) {
+                folded.insert(upper(name), vec![*index]);
             }
         }
         Listing { items, exact, folded }
@@ -82,7 +84,7 @@ impl<I> Listing<I> {
         if let Some(item) = self.exact.get(name).and_then(|index| self.items.get(*index)) {
             return Lookup::One(item);
         }
-        let indexes = self.folded.get(&name.to_uppercase()).map_or(&[][..], Vec::as_slice);
+        let indexes = self.folded.get(&upper(name)).map_or(&[][..], Vec::as_slice);
         let mut items = indexes.iter().filter_map(|index| self.items.get(*index));
         match (items.next(), items.next()) {
             (None, _) => Lookup::None,
@@ -139,5 +141,11 @@ mod tests {
         };
         assert_eq!(["virtua~1", "VIRTUAL MACHINES", "A", "Long~1", "b"].map(found), [1, 1, 2, 3, 0]);
         assert_eq!(listing.items().len(), 3);
+        let listing = Listing::of(vec![item(1, "Straße.vhd"), item(2, "Strasse.vhd"), item(3, "µ"), item(4, "Μ")], &[]);
+        let found = |name: &str| match listing.find(name) {
+            Lookup::One(item) => item.id,
+            _ => 0,
+        };
+        assert_eq!(["STRAßE.VHD", "STRASSE.vhd", "µ", "μ"].map(found), [1, 2, 3, 4]);
     }
 }
