@@ -28,6 +28,10 @@ const CHECKED: &str = "copy the file again from where it came, or restore it fro
 const ALONE: &str = "let QEMU write it as a file that stands alone: qemu-img convert -O qcow2 FILE NEW";
 const PARENT: &str = "name the folder that holds the parent with '--parent-dir DIR'";
 
+/// What to do when a host is away. Only a migration has done something by then that is kept.
+const AWAY: &str =
+    "when the host can be reached again, run the same command again; a migration goes on where it stopped";
+
 /// The hint for an error that is no matter of the system's.
 pub(crate) fn of(error: &EngineError) -> Option<&'static str> {
     match error {
@@ -48,7 +52,7 @@ fn of_source(error: &SourceError) -> Option<&'static str> {
              command in a terminal, which asks for it",
         ),
         SourceError::Winrm(error) => of_winrm(error),
-        SourceError::Smb(error) => of_shares(error.is_lost(), error.status().is_some()),
+        SourceError::Smb(error) => of_shares(error.is_lost(), error.status().map(|status| status.kind())),
         SourceError::NoShadow { .. } => {
             Some("make one on the host, such as with 'vssadmin create shadow /for=C:', or name another one in the URI")
         }
@@ -107,19 +111,22 @@ fn of_winrm(error: &Unreached) -> Option<&'static str> {
         Unreached::Refused { .. } | Unreached::Authentication { .. } => {
             Some("check 'user=' in the URI of the host, such as user=HOST%5CAdministrator, and give the password again")
         }
-        Unreached::Connect { .. } | Unreached::Dropped { .. } | Unreached::Silent { .. } => {
-            Some("when the host can be reached again, run the same command again; it goes on where it stopped")
-        }
+        Unreached::Connect { .. } | Unreached::Dropped { .. } | Unreached::Silent { .. } => Some(AWAY),
         _ => None,
     }
 }
 
-/// The hint for shares that cannot be read.
-fn of_shares(is_lost: bool, is_refused: bool) -> Option<&'static str> {
+/// The hint for shares that cannot be read: `refused` says how the server refused.
+fn of_shares(is_lost: bool, refused: Option<ErrorKind>) -> Option<&'static str> {
     if is_lost {
-        return Some("when the host can be reached again, run the same command again; it goes on where it stopped");
+        return Some(AWAY);
     }
-    is_refused.then_some(
+    if refused? == ErrorKind::NotFound {
+        return Some(
+            "check the names of the shares in the URI, such as smb://HOST/C=SHARE,D=SHARE/FOLDER; on the host 'net share' lists them",
+        );
+    }
+    Some(
         "check the user in the URI of the host, such as smb://HOST%5CAdministrator@HOST/, the names of its shares, and give the \
          password again",
     )
@@ -234,5 +241,19 @@ fn of_kind(kind: ErrorKind) -> Option<&'static str> {
         ),
         ErrorKind::InvalidFilename => Some("choose a shorter name"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_told_by_what_keeps_them() {
+        assert!(of_shares(true, None).unwrap().contains("can be reached again"));
+        let missing = of_shares(false, Some(ErrorKind::NotFound)).unwrap();
+        assert!(missing.contains("names of the shares") && !missing.contains("password"), "{missing}");
+        assert!(of_shares(false, Some(ErrorKind::PermissionDenied)).unwrap().contains("password"));
+        assert_eq!(of_shares(false, None), None);
     }
 }

@@ -120,9 +120,10 @@ fn first_line(file: File, path: &Path) -> Result<Secret, PasswordError> {
     first_line_of(&bytes).map_err(wrong)
 }
 
-/// The first line of a text, or why it is none.
+/// The first line of a text, or why it is none. The mark that editors of Windows put before UTF-8 is no part of a password.
 pub(crate) fn first_line_of(bytes: &[u8]) -> Result<Secret, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line = text.find(['\r', '\n']).map_or(text, |end| &text[..end]);
     if line.is_empty() { Err("its first line is empty") } else { Ok(Secret::new(line.to_owned())) }
 }
@@ -144,6 +145,7 @@ mod tests {
         assert!(told(0o640, "Passw0rd!").unwrap().contains("chmod 600"));
         assert!(told(0o600, "\n").unwrap().contains("empty"));
         assert!(told(0o600, &"x".repeat(5000)).unwrap().contains("longer"));
+        assert_eq!(super::first_line_of("\u{feff}Passw0rd!\r\n".as_bytes()).unwrap().reveal(), "Passw0rd!");
         assert!(!told(0o644, "Passw0rd!").unwrap().contains("Passw0rd"));
     }
 }
