@@ -113,10 +113,13 @@ pub struct Problem {
     pub hint: String,
 }
 
+/// [`Unknown::item`] where it is not known which virtual networks the host has, so that their list is empty for that reason.
+pub const VIRTUAL_NETWORKS: &str = "Virtual networks";
+
 /// Something of the guide's tables that this reach cannot know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unknown {
-    /// What is not known, e.g. `WMI namespace rights`.
+    /// What is not known, e.g. `WMI namespace rights` or [`VIRTUAL_NETWORKS`].
     pub item: String,
     /// Why not.
     pub reason: String,

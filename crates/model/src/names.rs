@@ -208,10 +208,9 @@ impl WindowsPath {
 
     /// The characters of [`WindowsPath::key`] that tell two paths apart, in its order (an empty path first), without memory being taken.
     fn folded(&self) -> impl DoubleEndedIterator<Item = char> {
-        self.drive().into_iter().chain(
-            self.components()
-                .flat_map(move |part| std::iter::once('\\').chain(part.chars().map(upper_case))),
-        )
+        self.drive()
+            .into_iter()
+            .chain(self.components().flat_map(move |part| std::iter::once('\\').chain(part.chars().map(upper_case))))
     }
 }
 
@@ -397,7 +396,15 @@ mod tests {
             assert!(same(one, other), "{one} and {other}");
         }
         let pairs = [
-            ("Straße", "Strasse"), ("ŉ", "ʼN"), ("ı", "I"), ("ſ", "S"), ("µ", "Μ"), ("ς", "Σ"), ("ǅ", "Ǆ"), ("ﬁ", "FI"), ("𐐨", "𐐀"),
+            ("Straße", "Strasse"),
+            ("ŉ", "ʼN"),
+            ("ı", "I"),
+            ("ſ", "S"),
+            ("µ", "Μ"),
+            ("ς", "Σ"),
+            ("ǅ", "Ǆ"),
+            ("ﬁ", "FI"),
+            ("𐐨", "𐐀"),
         ];
         for (one, other) in pairs {
             assert!(!same(one, other), "{one} and {other}");

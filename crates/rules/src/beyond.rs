@@ -210,7 +210,7 @@ pub(crate) const CLAUSES: &[Clause] = &[
     Clause {
         id: "beyond.networks.missing",
         chapter: NETWORKS,
-        text: "An adapter that is connected to a network that is gone is named.",
+        text: "An adapter that is connected to a network that is gone, or that nothing is known of, is named.",
         answers: &[Rules(&["machine.network-missing"])],
     },
     Clause {

@@ -96,6 +96,9 @@ fn numa_spanning(reading: &Reading<'_>, key: Option<&RegKey<'_>>) -> Found<bool>
             Err(error) => Found::unknown(error.to_string()),
         };
     }
+    if !reading.software.should_be_here() {
+        return Found::unknown("An export of machines does not say whether machines of its host may span NUMA nodes.");
+    }
     Found::unknown(format!(
         "Nobody documents under which name {} keeps NUMA spanning, and no value there speaks of it. On the host: \
          'NumaSpanningEnabled' of Msvm_VirtualSystemManagementServiceSettingData in root\\virtualization.",

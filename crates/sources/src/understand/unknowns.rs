@@ -1,6 +1,6 @@
 //! What files alone cannot tell, each once, with what would tell.
 
-use hvm_model::found::{Found, Unknown};
+use hvm_model::found::{Found, Unknown, VIRTUAL_NETWORKS};
 use hvm_model::host::{GroupMember, Host, NamespaceRights, WindowsRelease};
 
 use super::registry::Looked;
@@ -76,7 +76,7 @@ const LISTS: [(Hive, &str, &str, &str); 5] = [
         "On the host: dcomcnfg > My Computer > Properties > COM Security.",
     ),
     (Hive::System, firewall::RULES, "Firewall rules", "On the host: netsh advfirewall firewall show rule name=all"),
-    (Hive::System, switches::LIST, "Virtual networks", "On the host: Virtual Network Manager of Hyper-V Manager."),
+    (Hive::System, switches::LIST, VIRTUAL_NETWORKS, "On the host: Virtual Network Manager of Hyper-V Manager."),
     (Hive::System, adapters::NET_CLASS, "Network adapters", "On the host: ipconfig /all"),
     (Hive::System, "Services", "Other server roles", "On the host: servermanagercmd -query, or Get-WindowsFeature."),
 ];
