@@ -64,13 +64,30 @@ pub enum SourceError {
     /// Nothing says which volume has which drive letter.
     #[error(
         "No volume holds 'Windows\\System32\\config\\SYSTEM', which says which volume has which drive letter. Name the \
-         volumes, for example '{example}'. There are: {volumes}."
+         volumes, for example '{example}'. There are: {volumes}.{unreadable}"
     )]
     NoLetters {
         /// What to add to the URI.
         example: String,
         /// The volumes.
         volumes: String,
+        /// Where it may be and could not be read: whole sentences, a space before each.
+        unreadable: String,
+    },
+    /// Two volumes may be meant, such as those of a disk and of its clone.
+    #[error(
+        "Both '{first}' and '{second}' may be {what}, as of a disk and its clone, and nothing in them says which is current. Leave the \
+         other disk away, or say which one it is: {how}."
+    )]
+    Twins {
+        /// What each of them may be.
+        what: String,
+        /// One volume.
+        first: String,
+        /// The other volume.
+        second: String,
+        /// What to add to the URI.
+        how: String,
     },
     /// The drive map of a URI names a volume that is not there.
     #[error(
@@ -90,11 +107,21 @@ pub enum SourceError {
     #[error(
         "None of the drives {drives} holds 'Windows\\System32\\config' or \
          'ProgramData\\Microsoft\\Windows\\Hyper-V': this is no system volume of a Hyper-V host. Map the volume that \
-         Windows was started from, for example with 'c=/path/to/it'."
+         Windows was started from: add {how} to the source."
     )]
     NoSystem {
         /// Drive letters that were looked at.
         drives: String,
+        /// What to add to the URI.
+        how: String,
+    },
+    /// A drive may be the system volume, and what would tell cannot be read.
+    #[error("Whether this is the system volume of a Hyper-V host cannot be told: {reason} {hint}")]
+    SystemUnreadable {
+        /// What cannot be read and why, as a whole sentence.
+        reason: Box<ReachError>,
+        /// What to do, as a whole sentence.
+        hint: &'static str,
     },
     /// The list of a collection cannot be read.
     #[error(
@@ -198,6 +225,40 @@ pub enum ReachError {
         /// What to add to the URI.
         how: String,
     },
+    /// The drive is on a partition whose file system is not read.
+    #[error(
+        "'{path}' cannot be reached: drive {letter}: is '{partition}', which holds {found}, and only NTFS is read of a disk. Copy its \
+         files to a folder and read the volumes as 'folder:', or read the disk on a Windows."
+    )]
+    NotNtfs {
+        /// The path as asked for.
+        path: String,
+        /// The drive letter in upper case.
+        letter: char,
+        /// The partition.
+        partition: String,
+        /// What is in it.
+        found: String,
+    },
+    /// A volume that is named by its GUID is not part of the source.
+    #[error(
+        "'{path}' cannot be reached: the source has no volume with the GUID {guid}, or does not tell which one it is. Add the disk \
+         that it is on, or write the path with a drive letter where the GUID is named."
+    )]
+    NoVolume {
+        /// The path, or the text of the link that leads to it.
+        path: String,
+        /// The GUID, as it is written.
+        guid: String,
+    },
+    /// A path, or a link on it, leads to a share of another server.
+    #[error("'{path}' cannot be read from this source: it lies on another server, under '{target}'.")]
+    OtherServer {
+        /// The path as asked for.
+        path: String,
+        /// The share and what is below it.
+        target: String,
+    },
     /// A component does not exist.
     #[error("'{path}' does not exist: there is no '{component}' in '{folder}'.")]
     NotFound {
@@ -296,5 +357,10 @@ impl ReachError {
             ReachError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
             _ => false,
         }
+    }
+
+    /// True when the system does not let this user read it.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, ReachError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
     }
 }

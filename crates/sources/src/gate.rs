@@ -13,6 +13,8 @@ use crate::reach::ReadOnlyTree;
 
 /// Folders in which Hyper-V keeps disks, beside the child's folder or one of the folders above it.
 const NEIGHBOURS: [&str; 2] = ["Virtual Hard Disks", "Snapshots"];
+/// Begin of a path on a volume that is named by its GUID, as VHDX files record it.
+const VOLUME: &str = r"\\?\Volume{";
 /// How many folders above the child's are looked at.
 const LEVELS: usize = 3;
 
@@ -46,6 +48,10 @@ pub(crate) fn file_names(request: &ParentRequest) -> Vec<String> {
     names
 }
 
+fn is_volume(begin: &str) -> bool {
+    begin.eq_ignore_ascii_case(VOLUME)
+}
+
 fn paths(request: &ParentRequest) -> Vec<WindowsPath> {
     let child = WindowsPath::new(&request.child);
     let folder = child.parent().unwrap_or_else(|| child.clone());
@@ -54,7 +60,7 @@ fn paths(request: &ParentRequest) -> Vec<WindowsPath> {
         let path = WindowsPath::new(&locator.path);
         if is_relative(locator) {
             paths.push(folder.join(&locator.path));
-        } else if path.drive().is_some() {
+        } else if path.drive().is_some() || locator.path.get(..VOLUME.len()).is_some_and(is_volume) {
             paths.push(path);
         }
     }
@@ -108,5 +114,26 @@ pub(crate) fn settled<E: std::error::Error + Send + Sync + 'static>(
             Err(GateError { child: request.child.clone(), wanted: request.name.clone(), reason: Box::new(error) })
         }
         _ => Ok(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_on_a_volume_that_is_named_by_its_guid_is_looked_for_there() {
+        let path = r"\\?\Volume{0a11aa12-5f5c-11e0-8c26-806e6f6e6963}\base\a.vhdx".to_owned();
+        let locator = ParentLocator { platform: "volume_path".to_owned(), path: path.clone() };
+        let request = ParentRequest {
+            child: r"D:\VMs\b.avhdx".to_owned(),
+            depth: 1,
+            locators: vec![locator],
+            name: "a.vhdx".to_owned(),
+            unique_id: String::new(),
+            other_id: String::new(),
+            timestamp: 0,
+        };
+        assert_eq!(paths(&request).first(), Some(&WindowsPath::new(&path)));
     }
 }

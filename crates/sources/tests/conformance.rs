@@ -226,6 +226,8 @@ fn shares_with_other_names_and_folders_of_one_stand_for_drives() {
     }
     let error = shared.open("C=nothing").err().unwrap().to_string();
     assert!(error.contains(r"'\\127.0.0.1\nothing' is refused: there is no such share"), "{error}");
+    let error = shared.open("D=D$").err().unwrap().to_string();
+    assert!(error.contains("Windows was started from: add its share, such as 'smb://HOST/C=SHARE'"), "{error}");
     let source = shared.open("C$").unwrap();
     let unmapped = source.open_file(&hvm_model::names::WindowsPath::new(r"D:\x")).err().unwrap().to_string();
     assert!(unmapped.contains("add its share, such as 'smb://HOST/D=SHARE'"), "{unmapped}");
@@ -251,6 +253,7 @@ fn what_a_host_keeps_for_itself_is_told_with_what_to_do() {
     // A shadow copy has what was there, whoever keeps what for himself now.
     let none = shared.open("?snapshot=latest").err().unwrap().to_string();
     assert!(none.contains(r"\\127.0.0.1\C$ has not the shadow copy that is wanted; it has: none"), "{none}");
+    assert!(!none.contains("administrative share"), "the shares are open: {none}");
     let files = read(&shared.folder);
     shared.make_shadows("@GMT-2026.11.30-09.00.00");
     for wanted in ["?snapshot=latest", "C=C$,D=D$/?snapshot=@GMT-2026.11.30-09.00.00"] {

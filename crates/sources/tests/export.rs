@@ -128,6 +128,8 @@ fn exported_machines_are_read_with_their_disks_and_checkpoints() {
         let unknown = inventory.unknowns.iter().find(|unknown| unknown.item == item).unwrap();
         assert!(unknown.reason.contains("does not hold the hive"), "{}", unknown.reason);
     }
+    let numa = inventory.unknowns.iter().find(|unknown| unknown.item == "NUMA spanning").unwrap();
+    assert!(numa.reason.contains("An export of machines") && !numa.reason.contains(":\\"), "{}", numa.reason);
     assert_eq!(source.fingerprint(&inventory).unwrap(), source.fingerprint(&inventory).unwrap());
 }
 
@@ -203,6 +205,13 @@ fn a_file_that_may_be_another_disk_is_taken_for_none() {
     // Each alone is as it was.
     let uri = format!("export:{}", first.display().to_string().replace('?', "%3F"));
     assert_eq!(hvm_sources::open(&uri).unwrap().inventory().unwrap().problems, []);
+    // A disk that lay on a share of another server was exported like all.
+    let elsewhere = format!(r"\\fs01\vms\{}", WindowsPath::new(disks[0]).file_name());
+    change(&configuration(&first), disks[0], &elsewhere);
+    let source = hvm_sources::open(&uri).unwrap();
+    assert_eq!(source.inventory().unwrap().problems, []);
+    assert!(source.open_disk(&WindowsPath::new(&elsewhere)).is_ok());
+    change(&configuration(&first), &elsewhere, disks[0]);
     // Two disks of one name in two folders: the export has one file.
     let name = |path: &str| WindowsPath::new(path).file_name().to_owned();
     change(&configuration(&first), disks[1], &format!(r"E:\other\{}", name(disks[0])));

@@ -84,6 +84,7 @@ impl Source for HostSource {
             .with(self.answers.as_deref());
         let mut inventory = understand::inventory(reading, self.describe());
         inventory.problems.extend(self.tree.problems());
+        inventory.unknowns.extend(self.tree.unknowns());
         self.still_there()?;
         Ok(inventory)
     }

@@ -9,7 +9,7 @@ use hvm_model::found::{Place, Problem};
 use hvm_model::names::WindowsPath;
 
 use super::hives;
-use crate::error::SourceError;
+use crate::error::{ReachError, SourceError};
 use crate::reach::volumes::VolumeId;
 use crate::reach::{ImageTree, ReadOnlyTree};
 
@@ -21,34 +21,102 @@ const VOLUME: &str = r"\??\Volume{";
 /// Before the GUID of a partition.
 const PARTITION: &[u8] = b"DMIO:ID:";
 
-/// Gives the volumes the letters that the operator named, and beside those the ones that they had.
-pub(crate) fn assign(tree: &mut ImageTree, named: &BTreeMap<char, (usize, u32)>) -> Result<(), SourceError> {
-    let system = system(tree);
-    let devices = system.map(|volume| mounted(tree, volume)).unwrap_or_default();
-    for device in &devices {
-        let Some(volume) = find(tree, &device.id) else { continue };
-        if let Some(letter) = device.letter() {
-            tree.set_letter(letter, volume);
-        }
-        if let Some(guid) = device.guid() {
-            tree.set_guid(guid, volume);
-        }
-    }
+/// The drive map of the URI: letters, each with the number of a disk and of a partition.
+type Named = BTreeMap<char, (usize, u32)>;
+
+/// Gives the volumes the letters that the operator named, and beside those the ones that they had. Where two volumes may be meant, such
+/// as a disk and its clone, only the operator can say which; the order of the disks never decides.
+pub(crate) fn assign(tree: &mut ImageTree, named: &Named) -> Result<(), SourceError> {
+    let mut chosen = BTreeMap::new();
     for (letter, (disk, partition)) in named {
         let (letter, disk, partition) = (*letter, *disk, *partition);
         let wrong = || SourceError::NoSuchVolume { letter, disk, partition, volumes: tree.disks().list() };
-        let volume = tree.disks().find(disk, partition).ok_or_else(wrong)?;
-        tree.set_letter(letter, volume);
+        chosen.insert(letter, tree.disks().find(disk, partition).ok_or_else(wrong)?);
+    }
+    let Found { system, unreadable } = system(tree, &chosen)?;
+    let devices = system.map(|volume| mounted(tree, volume)).unwrap_or_default();
+    let letters: Vec<(char, &VolumeId)> =
+        devices.iter().filter_map(|device| Some((device.letter()?, &device.id))).collect();
+    for (letter, id) in &letters {
+        if chosen.contains_key(letter) {
+            continue;
+        }
+        match tree.disks().by_id(id)[..] {
+            [] => tree.lacks(*letter, id),
+            [volume] => tree.set_letter(*letter, volume),
+            // The hive speaks of its own disk.
+            [..] if system.is_some_and(|system| tree.disks().is(system, id)) => {
+                system.into_iter().for_each(|system| tree.set_letter(*letter, system));
+            }
+            [first, second, ..] => {
+                let drive = format!("drive {letter}: of this Windows");
+                return Err(twins(tree, &drive, *letter, (first, second)));
+            }
+        }
+    }
+    for device in &devices {
+        let Some(guid) = device.guid() else { continue };
+        let own = letters.iter().filter(|(_, id)| **id == device.id).find_map(|(letter, _)| chosen.get(letter));
+        match (own, &tree.disks().by_id(&device.id)[..]) {
+            (Some(volume), _) | (None, [volume]) => tree.set_guid(guid, *volume),
+            (None, []) => {}
+            (None, candidates) => match candidates.iter().find(|volume| decides(tree, &chosen, **volume, system)) {
+                Some(volume) => tree.set_guid(guid, *volume),
+                None => tree.add_problem(two_mounted(tree, guid, candidates)),
+            },
+        }
+    }
+    for (letter, volume) in &chosen {
+        tree.set_letter(*letter, *volume);
     }
     match system {
         // As Windows itself is installed by default.
         Some(volume) if tree.letter_of(volume).is_none() => tree.set_letter('C', volume),
         None if !tree.has_letters() => {
-            return Err(SourceError::NoLetters { example: "?c=1:2".to_owned(), volumes: tree.disks().list() });
+            let (example, volumes) = ("?c=1:2".to_owned(), tree.disks().list());
+            return Err(SourceError::NoLetters { example, volumes, unreadable: unreadable.join("") });
         }
         _ => {}
     }
     Ok(())
+}
+
+/// Whether a volume is meant rather than its twin: the operator named it, or Windows was started from it.
+fn decides(tree: &ImageTree, chosen: &BTreeMap<char, usize>, volume: usize, system: Option<usize>) -> bool {
+    let same = |other: usize| tree.disks().are_one(volume, other);
+    chosen.values().any(|other| same(*other)) || system.is_some_and(same)
+}
+
+fn twins(tree: &ImageTree, what: &str, letter: char, (first, second): (usize, usize)) -> SourceError {
+    let (first, second) = (tree.disks().told(first), tree.disks().told(second));
+    let small = letter.to_ascii_lowercase();
+    SourceError::Twins {
+        what: what.to_owned(),
+        how: format!("'?{small}={}' or '?{small}={}'", first.place, second.place),
+        first: first.name,
+        second: second.name,
+    }
+}
+
+fn two_mounted(tree: &ImageTree, guid: &str, candidates: &[usize]) -> Problem {
+    let told: Vec<String> = candidates.iter().map(|volume| format!("'{}'", tree.disks().told(*volume).name)).collect();
+    let taken: Vec<char> = tree.drives().into_iter().map(|(letter, _)| letter).collect();
+    let free = ('D'..='Z').find(|letter| !taken.contains(letter)).unwrap_or('Z').to_ascii_lowercase();
+    let place = candidates.first().map(|volume| tree.disks().told(*volume).place).unwrap_or_default();
+    Problem {
+        kind: "volume.twins".to_owned(),
+        subject: Subject::Host,
+        message: format!(
+            "Each of {} may be the volume {{{guid}}} of this Windows: they have the same id, as a disk and its clone do. None of them \
+             is taken.",
+            told.join(" and ")
+        ),
+        place: Place::new(HIVE, KEY),
+        hint: format!(
+            "Leave the disk away that is not current, or say which one it is by giving it a letter that is free, such as \
+             '?{free}={place}'."
+        ),
+    }
 }
 
 /// The letters of the drives of a tree by the GUIDs under which Windows mounts their volumes in folders, in small letters: the hive
@@ -63,23 +131,62 @@ pub(crate) fn guids(tree: &dyn ReadOnlyTree) -> BTreeMap<String, char> {
     guids.collect()
 }
 
-/// The volume that Windows was started from: of several, the one with the role.
-fn system(tree: &mut ImageTree) -> Option<usize> {
-    let mut found = None;
+/// The volume that Windows was started from, and what could not be read on the search for it, as sentences with a space before each.
+struct Found {
+    system: Option<usize>,
+    unreadable: Vec<String>,
+}
+
+/// Of several with a Windows the one that the operator named, else the one with the role.
+fn system(tree: &mut ImageTree, chosen: &BTreeMap<char, usize>) -> Result<Found, SourceError> {
+    let (mut systems, mut with_role, mut unreadable): (Vec<usize>, Vec<usize>, _) =
+        (Vec::new(), Vec::new(), Vec::new());
     for volume in 0..tree.disks().volumes.len() {
-        tree.set_letter('C', volume);
-        let has = |path: &str| tree.exists(&WindowsPath::new(&format!(r"C:\{path}")));
-        let (is_system, has_role) = (has(HIVE), has(ROLE));
-        if is_system && has_role {
-            found = Some(volume);
-            break;
+        if systems.iter().any(|known| tree.disks().are_one(*known, volume)) {
+            continue;
         }
-        if is_system && found.is_none() {
-            found = Some(volume);
+        tree.set_letter('C', volume);
+        let has = |path: &str| tree.metadata(&WindowsPath::new(&format!(r"C:\{path}")));
+        let (hive, role) = (has(HIVE), has(ROLE));
+        if hive.is_ok() {
+            systems.push(volume);
+        }
+        if hive.is_ok() && role.is_ok() {
+            with_role.push(volume);
+        }
+        let error =
+            [hive, role].into_iter().filter_map(Result::err).find(|error| matches!(error, ReachError::Io { .. }));
+        if let Some(error) = error.filter(|error| !error.is_missing()) {
+            let name = tree.disks().told(volume).name;
+            unreadable.push(format!(" On '{name}' it was not found because {}", reason(&error)));
+            tree.add_problem(damaged(&name, &error));
         }
     }
     tree.clear_letters();
-    found
+    let named = chosen.values().find(|volume| systems.iter().any(|system| tree.disks().are_one(*system, **volume)));
+    let best = if with_role.is_empty() { systems } else { with_role };
+    let system = match (named, &best[..]) {
+        (Some(volume), _) => Some(*volume),
+        (None, [first, second, ..]) => {
+            return Err(twins(tree, "the volume that Windows was started from", 'C', (*first, *second)));
+        }
+        (None, alone) => alone.first().copied(),
+    };
+    Ok(Found { system, unreadable })
+}
+
+fn reason(error: &ReachError) -> String {
+    error.to_string().replacen("C:\\", "\\", 1)
+}
+
+fn damaged(name: &str, error: &ReachError) -> Problem {
+    Problem {
+        kind: "volume.unreadable".to_owned(),
+        subject: Subject::File { path: name.to_owned() },
+        message: format!("On '{name}' something cannot be read: {}", reason(error)),
+        place: Place::new(name, ""),
+        hint: "Copy the disk again, or let Windows check the volume (chkdsk) and copy it then.".to_owned(),
+    }
 }
 
 /// A value of the key.
@@ -154,10 +261,6 @@ fn guid_text(bytes: [u8; 16]) -> String {
     let (a, b, c) = (u32::from_le_bytes([a0, a1, a2, a3]), u16::from_le_bytes([b0, b1]), u16::from_le_bytes([c0, c1]));
     let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{a:08x}-{b:04x}-{c:04x}-{d0:02x}{d1:02x}-{rest}")
-}
-
-fn find(tree: &ImageTree, id: &VolumeId) -> Option<usize> {
-    tree.disks().volumes.iter().position(|volume| volume.id == *id)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use hvm_model::names::WindowsPath;
 
 use super::hives;
 use super::host::Layout;
-use crate::error::SourceError;
+use crate::error::{ReachError, SourceError};
 use crate::fingerprint;
 use crate::reach::ReadOnlyTree;
 use crate::reach::variables::Variables;
@@ -15,6 +15,12 @@ const CONFIG: &str = r"Windows\System32\config";
 /// Folder of Hyper-V's own data on the system drive.
 const HYPER_V: &str = r"ProgramData\Microsoft\Windows\Hyper-V";
 
+/// What to do where this user may not read.
+const DENIED: &str = "Read the source as a user who may: root for a mounted volume or a device, an administrator of the host for its \
+                      shares. Of a copy, give yourself the right to read all of it.";
+/// What to do where something is damaged.
+const DAMAGED: &str = "Copy the volume again, or let Windows check it (chkdsk) and copy it then.";
+
 /// A host as its volumes show it.
 pub(crate) struct Role {
     system_drive: char,
@@ -24,14 +30,33 @@ impl Role {
     /// Finds the system volume among the drives: the one with the hives, or else with Hyper-V's data.
     pub(crate) fn find(tree: &dyn ReadOnlyTree) -> Result<Role, SourceError> {
         let letters: Vec<char> = tree.drives().iter().map(|(letter, _)| *letter).collect();
-        let holds = |folder: &str| {
-            let is_there = |letter: &&char| tree.exists(&WindowsPath::new(&format!("{letter}:\\{folder}")));
-            letters.iter().find(is_there).copied()
+        let mut unreadable = None;
+        let mut holds = |folder: &str| {
+            letters.iter().copied().find(|letter| {
+                match tree.metadata(&WindowsPath::new(&format!("{letter}:\\{folder}"))) {
+                    Ok(_) => true,
+                    Err(error) => {
+                        if !error.is_missing() && !matches!(error, ReachError::WrongKind { .. }) {
+                            unreadable.get_or_insert(error);
+                        }
+                        false
+                    }
+                }
+            })
         };
-        let found = holds(&format!("{CONFIG}\\SYSTEM")).or_else(|| holds(CONFIG)).or_else(|| holds(HYPER_V));
-        let system_drive = found.ok_or_else(|| SourceError::NoSystem {
-            drives: letters.iter().map(|letter| format!("{letter}:")).collect::<Vec<_>>().join(", "),
-        })?;
+        let hive = format!("{CONFIG}\\SYSTEM");
+        let found = [hive.as_str(), CONFIG, HYPER_V].into_iter().find_map(&mut holds);
+        let none = || match unreadable {
+            Some(error) => {
+                let hint = if error.is_denied() { DENIED } else { DAMAGED };
+                SourceError::SystemUnreadable { reason: Box::new(error), hint }
+            }
+            None => SourceError::NoSystem {
+                drives: letters.iter().map(|letter| format!("{letter}:")).collect::<Vec<_>>().join(", "),
+                how: tree.how_to_map('C'),
+            },
+        };
+        let system_drive = found.ok_or_else(none)?;
         Ok(Role { system_drive })
     }
 
@@ -67,5 +92,57 @@ impl Layout for Role {
             files: files.map(|name| self.hive_path(&name)).chain([hyper_v.join("data.vmcx")]).collect(),
             folders: ["Virtual Machines", "Snapshots"].map(|name| hyper_v.join(name)).to_vec(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use hvm_formats::io::SharedFile;
+
+    use super::*;
+    use crate::reach::{Entry, Metadata};
+
+    /// A drive of which nothing can be read, for this reason.
+    struct Closed(io::ErrorKind);
+
+    impl Closed {
+        fn error(&self, path: &WindowsPath) -> ReachError {
+            ReachError::Io { path: path.to_string(), source: self.0.into() }
+        }
+    }
+
+    impl ReadOnlyTree for Closed {
+        fn read_dir(&self, path: &WindowsPath) -> Result<Vec<Entry>, ReachError> {
+            Err(self.error(path))
+        }
+
+        fn metadata(&self, path: &WindowsPath) -> Result<Metadata, ReachError> {
+            Err(self.error(path))
+        }
+
+        fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError> {
+            Err(self.error(path))
+        }
+
+        fn drives(&self) -> Vec<(char, String)> {
+            vec![('C', "/mnt/c".to_owned())]
+        }
+
+        fn refresh(&self) {}
+    }
+
+    #[test]
+    fn a_drive_that_cannot_be_read_is_not_said_to_be_no_system_volume() {
+        let told = |kind| Role::find(&Closed(kind)).err().unwrap().to_string();
+        let denied = told(io::ErrorKind::PermissionDenied);
+        assert!(
+            denied.contains(r"'C:\Windows\System32\config\SYSTEM' could not be read: permission denied"),
+            "{denied}"
+        );
+        assert!(denied.contains("as a user who may"), "{denied}");
+        assert!(told(io::ErrorKind::InvalidData).contains("chkdsk"));
+        assert!(told(io::ErrorKind::NotFound).contains("this is no system volume"));
     }
 }

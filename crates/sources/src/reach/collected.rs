@@ -257,6 +257,10 @@ impl ReadOnlyTree for CollectedTree {
         Ok(Arc::new(file))
     }
 
+    fn how_to_map(&self, letter: char) -> String {
+        Volumes::how_to_map(self, letter)
+    }
+
     fn drives(&self) -> Vec<(char, String)> {
         let mut drives: Vec<(char, String)> = self
             .drives

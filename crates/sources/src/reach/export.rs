@@ -12,6 +12,7 @@ use hvm_model::finding::Subject;
 use hvm_model::found::{Place, Problem};
 use hvm_model::names::{WindowsPath, folded};
 
+use super::link;
 use super::{Entry, EntryKind, FolderTree, Metadata, ReadOnlyTree};
 use crate::error::{ReachError, SourceError};
 
@@ -162,12 +163,14 @@ fn names(tree: &FolderTree, folder: &WindowsPath, kind: EntryKind) -> Vec<String
     entries.filter(|entry| entry.kind == kind).map(|entry| entry.name).collect()
 }
 
-/// Texts of a configuration that are paths with a drive; of one that cannot be read none, which is told when it is read as a
+/// Texts of a configuration that are whole paths, on a drive, a volume or another server; of one that cannot be read none, which is told when it is read as a
 /// machine.
 fn named(tree: &FolderTree, path: &WindowsPath) -> Vec<WindowsPath> {
     let texts = texts(tree, path).unwrap_or_default();
     let paths = texts.iter().map(|text| WindowsPath::new(text));
-    paths.filter(|path| path.drive().is_some()).collect()
+    let is_of_host =
+        |path: &WindowsPath| path.drive().is_some() || link::on_volume(path).is_some() || link::server(path).is_some();
+    paths.filter(is_of_host).collect()
 }
 
 fn texts(tree: &FolderTree, path: &WindowsPath) -> Option<Vec<String>> {

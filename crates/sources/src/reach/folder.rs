@@ -13,7 +13,7 @@ use hvm_model::names::WindowsPath;
 use super::drives::DriveMap;
 use super::link;
 use super::listing::{Item, Kind, Listing, Listings, MAX_ENTRIES};
-use super::walk::{self, Volumes};
+use super::walk::{self, Head, Volumes};
 use super::{Entry, Metadata, ReadOnlyTree};
 use crate::error::ReachError;
 use crate::layout::letters;
@@ -78,12 +78,10 @@ impl FolderTree {
     fn reparse_point(&self, path: PathBuf, data: &[u8]) -> (Kind, Id) {
         let leads = match Reparse::parse(data) {
             None => Err("its reparse point is damaged".to_owned()),
-            Some(Reparse { kind: ReparseKind::Other, tag, .. }) => Err(format!(
-                "it is a reparse point with the tag 0x{tag:08X}, whose content the mount does not show; read the disk itself (image:)"
-            )),
+            Some(Reparse { kind: ReparseKind::Other, tag, .. }) => Err(not_shown(tag)),
             Some(Reparse { kind, target, .. }) => {
                 let target = target.unwrap_or_default();
-                if let Some(root) = link::volume(&target).and_then(|guid| self.root_of(&guid)) {
+                if let Some((_, root)) = link::volume(&target).and_then(|guid| self.root_of(&guid)) {
                     return (Kind::Folder, Id { path: root, leads: None });
                 }
                 Ok(link::of_reparse(kind, &target))
@@ -93,15 +91,33 @@ impl FolderTree {
     }
 
     /// The root of the drive whose volume has this GUID.
-    fn root_of(&self, guid: &str) -> Option<PathBuf> {
+    fn root_of(&self, guid: &str) -> Option<(char, PathBuf)> {
         let guids = self.guids.get_or_init(|| {
             // A tree of its own, since reading the hive must not ask for this again.
             let plain = FolderTree::new(self.drives.clone());
             plain.guids.get_or_init(BTreeMap::new);
             letters::guids(&plain)
         });
-        self.drives.get(guids.get(guid)?).cloned()
+        let letter = *guids.get(guid)?;
+        Some((letter, self.drives.get(&letter)?.clone()))
     }
+}
+
+/// Why the content of a reparse point is not known, and what would tell it. Tags by MS-FSCC 2.1.2.1.
+fn not_shown(tag: u32) -> String {
+    let what = format!("it is a reparse point with the tag 0x{tag:08X}, whose content the mount does not show");
+    let filter = match tag {
+        0x8000_0017 => "WOF, for files that Windows compressed (compact /exe)",
+        0x8000_0013 => "deduplication",
+        0x8000_0006 | 0xC000_0004 => "HSM",
+        0x8000_0008 => "WIM",
+        _ if tag & 0xFFFF_0FFF == 0x9000_001A => "a cloud store",
+        _ => return format!("{what}; read the disk itself (image:)"),
+    };
+    format!(
+        "{what}: a filter of Windows puts it together ({filter}), so that it cannot be read from the disk (image:) either; copy the \
+         file with a Windows that has this filter, and put it in its place in a copy of the volume"
+    )
 }
 
 /// The data of a reparse point of NTFS; none for a link of another file system.
@@ -128,6 +144,10 @@ impl Volumes for FolderTree {
 
     fn how_to_map(&self, letter: char) -> String {
         format!("{}=/path", letter.to_ascii_lowercase())
+    }
+
+    fn volume(&self, guid: &str) -> Option<(Head, PathBuf)> {
+        self.root_of(guid).map(|(letter, root)| (Head::Drive(letter), root))
     }
 
     fn listing(&self, folder: &PathBuf) -> io::Result<Arc<Listing<Id>>> {
@@ -191,6 +211,10 @@ impl ReadOnlyTree for FolderTree {
         let file = LocalFile::open(at.node(), at.windows().as_str())
             .map_err(|source| ReachError::Io { path: path.to_string(), source })?;
         Ok(Arc::new(file))
+    }
+
+    fn how_to_map(&self, letter: char) -> String {
+        Volumes::how_to_map(self, letter)
     }
 
     fn drives(&self) -> Vec<(char, String)> {

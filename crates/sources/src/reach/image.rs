@@ -8,13 +8,13 @@ use std::sync::Arc;
 use hvm_formats::guestfs::ntfs::{DirEntry, FileReference, Reparse, ReparseKind};
 use hvm_formats::guestfs::{GuestFsError, Ntfs, Slice};
 use hvm_formats::io::SharedFile;
-use hvm_model::found::Problem;
+use hvm_model::found::{Problem, Unknown};
 use hvm_model::names::WindowsPath;
 
 use super::link;
 use super::listing::{Item, Kind, Listing, Listings, MAX_ENTRIES};
-use super::volumes::Disks;
-use super::walk::{self, Volumes};
+use super::volumes::{Disks, Other, VolumeId};
+use super::walk::{self, Head, Volumes};
 use super::{Entry, Metadata, ReadOnlyTree};
 use crate::error::ReachError;
 
@@ -32,6 +32,8 @@ pub struct ImageTree {
     letters: BTreeMap<char, usize>,
     /// Volumes by the GUID under which Windows mounts them, in small letters.
     guids: BTreeMap<String, usize>,
+    /// Letters of partitions that are not read.
+    others: BTreeMap<char, Other>,
     problems: Vec<Problem>,
     listings: Listings<Node, Id>,
 }
@@ -55,8 +57,8 @@ impl ImageTree {
     /// A tree of volumes that have no letters yet.
     pub(crate) fn new(disks: Disks) -> ImageTree {
         let problems = disks.problems.clone();
-        let (letters, guids) = (BTreeMap::new(), BTreeMap::new());
-        ImageTree { disks, letters, guids, problems, listings: Listings::default() }
+        let (letters, guids, others) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        ImageTree { disks, letters, guids, others, problems, listings: Listings::default() }
     }
 
     /// The disks.
@@ -67,6 +69,13 @@ impl ImageTree {
     /// Gives a volume a letter.
     pub(crate) fn set_letter(&mut self, letter: char, volume: usize) {
         self.letters.insert(letter, volume);
+    }
+
+    /// The letter is that of a volume which is none of those that are read.
+    pub(crate) fn lacks(&mut self, letter: char, id: &VolumeId) {
+        if let Some(other) = self.disks.other(id) {
+            self.others.insert(letter, other.clone());
+        }
     }
 
     /// Takes all letters away.
@@ -164,7 +173,28 @@ impl Volumes for ImageTree {
     }
 
     fn how_to_map(&self, letter: char) -> String {
-        format!("{}=DISK:PARTITION (there are {})", letter.to_ascii_lowercase(), self.disks.list())
+        let others = match self.disks.list_others() {
+            others if others.is_empty() => others,
+            others => format!("; not read: {others}"),
+        };
+        let small = letter.to_ascii_lowercase();
+        format!("{small}=DISK:PARTITION or the disk that it is on (there are {}{others})", self.disks.list())
+    }
+
+    fn not_mapped(&self, path: &WindowsPath, letter: char) -> ReachError {
+        let path = path.to_string();
+        match self.others.get(&letter) {
+            Some(Other { name, found, .. }) => {
+                ReachError::NotNtfs { path, letter, partition: name.clone(), found: (*found).to_owned() }
+            }
+            None => ReachError::NotMapped { path, letter, how: Volumes::how_to_map(self, letter) },
+        }
+    }
+
+    fn volume(&self, guid: &str) -> Option<(Head, Node)> {
+        let volume = *self.guids.get(guid)?;
+        let head = self.letter_of(volume).map_or_else(|| Head::Volume(guid.to_owned()), Head::Drive);
+        Some((head, Node { volume, file: FileReference::ROOT }))
     }
 
     fn listing(&self, folder: &Node) -> io::Result<Arc<Listing<Id>>> {
@@ -210,6 +240,10 @@ impl ReadOnlyTree for ImageTree {
         Ok(Arc::new(Slice::new(file, 0, len, at.windows().as_str())))
     }
 
+    fn how_to_map(&self, letter: char) -> String {
+        Volumes::how_to_map(self, letter)
+    }
+
     fn drives(&self) -> Vec<(char, String)> {
         let name =
             |volume: &usize| self.disks.volumes.get(*volume).map(|volume| volume.name.clone()).unwrap_or_default();
@@ -218,6 +252,10 @@ impl ReadOnlyTree for ImageTree {
 
     fn problems(&self) -> Vec<Problem> {
         self.problems.clone()
+    }
+
+    fn unknowns(&self) -> Vec<Unknown> {
+        self.disks.unknowns.clone()
     }
 
     fn refresh(&self) {

@@ -18,7 +18,7 @@ pub(crate) mod volumes;
 mod walk;
 
 use hvm_formats::io::SharedFile;
-use hvm_model::found::Problem;
+use hvm_model::found::{Problem, Unknown};
 use hvm_model::names::WindowsPath;
 
 use crate::error::{ReachError, SourceError};
@@ -42,12 +42,20 @@ pub trait ReadOnlyTree: Send + Sync {
     }
     /// Drive letters and what stands for them, for messages.
     fn drives(&self) -> Vec<(char, String)>;
+    /// What the operator adds to the URI for a drive that has no place in it.
+    fn how_to_map(&self, letter: char) -> String {
+        format!("'{}=/path'", letter.to_ascii_lowercase())
+    }
     /// How it is read, where there is more than one way.
     fn way(&self) -> Option<String> {
         None
     }
     /// What could not be read of it as a whole, or may not be as it should.
     fn problems(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+    /// What it holds beside what is read, where that is no fault.
+    fn unknowns(&self) -> Vec<Unknown> {
         Vec::new()
     }
     /// Why what holds it cannot be asked any more: what was not answered since would look as if it were not there.

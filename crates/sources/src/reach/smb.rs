@@ -159,6 +159,7 @@ impl SmbTree {
 
     /// Tries the share of each letter that a fixed drive can have.
     fn find(&mut self, shadow: Option<&Shadow>) -> Result<(), SourceError> {
+        let (mut without, mut closed_ones) = (None, 0);
         for letter in 'C'..='Z' {
             let opened = self.way.client.share(&format!("{letter}$"));
             let share = match opened {
@@ -168,14 +169,22 @@ impl SmbTree {
             };
             match share {
                 Ok(share) => drop(self.drives.insert(letter, Drive { share, folder: String::new() })),
-                Err(error @ SourceError::NoShadow { .. }) => self.problems.push(closed(letter, &error)),
+                Err(error @ SourceError::NoShadow { .. }) => {
+                    self.problems.push(closed(letter, &error));
+                    without.get_or_insert(error);
+                }
                 Err(SourceError::Smb(error)) if matches!(*error, Error::Status { .. } | Error::Input { .. }) => {
                     self.problems.push(closed(letter, &*error));
+                    closed_ones += 1;
                 }
                 Err(error) => return Err(error),
             }
         }
         if self.drives.is_empty() {
+            // The shares are open: it is the shadow copy that is missing.
+            if let Some(error) = without.filter(|_| closed_ones == 0) {
+                return Err(error);
+            }
             let told: Vec<&str> = self.problems.iter().map(|problem| problem.message.as_str()).collect();
             return Err(SourceError::NoShares { host: self.way.host().to_owned(), told: told.join(" ") });
         }
@@ -224,7 +233,9 @@ fn link(data: &[u8], plain: Kind) -> (Kind, Result<String, String>) {
     let Some(Reparse { kind, target: Some(target), .. }) = Reparse::parse(data) else {
         return (Kind::Link, Err("the server does not say where this link leads".to_owned()));
     };
-    if target.get(..VOLUME.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(VOLUME)) {
+    if kind == ReparseKind::Junction
+        && target.get(..VOLUME.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(VOLUME))
+    {
         // What is mounted in a folder the server reads there.
         return (plain, Err("it is no link".to_owned()));
     }
@@ -321,6 +332,10 @@ impl ReadOnlyTree for SmbTree {
             }
             Err(error) => Err(failed(plain(&error))),
         }
+    }
+
+    fn how_to_map(&self, letter: char) -> String {
+        Volumes::how_to_map(self, letter)
     }
 
     fn drives(&self) -> Vec<(char, String)> {

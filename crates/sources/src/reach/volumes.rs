@@ -1,16 +1,16 @@
 //! The volumes on the disks of a dead host: devices and images, their partition tables, and the NTFS volumes in them. What
 //! cannot be read is told and the rest goes on.
 
-use std::path::Path;
+mod unused;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hvm_formats::disk::DiskError;
-use hvm_formats::guestfs::{
-    DiskBytes, FsKind, Ntfs, Partition, PartitionTable, TableKind, read_table, recognise, volume,
-};
+use hvm_formats::guestfs::{DiskBytes, Ntfs, Partition, PartitionTable, TableKind, read_table, volume};
 use hvm_formats::io::{LocalFile, SharedFile};
 use hvm_model::finding::Subject;
-use hvm_model::found::{Place, Problem};
+use hvm_model::found::{Place, Problem, Unknown};
 
 use crate::error::{ReachError, SourceError};
 use crate::single::{ChainOptions, open_disk_file};
@@ -39,6 +39,26 @@ pub(crate) struct Volume {
     pub(crate) ntfs: Ntfs,
     /// What messages call it.
     pub(crate) name: String,
+    /// The file or device of the disk, without links.
+    file: PathBuf,
+}
+
+/// A partition that is not read.
+#[derive(Debug, Clone)]
+pub(crate) struct Other {
+    id: VolumeId,
+    /// What messages call it.
+    pub(crate) name: String,
+    /// What is in it.
+    pub(crate) found: &'static str,
+}
+
+/// A volume as messages and the URI name it.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) name: String,
+    /// `DISK:PARTITION`.
+    pub(crate) place: String,
 }
 
 /// What was found on the disks.
@@ -46,8 +66,9 @@ pub(crate) struct Volume {
 pub(crate) struct Disks {
     pub(crate) volumes: Vec<Volume>,
     pub(crate) problems: Vec<Problem>,
-    /// What else there is, for people.
-    others: Vec<String>,
+    /// What else there is, where that is no fault.
+    pub(crate) unknowns: Vec<Unknown>,
+    others: Vec<Other>,
 }
 
 impl std::fmt::Debug for Disks {
@@ -64,6 +85,48 @@ impl Disks {
         volumes.collect::<Vec<_>>().join(", ")
     }
 
+    /// The partitions that are not read, for people; empty when there are none.
+    pub(crate) fn list_others(&self) -> String {
+        let others = self.others.iter().map(|other| format!("'{}' holds {}", other.name, other.found));
+        others.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A partition that is not read and has this id.
+    pub(crate) fn other(&self, id: &VolumeId) -> Option<&Other> {
+        self.others.iter().find(|other| other.id == *id && other.id != VolumeId::None)
+    }
+
+    /// The volumes with an id; of a disk that was named twice the first.
+    pub(crate) fn by_id(&self, id: &VolumeId) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        for volume in (0..self.volumes.len()).filter(|volume| self.is(*volume, id)) {
+            if !found.iter().any(|known| self.are_one(*known, volume)) {
+                found.push(volume);
+            }
+        }
+        found
+    }
+
+    /// Whether a volume has this id.
+    pub(crate) fn is(&self, volume: usize, id: &VolumeId) -> bool {
+        *id != VolumeId::None && self.volumes.get(volume).is_some_and(|volume| volume.id == *id)
+    }
+
+    /// Whether two are the same partition of the same file: a disk may be named twice.
+    pub(crate) fn are_one(&self, one: usize, other: usize) -> bool {
+        let key = |volume: usize| self.volumes.get(volume).map(|volume| (&volume.file, volume.partition));
+        key(one) == key(other)
+    }
+
+    /// A volume as messages and the URI name it.
+    pub(crate) fn told(&self, volume: usize) -> Told {
+        let told = |volume: &Volume| Told {
+            name: volume.name.clone(),
+            place: format!("{}:{}", volume.disk, volume.partition),
+        };
+        self.volumes.get(volume).map(told).unwrap_or_default()
+    }
+
     /// The place of a volume in the list.
     pub(crate) fn find(&self, disk: usize, partition: u32) -> Option<usize> {
         self.volumes.iter().position(|volume| (volume.disk, volume.partition) == (disk, partition))
@@ -74,17 +137,27 @@ impl Disks {
 pub(crate) fn open(paths: &[String]) -> Result<Disks, SourceError> {
     let mut disks = Disks::default();
     for (number, path) in (1..).zip(paths) {
+        let (volumes, problems) = (disks.volumes.len(), disks.problems.len());
+        let file = Path::new(path).canonicalize().unwrap_or_else(|_| path.into());
         let (bytes, table) = disk(Path::new(path))?;
+        unused::table(&mut disks, bytes.name(), &table);
         let mut partitions = table.partitions.clone();
         if partitions.is_empty() && table.table == TableKind::None {
             partitions.push(Partition::whole(bytes.len()));
         }
         for partition in &partitions {
-            look(&mut disks, number, (&bytes, &table, partition));
+            look(&mut disks, (number, &file), (&bytes, &table, partition));
+        }
+        if (disks.volumes.len(), disks.problems.len()) == (volumes, problems) {
+            unused::disk(&mut disks, &bytes);
         }
     }
     if disks.volumes.is_empty() {
-        let found = if disks.others.is_empty() { "there is none".to_owned() } else { disks.others.join(", ") };
+        let mut found = if disks.others.is_empty() { "there is none".to_owned() } else { disks.list_others() };
+        for problem in &disks.problems {
+            found = format!("{found}. {} {}", problem.message.trim_end_matches('.'), problem.hint);
+        }
+        let found = found.trim_end_matches('.').to_owned();
         return Err(SourceError::NoVolumes { disks: paths.join(", "), found });
     }
     Ok(disks)
@@ -119,42 +192,32 @@ fn table(bytes: &SharedFile, sectors: &[u32]) -> PartitionTable {
     tables.find(|table| matches!(table.table, TableKind::Gpt { .. })).unwrap_or(first)
 }
 
-fn look(disks: &mut Disks, number: usize, (disk, table, partition): (&SharedFile, &PartitionTable, &Partition)) {
+fn look(
+    disks: &mut Disks,
+    (number, file): (usize, &Path),
+    (disk, table, partition): (&SharedFile, &PartitionTable, &Partition),
+) {
     let bytes = volume(disk, partition);
     let name = bytes.name().to_owned();
+    let id = match &table.table {
+        TableKind::Mbr { signature } => VolumeId::Mbr { signature: *signature, start: partition.start },
+        TableKind::Gpt { .. } => VolumeId::Gpt { partition: partition.id.to_ascii_lowercase() },
+        TableKind::None => VolumeId::None,
+    };
     match Ntfs::open(bytes.clone()) {
         Ok(ntfs) => {
             let doubts = ntfs.doubts().unwrap_or_else(|error| vec![error.to_string()]);
-            let remarks = ntfs.remarks().iter().cloned().chain(doubts);
-            disks.problems.extend(remarks.map(|remark| doubtful(&name, &remark)));
-            let id = match &table.table {
-                TableKind::Mbr { signature } => VolumeId::Mbr { signature: *signature, start: partition.start },
-                TableKind::Gpt { .. } => VolumeId::Gpt { partition: partition.id.to_ascii_lowercase() },
-                TableKind::None => VolumeId::None,
-            };
-            disks.volumes.push(Volume { disk: number, partition: partition.index, id, ntfs, name });
+            let is_cut = ntfs.size() > bytes.len();
+            let remarks =
+                ntfs.remarks().iter().map(|remark| if is_cut { cut(&name, remark) } else { doubtful(&name, remark) });
+            disks.problems.extend(remarks);
+            disks.problems.extend(doubts.iter().map(|remark| doubtful(&name, remark)));
+            let (partition, file) = (partition.index, file.to_owned());
+            disks.volumes.push(Volume { disk: number, partition, id, ntfs, name, file });
         }
         Err(error) => {
-            let kind = recognise(&*bytes).kind;
-            let lost = match kind {
-                FsKind::Ntfs => Some((error.to_string(), "Copy the disk again, or let Windows check the volume.")),
-                FsKind::Bitlocker => Some((
-                    "It is encrypted by BitLocker.".to_owned(),
-                    "If the source needs it, unlock it on a Windows (manage-bde -unlock, then -off), or read a copy.",
-                )),
-                FsKind::Refs => {
-                    Some(("It is a ReFS volume, which is not read.".to_owned(), "Copy its files to a folder."))
-                }
-                _ if partition.type_name.contains("(LDM)") => Some((
-                    "It is part of a dynamic disk, which is not read.".to_owned(),
-                    "Copy the files of its volumes to a folder.",
-                )),
-                _ => None,
-            };
-            if let Some((message, hint)) = lost {
-                disks.problems.push(problem("volume.unreadable", &name, &message, hint));
-            }
-            disks.others.push(format!("{name} holds {}", kind.name()));
+            let found = unused::partition(disks, &bytes, partition, &error);
+            disks.others.push(Other { id, name, found });
         }
     }
 }
@@ -163,6 +226,12 @@ fn doubtful(name: &str, remark: &str) -> Problem {
     let hint = "What Windows wrote last may be missing. If the disk still runs somewhere, shut that Windows down in order and \
                 read it again.";
     problem("volume.unclean", name, remark, hint)
+}
+
+fn cut(name: &str, remark: &str) -> Problem {
+    let hint = "The end of the volume is missing: copy the disk again, all of it, and compare the length of the copy with that of the \
+                disk.";
+    problem("volume.cut", name, remark, hint)
 }
 
 fn problem(kind: &str, name: &str, message: &str, hint: &str) -> Problem {

@@ -25,6 +25,14 @@ pub(super) trait Volumes {
     fn root(&self, letter: char) -> Option<Self::Node>;
     /// What the operator adds to the URI for a drive that has none.
     fn how_to_map(&self, letter: char) -> String;
+    /// What is said of a drive that has no root.
+    fn not_mapped(&self, path: &WindowsPath, letter: char) -> ReachError {
+        ReachError::NotMapped { path: path.to_string(), letter, how: self.how_to_map(letter) }
+    }
+    /// The root of the volume with a GUID, which is in small letters.
+    fn volume(&self, _guid: &str) -> Option<(Head, Self::Node)> {
+        None
+    }
     /// What is in a folder.
     fn listing(&self, folder: &Self::Node) -> io::Result<Arc<Listing<Self::Id>>>;
     /// One of the names in a folder.
@@ -35,10 +43,19 @@ pub(super) trait Volumes {
     fn local(&self, folder: &Self::Node, target: &str) -> Option<(char, Vec<String>)>;
 }
 
+/// What a path begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Head {
+    /// The letter of a drive.
+    Drive(char),
+    /// The GUID of a volume without a letter, in small letters.
+    Volume(String),
+}
+
 /// Where a path leads.
 #[derive(Debug, Clone)]
 pub(super) struct Place<N> {
-    letter: char,
+    head: Head,
     /// The root of the drive, and a folder or file for each name.
     nodes: Vec<N>,
     names: Vec<String>,
@@ -47,8 +64,15 @@ pub(super) struct Place<N> {
 }
 
 impl<N> Place<N> {
-    fn root(letter: char, root: N) -> Place<N> {
-        Place { letter, nodes: vec![root], names: Vec::new(), kind: Kind::Folder }
+    fn root(head: Head, root: N) -> Place<N> {
+        Place { head, nodes: vec![root], names: Vec::new(), kind: Kind::Folder }
+    }
+
+    /// The root of its volume.
+    fn top(mut self) -> Place<N> {
+        self.nodes.truncate(1);
+        self.names.clear();
+        Place { kind: Kind::Folder, ..self }
     }
 
     /// What the path leads to.
@@ -58,7 +82,11 @@ impl<N> Place<N> {
 
     /// The path, spelt as on the source.
     pub(super) fn windows(&self) -> WindowsPath {
-        WindowsPath::new(&format!("{}:\\{}", self.letter, self.names.join("\\")))
+        let names = self.names.join("\\");
+        match &self.head {
+            Head::Drive(letter) => WindowsPath::new(&format!("{letter}:\\{names}")),
+            Head::Volume(guid) => WindowsPath::new(&format!("Volume{{{guid}}}\\{names}")),
+        }
     }
 
     /// The kind for those who look.
@@ -96,11 +124,14 @@ pub(super) fn metadata<V: Volumes>(
 
 /// Follows a path to its end.
 pub(super) fn walk<V: Volumes>(volumes: &V, path: &WindowsPath) -> Result<Place<V::Node>, ReachError> {
-    let letter = path.drive().ok_or_else(|| ReachError::NoDrive { path: path.to_string() })?;
-    let mut at = start(volumes, path, letter)?;
+    let (mut at, tail) = match (path.drive(), link::on_volume(path), link::server(path)) {
+        (Some(letter), ..) => (start(volumes, path, letter)?, path.components().collect::<Vec<_>>().join("\\")),
+        (None, Some((guid, below)), _) => (mounted(volumes, path, &guid)?, below),
+        (None, None, Some(target)) => return Err(ReachError::OtherServer { path: path.to_string(), target }),
+        (None, None, None) => return Err(ReachError::NoDrive { path: path.to_string() }),
+    };
     // Windows removes `..` from a path before it looks at the disk.
-    let tail = path.components().collect::<Vec<_>>().join("\\");
-    let plain = WindowsPath::new(&format!("{letter}:\\")).join(&tail);
+    let plain = WindowsPath::new("X:\\").join(tail.trim_start_matches('\\'));
     let mut rest: VecDeque<String> = plain.components().map(str::to_owned).collect();
     let mut links = 0;
     while let Some(name) = rest.pop_front() {
@@ -160,8 +191,13 @@ pub(super) fn file<V: Volumes>(volumes: &V, path: &WindowsPath) -> Result<Place<
 }
 
 fn start<V: Volumes>(volumes: &V, path: &WindowsPath, letter: char) -> Result<Place<V::Node>, ReachError> {
-    let not_mapped = || ReachError::NotMapped { path: path.to_string(), letter, how: volumes.how_to_map(letter) };
-    volumes.root(letter).map(|root| Place::root(letter, root)).ok_or_else(not_mapped)
+    let root = volumes.root(letter).map(|root| Place::root(Head::Drive(letter), root));
+    root.ok_or_else(|| volumes.not_mapped(path, letter))
+}
+
+fn mounted<V: Volumes>(volumes: &V, path: &WindowsPath, guid: &str) -> Result<Place<V::Node>, ReachError> {
+    let root = volumes.volume(guid).map(|(head, root)| Place::root(head, root));
+    root.ok_or_else(|| ReachError::NoVolume { path: path.to_string(), guid: guid.to_owned() })
 }
 
 fn listing<V: Volumes>(volumes: &V, at: &Place<V::Node>) -> Result<Arc<Listing<V::Id>>, ReachError> {
@@ -207,8 +243,10 @@ fn follow<V: Volumes>(
         }
         Target::Relative(target) => {
             let names: Vec<String> = WindowsPath::new(&target).components().map(str::to_owned).collect();
-            (if target.starts_with('\\') { start(volumes, path, at.letter)? } else { at }, names)
+            (if target.starts_with('\\') { at.top() } else { at }, names)
         }
+        Target::Volume(guid, names) => (mounted(volumes, path, &guid)?, names),
+        Target::Server(target) => return Err(ReachError::OtherServer { path: link.to_string(), target }),
         Target::Local(target) => {
             let (letter, names) = volumes.local(at.node(), &target).ok_or_else(|| ReachError::LinkOutside {
                 path: path.to_string(),

@@ -282,6 +282,10 @@ impl ReadOnlyTree for RunningTree {
         }
     }
 
+    fn how_to_map(&self, letter: char) -> String {
+        Volumes::how_to_map(self, letter)
+    }
+
     fn drives(&self) -> Vec<(char, String)> {
         self.drives.iter().map(|letter| (*letter, format!("{letter}: of {}", self.link.host()))).collect()
     }
