@@ -164,6 +164,19 @@ fn an_unmapped_drive_is_named_with_what_to_add() {
     let disks: Vec<_> = inventory.problems.iter().filter(|problem| problem.kind == "disk.unreachable").collect();
     assert_eq!(disks.len(), 4, "the leaf and three checkpoints of one machine");
     assert!(disks.iter().all(|problem| problem.message.contains("drive D: is not mapped")));
+    let images: Vec<_> = inventory.problems.iter().filter(|problem| problem.kind == "image.unreachable").collect();
+    assert_eq!(images.len(), 2, "an ISO and a floppy image of one machine: {:#?}", inventory.problems);
+    for problem in images {
+        assert!(
+            matches!(&problem.subject, Subject::Disk { machine, .. } if machine.as_str() == ids::MEDIA.0),
+            "{problem:?}"
+        );
+        assert!(
+            problem.message.contains("drive D: is not mapped") && problem.hint.contains("Map the drive"),
+            "{problem:?}"
+        );
+    }
+    assert!(inventory.media.iter().all(|file| file.size.is_none()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! CD, DVD and floppy images of machines.
 
-use hvm_model::finding::Level;
+use hvm_model::finding::{Level, Subject};
 use hvm_model::names::WindowsPath;
 use hvm_model::vm::{Drive, Machine, Media};
 
@@ -37,13 +37,31 @@ pub(super) const RULES: &[Rule] = &[
 enum Presence {
     There,
     Missing,
+    Unreachable,
 }
+
+/// Kind of the problem that an image could not be reached.
+const UNREACHABLE: &str = "image.unreachable";
 
 fn images<'a>(case: &Case<'a>, wanted: Presence) -> Vec<(&'a Machine, &'a Drive, &'a WindowsPath)> {
     let media = &case.inventory.media;
+    // Of one that may be there and cannot be read, the problem of the source says so.
+    let unreachable = |path: &WindowsPath| {
+        let of_path = |subject: &Subject| match subject {
+            Subject::Disk { path: known, .. } => known == path,
+            Subject::File { path: known } => WindowsPath::new(known) == *path,
+            _ => false,
+        };
+        let problems = &case.inventory.problems;
+        problems.iter().any(|problem| problem.kind == UNREACHABLE && of_path(&problem.subject))
+    };
     let presence = |path: &WindowsPath| {
         let gone = media.iter().any(|file| file.path == *path && file.size.is_none());
-        if gone { Presence::Missing } else { Presence::There }
+        match () {
+            () if unreachable(path) => Presence::Unreachable,
+            () if gone => Presence::Missing,
+            () => Presence::There,
+        }
     };
     let drives = case.inventory.machines.iter().flat_map(|machine| {
         machine.configuration.drives.iter().map(move |drive| (machine, drive))
@@ -95,3 +113,23 @@ pub(super) const EXAMPLES: &[Example] = &[
         quiet: |sample| sample.add_image(Some(ByteSize(4096))),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests_support::{Sample, problem};
+    use hvm_model::found::Problem;
+
+    #[test]
+    fn an_image_that_cannot_be_reached_is_not_said_to_be_gone() {
+        let mut sample = Sample::new();
+        sample.add_image(None);
+        let machine = sample.inventory.machines[0].clone();
+        let path = sample.inventory.media[0].path.clone();
+        let subject = of_disk(&machine, &path);
+        sample.inventory.problems.push(Problem { kind: UNREACHABLE.to_owned(), ..problem(subject) });
+        let rules: Vec<String> = sample.assess().into_iter().map(|finding| finding.rule).collect();
+        assert!(rules.contains(&"source.problem".to_owned()), "{rules:?}");
+        assert!(!rules.iter().any(|rule| rule.starts_with("machine.image")), "{rules:?}");
+    }
+}

@@ -26,6 +26,9 @@ const PROBE_STEP: u64 = 2 << 20;
 /// Length of a sector.
 const SECTOR: u64 = 512;
 
+/// Kind of the problem that an image in a drive is there, or may be, and cannot be read.
+const UNREACHABLE_IMAGE: &str = "image.unreachable";
+
 /// Most files of a VHD set that are named.
 const MAX_NAMED: usize = 8;
 
@@ -68,7 +71,7 @@ pub(super) fn read(reading: &Reading<'_>, machines: &mut Machines) -> Files {
         let user = User { id: machine.id.clone(), name: machine.name.clone() };
         for drive in &mut machine.configuration.drives {
             disks.drive(drive, Some(&user));
-            image(reading, drive, &mut media);
+            disks.image(drive, &mut media, Some(&user));
         }
     }
     let users: HashMap<VmId, User> = machines
@@ -81,7 +84,7 @@ pub(super) fn read(reading: &Reading<'_>, machines: &mut Machines) -> Files {
             super::checkpoints::named_owner(checkpoint, |id| users.contains_key(id)).and_then(|id| users.get(&id));
         for drive in &mut checkpoint.configuration.drives {
             disks.drive(drive, user);
-            image(reading, drive, &mut media);
+            disks.image(drive, &mut media, user);
         }
     }
     let mut media: Vec<MediaFile> = media.into_values().collect();
@@ -90,16 +93,31 @@ pub(super) fn read(reading: &Reading<'_>, machines: &mut Machines) -> Files {
     Files { disks: disks.list, media }
 }
 
-fn image(reading: &Reading<'_>, drive: &Drive, media: &mut HashMap<String, MediaFile>) {
-    if let Media::Iso { path } | Media::Floppy { path } = &drive.media {
-        media.entry(path.key()).or_insert_with(|| MediaFile {
-            path: path.clone(),
-            size: reading.tree.metadata(path).ok().map(|metadata| ByteSize(metadata.size)),
-        });
-    }
-}
-
 impl Disks<'_> {
+    /// An image that is there is copied later, so that it has to be readable; one that is gone leaves an empty drive.
+    fn image(&mut self, drive: &Drive, media: &mut HashMap<String, MediaFile>, user: Option<&User>) {
+        let (Media::Iso { path } | Media::Floppy { path }) = &drive.media else { return };
+        let mut size = || self.size_of_image(path, &drive.place);
+        media.entry(path.key()).or_insert_with(|| MediaFile { path: path.clone(), size: size() });
+        self.tell(path, user);
+    }
+
+    /// The length of an image; none where it is not there, or cannot be read, which is remembered.
+    fn size_of_image(&mut self, path: &WindowsPath, place: &Place) -> Option<ByteSize> {
+        let error = match self.reading.tree.metadata(path) {
+            Ok(metadata) => match self.reading.tree.open(path) {
+                Err(error @ ReachError::Io { .. }) => error,
+                _ => return Some(ByteSize(metadata.size)),
+            },
+            Err(error) if error.is_missing() => return None,
+            Err(error) => error,
+        };
+        let (_, message, place, hint) = unreachable(&error, place);
+        let (kind, hint) = (UNREACHABLE_IMAGE.to_owned(), format!("{hint} Or take the image out of the drive."));
+        self.bad.insert(path.key(), (kind, message, place, hint));
+        None
+    }
+
     fn drive(&mut self, drive: &mut Drive, user: Option<&User>) {
         let Media::VirtualDisk { path } = &mut drive.media else { return };
         match self.reading.tree.metadata(path) {
@@ -118,6 +136,12 @@ impl Disks<'_> {
                 self.bad.entry(path.key()).or_insert_with(|| unreachable(&error, &drive.place));
             }
         }
+        let path = path.clone();
+        self.tell(&path, user);
+    }
+
+    /// Tells what is wrong with a file, to each machine that uses it once.
+    fn tell(&mut self, path: &WindowsPath, user: Option<&User>) {
         if let Some((kind, message, place, hint)) = self.bad.get(&path.key()) {
             let subject = match user {
                 Some(user) if !self.told.insert((user.id.clone(), path.key())) => return,
@@ -317,6 +341,18 @@ fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, Str
             "The assessment goes on with what the host says of the disk. To migrate, shut the virtual machine down and plan again, \
              or copy the volume from a shadow copy and name that as the source.",
         ),
+        error if error.is_denied() => (
+            "disk.unreachable",
+            "Read the source as a user who may read the file, such as root or an administrator of the host.",
+        ),
+        ReachError::OtherServer { .. } => (
+            "disk.unreachable",
+            "On a host that still runs, bring the file to a drive of its own (Move-VMStorage, or with the machine off by a copy). Else \
+             go on without it by accepting the problem, copy it from that server and attach it on the destination.",
+        ),
+        ReachError::NotNtfs { .. } | ReachError::NoVolume { .. } => {
+            ("disk.unreachable", "Then read the source again, or go on without the file by accepting the problem.")
+        }
         ReachError::NotMapped { .. } => ("disk.unreachable", "Map the drive, then read the source again."),
         _ => ("disk.unreachable", "Copy the file to a mapped folder under the same path, then read the source again."),
     };
