@@ -63,8 +63,8 @@ pub enum SourceError {
     },
     /// Nothing says which volume has which drive letter.
     #[error(
-        "No volume holds 'Windows\\System32\\config\\SYSTEM', which says which volume has which drive letter. Name the \
-         volumes, for example '{example}'. There are: {volumes}.{unreadable}"
+        "No volume holds 'Windows\\System32\\config\\SYSTEM', which says which volume has which drive letter.{unreadable} Name the \
+         volumes, for example '{example}'. There are: {volumes}."
     )]
     NoLetters {
         /// What to add to the URI.
@@ -252,7 +252,9 @@ pub enum ReachError {
         guid: String,
     },
     /// A path, or a link on it, leads to a share of another server.
-    #[error("'{path}' cannot be read from this source: it lies on another server, under '{target}'.")]
+    #[error(
+        "'{path}' cannot be read from this source: it lies on another server, under '{target}', and not under a drive letter of the host."
+    )]
     OtherServer {
         /// The path as asked for.
         path: String,

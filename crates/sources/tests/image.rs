@@ -103,8 +103,14 @@ fn links(mount: &Path) {
     symlink(&mount.join("from-root"), r"\Ordner\tief\a.txt", r"\Ordner\tief\a.txt");
     junction(&mount.join("junction"), r"\??\C:\Ordner");
     junction(&mount.join("volume"), dead_host::VOLUME_OF_D);
+    symlink(&mount.join("below-volume"), &below_volume().replace(r"\\?\", r"\??\"), "below-volume");
     junction(&mount.join("foreign"), r"\??\Volume{ffffffff-0000-0000-0000-000000000000}\");
     symlink(&mount.join("loop"), r"\??\C:\loop", r"C:\loop");
+}
+
+/// A path without a letter, as configurations may have it.
+fn below_volume() -> String {
+    dead_host::VOLUME_OF_D.replace(r"\??\", r"\\?\") + r"ISO\Diskette 100%.vfd"
 }
 
 /// What they mean to Windows, however the volume is reached.
@@ -124,6 +130,10 @@ fn links_lead_where_they_should(source: &dyn Source, disk: &str) {
     let through = disk.replacen("D:", r"C:\volume", 1);
     assert!(source.open_disk(&WindowsPath::new(&through)).is_ok(), "{through}");
     assert_eq!(source.open_file(&WindowsPath::new(&through)).unwrap().name(), through);
+    for path in [r"C:\below-volume", &below_volume()] {
+        let file = source.open_file(&WindowsPath::new(path)).unwrap();
+        assert_eq!(file.name(), r"D:\ISO\Diskette 100%.vfd");
+    }
     assert!(content(source, r"C:\foreign\x").is_err());
     assert!(content(source, r"C:\loop").unwrap_err().contains("more than 40 symbolic links"));
 }

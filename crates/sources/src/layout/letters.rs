@@ -21,6 +21,9 @@ const VOLUME: &str = r"\??\Volume{";
 /// Before the GUID of a partition.
 const PARTITION: &[u8] = b"DMIO:ID:";
 
+/// What to do where a volume is damaged.
+const AGAIN: &str = "Copy the disk again, or let Windows check the volume (chkdsk) and copy it then.";
+
 /// The drive map of the URI: letters, each with the number of a disk and of a partition.
 type Named = BTreeMap<char, (usize, u32)>;
 
@@ -35,6 +38,9 @@ pub(crate) fn assign(tree: &mut ImageTree, named: &Named) -> Result<(), SourceEr
     }
     let Found { system, unreadable } = system(tree, &chosen)?;
     let devices = system.map(|volume| mounted(tree, volume)).unwrap_or_default();
+    for (letter, volume) in &chosen {
+        tree.set_letter(*letter, *volume);
+    }
     let letters: Vec<(char, &VolumeId)> =
         devices.iter().filter_map(|device| Some((device.letter()?, &device.id))).collect();
     for (letter, id) in &letters {
@@ -57,17 +63,16 @@ pub(crate) fn assign(tree: &mut ImageTree, named: &Named) -> Result<(), SourceEr
     for device in &devices {
         let Some(guid) = device.guid() else { continue };
         let own = letters.iter().filter(|(_, id)| **id == device.id).find_map(|(letter, _)| chosen.get(letter));
-        match (own, &tree.disks().by_id(&device.id)[..]) {
-            (Some(volume), _) | (None, [volume]) => tree.set_guid(guid, *volume),
-            (None, []) => {}
-            (None, candidates) => match candidates.iter().find(|volume| decides(tree, &chosen, **volume, system)) {
-                Some(volume) => tree.set_guid(guid, *volume),
+        match (&tree.disks().by_id(&device.id)[..], own) {
+            ([], None) => {}
+            // A copy with another id, of which the operator says that it is the drive.
+            ([], Some(volume)) => tree.set_guid(guid, *volume),
+            ([volume], _) => tree.set_guid(guid, *volume),
+            (candidates, own) => match meant(tree, candidates, (own, &chosen, system)) {
+                Some(volume) => tree.set_guid(guid, volume),
                 None => tree.add_problem(two_mounted(tree, guid, candidates)),
             },
         }
-    }
-    for (letter, volume) in &chosen {
-        tree.set_letter(*letter, *volume);
     }
     match system {
         // As Windows itself is installed by default.
@@ -81,10 +86,22 @@ pub(crate) fn assign(tree: &mut ImageTree, named: &Named) -> Result<(), SourceEr
     Ok(())
 }
 
-/// Whether a volume is meant rather than its twin: the operator named it, or Windows was started from it.
-fn decides(tree: &ImageTree, chosen: &BTreeMap<char, usize>, volume: usize, system: Option<usize>) -> bool {
-    let same = |other: usize| tree.disks().are_one(volume, other);
-    chosen.values().any(|other| same(*other)) || system.is_some_and(same)
+/// Which of several volumes is meant: that with the drive's own letter by the operator, else the only one that the operator gave a letter
+/// or Windows was started from.
+fn meant(
+    tree: &ImageTree,
+    candidates: &[usize],
+    (own, chosen, system): (Option<&usize>, &BTreeMap<char, usize>, Option<usize>),
+) -> Option<usize> {
+    let is = |volume: usize, other: usize| tree.disks().are_one(volume, other);
+    let mut with_letter = candidates.iter().copied().filter(|volume| own.is_some_and(|own| is(*volume, *own)));
+    if let Some(volume) = with_letter.next() {
+        return Some(volume);
+    }
+    let is_meant =
+        |volume: &usize| chosen.values().copied().chain(system).any(|other| tree.disks().are_one(*volume, other));
+    let mut found = candidates.iter().copied().filter(is_meant);
+    found.next().filter(|_| found.next().is_none())
 }
 
 fn twins(tree: &ImageTree, what: &str, letter: char, (first, second): (usize, usize)) -> SourceError {
@@ -158,7 +175,7 @@ fn system(tree: &mut ImageTree, chosen: &BTreeMap<char, usize>) -> Result<Found,
             [hive, role].into_iter().filter_map(Result::err).find(|error| matches!(error, ReachError::Io { .. }));
         if let Some(error) = error.filter(|error| !error.is_missing()) {
             let name = tree.disks().told(volume).name;
-            unreadable.push(format!(" On '{name}' it was not found because {}", reason(&error)));
+            unreadable.push(format!(" On '{name}' it was not found because {} {AGAIN}", reason(&error)));
             tree.add_problem(damaged(&name, &error));
         }
     }
@@ -185,7 +202,7 @@ fn damaged(name: &str, error: &ReachError) -> Problem {
         subject: Subject::File { path: name.to_owned() },
         message: format!("On '{name}' something cannot be read: {}", reason(error)),
         place: Place::new(name, ""),
-        hint: "Copy the disk again, or let Windows check the volume (chkdsk) and copy it then.".to_owned(),
+        hint: AGAIN.to_owned(),
     }
 }
 

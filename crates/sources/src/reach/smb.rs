@@ -397,6 +397,8 @@ mod tests {
         assert_eq!(leads(SYMLINK, r"..\b.xml"), to(r".\..\b.xml"));
         let (kind, _) = leads(JUNCTION, r"\??\Volume{0a11aa12-5f5c-11e0-8c26-806e6f6e6963}\");
         assert_eq!(kind, Kind::Folder, "what is mounted there is read there");
+        let below = r"\??\Volume{0a11aa12-5f5c-11e0-8c26-806e6f6e6963}\VMs\a.xml";
+        assert_eq!(leads(SYMLINK, below), to(below), "the server does not follow a symbolic link");
         let (kind, target) = link(&[1, 2, 3], Kind::File);
         assert!(kind == Kind::Link && target.is_err(), "whoever follows it is told");
     }

@@ -46,19 +46,18 @@ pub(super) fn table(disks: &mut Disks, name: &str, table: &PartitionTable) {
         | Finding::Overlap { .. } => true,
         _ => false,
     };
-    for finding in &table.findings {
-        if is_lost(finding) {
-            let hint = "Partitions may be missing, and drives with them. Copy the disk again; where it is the disk itself that is \
-                        damaged, mend its table on a copy, or copy the files of its volumes to a folder.";
-            disks.problems.push(problem("disk.table-damaged", name, &finding.to_string(), hint));
-        } else {
-            disks.unknowns.push(Unknown {
-                item: format!("Partition table of '{name}'"),
-                reason: finding.to_string(),
-                how_to_learn: format!("hvmigrate disk info '{name}' lists the partitions that are used."),
-            });
-        }
+    let (lost, others): (Vec<&Finding>, Vec<&Finding>) = table.findings.iter().partition(|finding| is_lost(finding));
+    if !lost.is_empty() {
+        let message: Vec<String> = lost.iter().map(ToString::to_string).collect();
+        let hint = "Partitions may be missing, and drives with them. Copy the disk again; where it is the disk itself that is damaged, \
+                    mend its table on a copy, or copy the files of its volumes to a folder.";
+        disks.problems.push(problem("disk.table-damaged", name, &message.join(" "), hint));
     }
+    disks.unknowns.extend(others.into_iter().map(|finding| Unknown {
+        item: format!("Partition table of '{name}'"),
+        reason: finding.to_string(),
+        how_to_learn: format!("hvmigrate disk info '{name}' lists the partitions that are used."),
+    }));
 }
 
 /// Tells of a partition that is not NTFS, and returns what is in it.
