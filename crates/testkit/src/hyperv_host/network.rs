@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::Host;
 use super::state::Interface;
-use crate::powershell::{Call, Object, Run, Value, thrown};
+use crate::powershell::{Call, Object, Run, Value, is_like, thrown};
 
 /// The server and the router that DHCP gives.
 const OF_DHCP: &str = "198.51.100.53";
@@ -27,36 +27,9 @@ const PROPERTY: &str = "MSFT_NetAdapterAdvancedPropertySettingData";
 /// Advanced properties that a driver has beside those of its page in the Device Manager: only `-AllProperties` shows them.
 const HIDDEN: [&str; 1] = ["*RssOrVmqPreference"];
 
-/// Whether a text fits a pattern with `*`, `?` and `[…]`, as names of network adapters and keywords are patterns. A backtick takes
-/// the meaning of the next character away; letters are the same in both sizes.
-fn fits_pattern(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.to_lowercase().chars().collect(), text.to_lowercase().chars().collect());
-    fits_from(&pattern, &text)
-}
-
-fn fits_from(pattern: &[char], text: &[char]) -> bool {
-    match (pattern, text) {
-        ([], _) => text.is_empty(),
-        (['*', rest @ ..], _) => (0..=text.len()).any(|skipped| fits_from(rest, &text[skipped..])),
-        (['?', rest @ ..], [_, after @ ..]) => fits_from(rest, after),
-        (['`', one, rest @ ..], [first, after @ ..]) => one == first && fits_from(rest, after),
-        (['[', rest @ ..], _) if rest.contains(&']') => {
-            let end = rest.iter().position(|one| *one == ']').unwrap_or_default();
-            let (set, rest) = (&rest[..end], &rest[end + 1..]);
-            let ranges = set
-                .windows(3)
-                .any(|range| range[1] == '-' && text.first().is_some_and(|one| (range[0]..=range[2]).contains(one)));
-            let fits = ranges || text.first().is_some_and(|first| set.contains(first));
-            fits && fits_from(rest, &text[1..])
-        }
-        ([one, rest @ ..], [first, after @ ..]) => one == first && fits_from(rest, after),
-        (_, []) => false,
-    }
-}
-
+/// What is no pattern fits nothing.
 fn fits_any(patterns: Option<&Vec<String>>, text: &str) -> bool {
-    patterns.is_none_or(|patterns| patterns.iter().any(|pattern| fits_pattern(pattern, text)))
+    patterns.is_none_or(|patterns| patterns.iter().any(|pattern| is_like(text, pattern) == Some(true)))
 }
 
 /// The error of a function whose query found nothing.
