@@ -203,8 +203,7 @@ pub fn disk(path: &Path, table: &Table, volumes: &[(u64, &Path)]) {
         let mut sector = [0u8; 512];
         sector[440..444].copy_from_slice(&signature.to_le_bytes());
         for (entry, (start, path)) in sector[446..510].chunks_mut(16).zip(volumes) {
-            // What is reserved is as Windows marks its own partitions.
-            entry[4] = if path.ends_with("reserved") { 0x27 } else { 7 };
+            entry[4] = 7;
             entry[8..12].copy_from_slice(&((start / 512) as u32).to_le_bytes());
             entry[12..16].copy_from_slice(&((len(path) / 512) as u32).to_le_bytes());
         }
