@@ -6,7 +6,8 @@ mod collected_host;
 
 use std::fs;
 
-use collected_host::{collection, read};
+use collected_host::{collection, read, told_disks};
+use hvm_testkit::sample::answers::write_setting_data;
 
 #[test]
 fn a_collection_has_the_inventory_of_its_host() {
@@ -30,6 +31,23 @@ fn a_collection_has_the_inventory_of_its_host() {
     whole.source = inventory.source.clone();
     whole.problems.clear();
     assert!(inventory == whole, "something else differs");
+}
+
+#[test]
+fn disks_are_told_by_the_second_version_of_the_classes_too() {
+    let (_folder, whole, out) = collection();
+    let folder = out.join("wmi");
+    fs::remove_file(folder.join("root.virtualization").join("disks.xml")).unwrap();
+    write_setting_data(&out, &told_disks(&whole)).unwrap();
+    let inventory = read(&out);
+    assert!(whole.disks.iter().any(|disk| disk.parent.is_some()));
+    for disk in &whole.disks {
+        let told = inventory.disk(&disk.path).unwrap();
+        let facts = |disk: &hvm_model::disk::DiskFile| (disk.format.clone(), disk.virtual_size, disk.file_size);
+        assert_eq!(facts(told), facts(disk));
+        assert_eq!(told.parent, disk.parent);
+        assert_eq!(told.place.file, r"WMI root\virtualization\v2");
+    }
 }
 
 #[test]

@@ -35,10 +35,10 @@ pub(crate) enum Question<'a> {
     Members(&'a str),
     /// The descriptor of a namespace: one object with the bytes in `SD`.
     Security(&'a str),
-    /// What Hyper-V says of virtual hard disks: `Msvm_VirtualHardDiskInfo` with their `Path`.
+    /// What Hyper-V says of virtual hard disks: `Msvm_VirtualHardDiskSettingData` of the second version of its classes, which
+    /// knows all formats, or `Msvm_VirtualHardDiskInfo` of the first, with their `Path`.
     Disks,
-    /// The same of the one with this path, which a host that runs can be asked for: an object of that class, or an
-    /// `Msvm_VirtualHardDiskSettingData` of the second version.
+    /// The same of the one with this path, which a host that runs can be asked for.
     Disk(&'a str),
 }
 
@@ -68,14 +68,14 @@ pub(crate) trait Answers: Send + Sync {
 }
 
 impl Question<'_> {
-    /// Folder and file of its answers, without what ends the name.
-    fn file(self) -> String {
-        let folder = |namespace: &str| namespace.replace('\\', ".");
+    /// Folder and file of its answers, without what ends the name; the first that is there counts.
+    fn files(self) -> Vec<String> {
+        let file = |namespace: &str, name: &str| format!("{}/{name}", namespace.replace('\\', "."));
         match self {
-            Question::Instances(namespace, class) => format!("{}/{class}", folder(namespace)),
-            Question::Members(sid) => format!("{}/members-{sid}", folder(CIMV2)),
-            Question::Security(namespace) => format!("{}/security", folder(namespace)),
-            Question::Disks | Question::Disk(_) => format!("{}/disks", folder(V1)),
+            Question::Instances(namespace, class) => vec![file(namespace, class)],
+            Question::Members(sid) => vec![file(CIMV2, &format!("members-{sid}"))],
+            Question::Security(namespace) => vec![file(namespace, "security")],
+            Question::Disks | Question::Disk(_) => vec![file(V2, "disks"), file(V1, "disks")],
         }
     }
 }
@@ -156,7 +156,8 @@ impl Answers for Recorded {
         if matches!(question, Question::Disk(_)) {
             return Answer::Silent;
         }
-        let Some(files) = self.files.get(&question.file().to_lowercase()) else { return Answer::Silent };
+        let known = |name: String| self.files.get(&name.to_lowercase()).map(|files| (name, files));
+        let Some((name, files)) = question.files().into_iter().find_map(known) else { return Answer::Silent };
         if let Some(error) = &files.error {
             let mut reason = Vec::new();
             let read = fs::File::open(error).and_then(|file| {
@@ -170,9 +171,7 @@ impl Answers for Recorded {
         // A part that is missing in the middle would make the answer look whole.
         let missing = (1..).zip(files.parts.keys()).find(|(expected, part)| expected != *part);
         let read = match missing {
-            Some((expected, _)) => {
-                Err(format!("Part {expected} of the answer '{}' is missing in the collection.", question.file()))
-            }
+            Some((expected, _)) => Err(format!("Part {expected} of the answer '{name}' is missing in the collection.")),
             None => files.parts.values().map(|path| self.read(path)).collect::<Result<Vec<_>, _>>(),
         };
         match read {
@@ -237,6 +236,27 @@ mod tests {
         assert_eq!(recorded.ask(Question::Members("S-1-5-32-562")), Answer::Objects(Vec::new()));
         assert_eq!(recorded.ask(Question::Security(V1)), Answer::Silent);
         assert!(recorded.problems().is_empty());
+    }
+
+    #[test]
+    fn of_disks_the_second_version_is_heard_before_the_first() {
+        let disk = |class: &str| {
+            format!(
+                "<A><INSTANCE CLASSNAME=\"{class}\"><PROPERTY NAME=\"Path\"><VALUE>D:\\a.vhdx</VALUE></PROPERTY>\
+                 <PROPERTY NAME=\"Path\"><VALUE>D:\\A~1.vhdx</VALUE></PROPERTY></INSTANCE></A>"
+            )
+        };
+        let old = ("root.virtualization/disks.xml", disk("Msvm_VirtualHardDiskInfo"));
+        let new = ("root.virtualization.v2/disks.xml", disk("Msvm_VirtualHardDiskSettingData"));
+        for (files, class) in [
+            (vec![(old.0, old.1.as_str())], "Msvm_VirtualHardDiskInfo"),
+            (vec![(old.0, old.1.as_str()), (new.0, &new.1)], "Msvm_VirtualHardDiskSettingData"),
+        ] {
+            let (_folder, recorded) = collection(&files);
+            let Answer::Objects(disks) = recorded.ask(Question::Disks) else { panic!("objects") };
+            assert!(disks.len() == 1 && disks[0].is(class), "{disks:?}");
+            assert_eq!(disks[0].text("Path"), Some(r"D:\a.vhdx"), "the path that was asked for, which comes first");
+        }
     }
 
     #[test]

@@ -75,6 +75,27 @@ pub fn write_disks(collection: &Path, disks: &[DiskInfo]) -> io::Result<()> {
     answers.save(collection)
 }
 
+/// Writes what a host of Windows Server 2012 or later says of its disks into a collection: `GetVirtualHardDiskSettingData` of the
+/// second version of the classes, which does not tell the length of the file.
+pub fn write_setting_data(collection: &Path, disks: &[DiskInfo]) -> io::Result<()> {
+    let mut answers = Answers::default();
+    for disk in disks {
+        answers.as_file(
+            V2,
+            "disks",
+            "Msvm_VirtualHardDiskSettingData",
+            &[
+                property("Path", "string", &disk.path),
+                property("Format", "uint16", if disk.path.to_lowercase().ends_with("vhdx") { 3 } else { 2 }),
+                property("MaxInternalSize", "uint64", disk.virtual_size),
+                property("ParentPath", "string", &disk.parent),
+                property("Type", "uint16", disk.kind),
+            ],
+        );
+    }
+    answers.save(collection)
+}
+
 /// Features of the port of an adapter: those of a machine or checkpoint with that id, of the adapter with this one.
 #[derive(Debug, Clone)]
 pub struct PortFeatures {
