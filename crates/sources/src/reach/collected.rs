@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hvm_formats::io::{LocalFile, SharedFile};
-use hvm_model::found::Problem;
+use hvm_model::finding::Subject;
+use hvm_model::found::{Place, Problem};
 use hvm_model::names::{WindowsPath, folded};
 
 use super::listing::{Item, Kind, Listing, Listings};
@@ -45,6 +46,8 @@ pub(crate) struct CollectedTree {
     nodes: Vec<Node>,
     drives: HashMap<char, usize>,
     listings: Listings<usize, usize>,
+    /// Entries below a link, which were left out: how many, and the first.
+    below_links: Option<(usize, String)>,
 }
 
 impl CollectedTree {
@@ -69,6 +72,7 @@ impl CollectedTree {
             nodes: Vec::new(),
             drives: HashMap::new(),
             listings: Listings::default(),
+            below_links: None,
         };
         let broken = |number: usize, reason: &str| SourceError::Collection {
             path: path.display().to_string(),
@@ -107,6 +111,7 @@ impl CollectedTree {
     }
 
     fn put(&mut self, path: &str, node: Node) -> Result<(), &'static str> {
+        let whole = path;
         let path = WindowsPath::new(path);
         let letter = path.drive().ok_or("the path does not start with a drive letter")?;
         let mut at = match self.drives.get(&letter) {
@@ -127,6 +132,11 @@ impl CollectedTree {
                 Some(child) => child,
                 None => self.insert(at, name, Node::Folder(HashMap::new()))?,
             };
+            // Where the link leads is listed by itself.
+            if matches!(self.nodes.get(at), Some(Node::Link(_))) {
+                self.below_links.get_or_insert_with(|| (0, whole.to_owned())).0 += 1;
+                return Ok(());
+            }
         }
         // A file that was listed first and copied later, or a folder that its files made known.
         match self.child_of(at, last) {
@@ -160,7 +170,7 @@ impl CollectedTree {
                 children.insert(folded(name), (name.to_owned(), child));
                 Ok(child)
             }
-            _ => Err("a part of the path is a file or a link"),
+            _ => Err("a part of the path is a file"),
         }
     }
 
@@ -272,7 +282,20 @@ impl ReadOnlyTree for CollectedTree {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        checksums::check(&self.base)
+        let mut problems = checksums::check(&self.base);
+        if let Some((count, first)) = &self.below_links {
+            let list = self.base.join(LIST).display().to_string();
+            problems.push(Problem {
+                kind: "collection.below-link".to_owned(),
+                subject: Subject::File { path: list.clone() },
+                message: format!(
+                    "The collection's list '{list}' has {count} entries below links, the first is '{first}'; they were left out."
+                ),
+                place: Place::new(list, ""),
+                hint: "Collect the host again with the 'collect.cmd' of this version, which does not enter links.".to_owned(),
+            });
+        }
+        problems
     }
 
     fn refresh(&self) {}
@@ -345,6 +368,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_listed_below_a_link_is_left_out_and_told() {
+        let (folder, tree) = tree(&format!(
+            "{HEAD}\nlink\tC:\\v\\L\tD:\\x\nfolder\tC:\\v\\l\nfile\t1\t20101124101200\tlisted\tC:\\v\\l\\a.bin\n\
+             folder\tC:\\v\\L\\b\\c\nfile\t2\t20101124101200\tlisted\tD:\\x\\a.bin\nend\t5\n"
+        ));
+        let tree = tree.unwrap().unwrap();
+        let size = tree.metadata(&WindowsPath::new(r"C:\v\L\a.bin")).unwrap().size;
+        assert_eq!(size, 2, "what is where the link leads");
+        fs::write(folder.path().join("checksums.txt"), "end\n").unwrap();
+        let [problem] = &tree.problems()[..] else { panic!("one problem") };
+        assert_eq!(problem.kind, "collection.below-link");
+        assert!(problem.message.contains(r"2 entries below links, the first is 'C:\v\l\a.bin'"), "{}", problem.message);
+    }
+
+    #[test]
     fn a_list_that_was_cut_or_spoilt_is_refused_with_its_line() {
         for (lines, number, reason) in [
             ("folder\tC:\\a\n", 2, "cut"),
@@ -353,7 +391,7 @@ mod tests {
             ("file\t1\t2010\tlisted\tC:\\a\nend", 2, "time"),
             ("folder\t\\\\server\\x\nend", 2, "drive letter"),
             ("folder\tC:\\a\nfolder\tC:\\a\\..\\..\\b\nend", 3, "'..'"),
-            ("file\t1\t20101124101200\tlisted\tC:\\a\nfolder\tC:\\a\\b\nend", 3, "file or a link"),
+            ("file\t1\t20101124101200\tlisted\tC:\\a\nfolder\tC:\\a\\b\nend", 3, "is a file"),
             ("what\tC:\\a\nend", 2, "neither"),
         ] {
             let error = tree(&format!("{HEAD}\n{lines}")).1.err().unwrap().to_string();
