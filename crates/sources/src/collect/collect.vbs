@@ -16,16 +16,24 @@ Const CIM_XML = 1
 Const V1 = "root\virtualization"
 Const V2 = "root\virtualization\v2"
 Const CIMV2 = "root\cimv2"
+' WBEM_E_NOT_FOUND and WBEM_E_INVALID_CLASS.
+Const NOT_FOUND = &H80041002
+Const INVALID_CLASS = &H80041010
 ' Objects in one file of answers.
 Const PART = 2000
+' A method that may go on in a job; what it has told by then counts.
+Const JOB_STARTED = 4096
 ' Bytes of the state of a machine that is off; the one that was seen has 45 KiB.
 Const SMALL_STATE = 4194304
+' SHA-256 of an empty file, of which certutil tells none.
+Const SUM_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 Const DCOM_USERS = "S-1-5-32-562"
 
-Dim fso, shell, outFolder, journal, listed, seen, disks, failures, tempFile
+Dim fso, shell, outFolder, journal, listed, seen, linked, disks, failures, tempFile
 Set fso = CreateObject("Scripting.FileSystemObject")
 Set shell = CreateObject("WScript.Shell")
 Set seen = CreateObject("Scripting.Dictionary")
+Set linked = CreateObject("Scripting.Dictionary")
 Set disks = CreateObject("Scripting.Dictionary")
 Set journal = Nothing
 failures = 0
@@ -38,8 +46,7 @@ Function Main()
     Main = 2
     Exit Function
   End If
-  outFolder = WScript.Arguments(0)
-  If Not IsLocal(outFolder) Then outFolder = fso.GetAbsolutePathName(outFolder)
+  outFolder = FolderOf(WScript.Arguments(0))
   If fso.FolderExists(outFolder) Or fso.FileExists(outFolder) Then
     WScript.Echo "'" & outFolder & "' is already there. Name a folder that is not, so that nothing old is taken for new."
     Exit Function
@@ -108,6 +115,14 @@ End Function
 ' Some script hosts leave the end of the text in it.
 Function Expand(text)
   Expand = Replace(shell.ExpandEnvironmentStrings(text), Chr(0), "")
+End Function
+
+' A folder as it was asked for: whole, without '..' and a '\' at its end. Some script hosts take the end of "E:\x\" for a quote.
+Function FolderOf(text)
+  FolderOf = fso.GetAbsolutePathName(Replace(text, """", ""))
+  Do While Right(FolderOf, 1) = "\" And Len(FolderOf) > 3
+    FolderOf = Left(FolderOf, Len(FolderOf) - 1)
+  Loop
 End Function
 
 Sub MakeFolder(path)
@@ -202,6 +217,17 @@ Function ReadAll(path)
   stream.Close
 End Function
 
+' The lines of a file; nothing where it cannot be read. 0 is the code page of the host, -1 UTF-16.
+Function LinesOf(path, coding)
+  Dim stream
+  LinesOf = Array()
+  On Error Resume Next
+  Set stream = fso.OpenTextFile(path, 1, False, coding)
+  If Err.Number <> 0 Then Exit Function
+  LinesOf = Split(Replace(stream.ReadAll, vbCr, ""), vbLf)
+  stream.Close
+End Function
+
 ' --- configurations
 
 Sub Configurations()
@@ -209,8 +235,8 @@ Sub Configurations()
   root = ReadValue("HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Virtualization\DefaultExternalDataRoot")
   For Each folder In Array(Expand("%ProgramData%\Microsoft\Windows\Hyper-V"), root)
     If folder <> "" Then
-      ConfigurationFolder folder & "\Virtual Machines"
-      ConfigurationFolder folder & "\Snapshots"
+      ConfigurationFolder fso.BuildPath(folder, "Virtual Machines")
+      ConfigurationFolder fso.BuildPath(folder, "Snapshots")
     End If
   Next
   ' The list of machines of 2016 and later, and Hyper-V's own copies of their configurations.
@@ -221,7 +247,7 @@ End Sub
 
 ' Configurations of 2016 and later are in files that a script cannot read: what Hyper-V says of them names their folders and disks.
 Sub Elsewhere()
-  Dim service, object, path
+  Dim service, object, own, snapshots, paths, path
   If Not fso.FileExists(Expand("%ProgramData%\Microsoft\Windows\Hyper-V\data.vmcx")) Then Exit Sub
   Set service = Connect(V2)
   If service Is Nothing Then
@@ -231,19 +257,29 @@ Sub Elsewhere()
   On Error Resume Next
   For Each object In service.ExecQuery("SELECT * FROM Msvm_VirtualSystemSettingData")
     If Err.Number <> 0 Then Exit For
-    If Not IsNull(object.ConfigurationDataRoot) Then
-      ConfigurationFolder object.ConfigurationDataRoot & "\Virtual Machines"
-      ConfigurationFolder object.ConfigurationDataRoot & "\Snapshots"
+    own = object.ConfigurationDataRoot
+    snapshots = object.SnapshotDataRoot
+    If Err.Number <> 0 Then Exit For
+    ' What cannot be read of one machine was told, and does not end the others.
+    If Not IsNull(own) Then
+      ConfigurationFolder fso.BuildPath(own, "Virtual Machines")
+      Err.Clear
+      ConfigurationFolder fso.BuildPath(own, "Snapshots")
+      Err.Clear
     End If
-    If Not IsNull(object.SnapshotDataRoot) Then ConfigurationFolder object.SnapshotDataRoot & "\Snapshots"
+    If Not IsNull(snapshots) Then ConfigurationFolder fso.BuildPath(snapshots, "Snapshots")
+    Err.Clear
   Next
   If Err.Number <> 0 Then Failed "folders of machines", Reason(Err.Number, Err.Description)
   Err.Clear
   For Each object In service.ExecQuery("SELECT * FROM Msvm_StorageAllocationSettingData")
     If Err.Number <> 0 Then Exit For
-    If IsArray(object.HostResource) Then
-      For Each path In object.HostResource
+    paths = object.HostResource
+    If Err.Number <> 0 Then Exit For
+    If IsArray(paths) Then
+      For Each path In paths
         Named path
+        Err.Clear
       Next
     End If
   Next
@@ -251,24 +287,26 @@ Sub Elsewhere()
 End Sub
 
 Sub ConfigurationFolder(path)
-  Dim folder, file, below
+  Dim file
   If Not fso.FolderExists(path) Then Exit Sub
   If Not IsNew(path & "\") Then Exit Sub
+  If Not IsLocal(path) Then
+    Failed path, "it is on no drive of this host; what is in it is not taken"
+    Exit Sub
+  End If
   listed.WriteLine "folder" & vbTab & path
   Links path
   On Error Resume Next
-  Set folder = fso.GetFolder(path)
+  For Each file In fso.GetFolder(path).Files
+    If Err.Number <> 0 Then Exit For
+    Configuration file.Path
+    Err.Clear
+  Next
   If Err.Number <> 0 Then
     Failed path, Reason(Err.Number, Err.Description)
     Exit Sub
   End If
-  For Each file In folder.Files
-    Configuration file.Path
-  Next
-  For Each below In folder.SubFolders
-    ConfigurationFolder below.Path
-  Next
-  If Err.Number <> 0 Then Failed path, Reason(Err.Number, Err.Description)
+  Enter path
 End Sub
 
 ' A file of a folder of configurations: configurations are taken, all else is listed.
@@ -287,53 +325,91 @@ Sub Configuration(path)
   End Select
 End Sub
 
-' Symbolic links of a folder: the only program of every release that tells where they lead is dir.
+' Links of a folder: the only program of every release that tells where they lead is dir, which DIRCMD would change. Its answer is
+' read to the end first: for the folder that a link leads to it is written anew.
 Sub Links(path)
-  Dim code, stream, line, after, bracket, name, target
+  Dim lines, line, after, bracket, name, target
   On Error Resume Next
-  code = shell.Run("%ComSpec% /u /c dir /al """ & path & """ > """ & tempFile & """ 2>nul", 0, True)
-  If Not fso.FileExists(tempFile) Then Exit Sub
-  Set stream = fso.OpenTextFile(tempFile, 1, False, -1)
-  Do Until stream.AtEndOfStream
-    line = stream.ReadLine
+  fso.DeleteFile tempFile, True
+  If fso.FileExists(tempFile) Then
+    Failed path, "its links are not told: '" & tempFile & "' is in use"
+    Exit Sub
+  End If
+  shell.Run "%ComSpec% /u /c set DIRCMD=& dir /al """ & path & """ > """ & tempFile & """ 2>nul", 0, True
+  lines = LinesOf(tempFile, -1)
+  If UBound(lines) < 0 Then Failed path, "its links are not told: 'dir' said nothing"
+  For Each line In lines
     after = InStr(line, ">")
     bracket = InStrRev(line, " [")
-    If InStr(line, "<SYMLINK") > 0 And bracket > after And Right(line, 1) = "]" Then
-      name = Trim(Mid(line, after + 1, bracket - after - 1))
+    If InStr(line, "<") > 0 And bracket > after And Right(line, 1) = "]" Then
+      name = fso.BuildPath(path, Trim(Mid(line, after + 1, bracket - after - 1)))
       target = Mid(line, bracket + 2, Len(line) - bracket - 2)
       If Left(target, 4) = "\??\" Then target = Mid(target, 5)
-      If IsNew(path & "\" & name) Then listed.WriteLine "link" & vbTab & path & "\" & name & vbTab & target
-      If LCase(fso.GetExtensionName(target)) = "xml" Then
-        CopyFile target
-        FilesOf target
-        Siblings fso.GetParentFolderName(target)
-      ElseIf fso.FolderExists(target) Then
-        ConfigurationFolder target
+      ' Other releases and languages have other words for what is no symbolic link; a volume in a folder leads to no path.
+      If InStr(line, "<SYMLINK") > 0 Or IsLocal(target) Then
+        If IsNew(name) Then listed.WriteLine "link" & vbTab & name & vbTab & target
+        linked(LCase(name)) = True
+        Follow TargetOf(path, target)
       End If
     End If
-  Loop
-  stream.Close
+  Next
+End Sub
+
+' Where a link of a folder leads: its target may be told from that folder on, or from the root of its drive.
+Function TargetOf(path, target)
+  If IsLocal(target) Or Left(target, 2) = "\\" Then
+    TargetOf = target
+  ElseIf Left(target, 1) = "\" Then
+    TargetOf = Left(path, 2) & target
+  Else
+    TargetOf = fso.GetAbsolutePathName(fso.BuildPath(path, target))
+  End If
+End Function
+
+Sub Follow(target)
+  If LCase(fso.GetExtensionName(target)) = "xml" Then
+    CopyFile target
+    FilesOf target
+    Siblings fso.GetParentFolderName(target)
+  ElseIf fso.FolderExists(target) Then
+    ConfigurationFolder target
+  End If
+End Sub
+
+' Folders of a folder whose links are known. Links are not entered: where they lead is listed by itself.
+Sub Enter(path)
+  Dim below
+  On Error Resume Next
+  For Each below In fso.GetFolder(path).SubFolders
+    If Err.Number <> 0 Then Exit For
+    If Not linked.Exists(LCase(fso.BuildPath(path, below.Name))) Then ConfigurationFolder below.Path
+    Err.Clear
+  Next
+  If Err.Number <> 0 Then Failed path, Reason(Err.Number, Err.Description)
 End Sub
 
 ' What lies beside a configuration that a link leads to: folders of saved states, and checkpoints.
 Sub Siblings(path)
-  Dim below
-  If Not IsNew(path & "\") Then Exit Sub
+  If Not IsLocal(path) Then Exit Sub
+  ' Its own files are no part of this: the folder itself may be one of configurations, and is listed as such then.
+  If Not IsNew(path & "\*") Then Exit Sub
   listed.WriteLine "folder" & vbTab & path
-  On Error Resume Next
-  For Each below In fso.GetFolder(path).SubFolders
-    ConfigurationFolder below.Path
-  Next
+  Links path
+  Enter path
   If fso.FolderExists(fso.GetParentFolderName(path) & "\Snapshots") Then ConfigurationFolder fso.GetParentFolderName(path) & "\Snapshots"
 End Sub
 
 ' Disks and images that a configuration names.
 Sub FilesOf(path)
-  Dim document, node
+  Dim document, node, copy
+  copy = path
+  ' What is in the collection is what is read, also when the host changes its own meanwhile.
+  If IsLocal(path) Then copy = PlaceOf(path)
+  If Not fso.FileExists(copy) Then copy = path
   On Error Resume Next
   Set document = CreateObject("MSXML2.DOMDocument")
   document.async = False
-  If Not document.load(path) Then
+  If Not document.load(copy) Then
     Failed path, document.parseError.reason
     Exit Sub
   End If
@@ -395,7 +471,7 @@ Function Connect(space)
 End Function
 
 Sub Answers()
-  Dim service, class_
+  Dim service, newer, class_
   Set service = Connect(CIMV2)
   If service Is Nothing Then
     Failed CIMV2, "the namespace cannot be opened"
@@ -409,6 +485,13 @@ Sub Answers()
     Security service, CIMV2
   End If
   Set service = Connect(V1)
+  If Not service Is Nothing Then Security service, V1
+  Set newer = Connect(V2)
+  ' Releases without the first version have its namespace still, because that of the second one is below it.
+  If Not HasMachines(service) Then
+    If Not service Is Nothing And newer Is Nothing Then Failed V1, "it has no classes of Hyper-V, and there is no " & V2
+    Set service = Nothing
+  End If
   If Not service Is Nothing Then
     For Each class_ In Array("Msvm_VirtualSwitch", "Msvm_SwitchPort", "Msvm_VLANEndpoint", "Msvm_VLANEndpointSettingData", _
         "Msvm_ExternalEthernetPort", "Msvm_InternalEthernetPort", "Msvm_VirtualSystemManagementServiceSettingData", _
@@ -419,23 +502,31 @@ Sub Answers()
     AskLinks service, V1, "Msvm_ActiveConnection", "Msvm_SwitchPort"
     AskLinks service, V1, "Msvm_NetworkElementSettingData", "Msvm_VLANEndpoint"
     AskLinks service, V1, "Msvm_GlobalEthernetPortSAPImplementation", "Msvm_SwitchLANEndpoint"
-    Security service, V1
-    DiskInfo service
   End If
-  Set service = Connect(V2)
-  If Not service Is Nothing Then
+  If Not newer Is Nothing Then
     For Each class_ In Array("Msvm_VirtualSystemManagementServiceSettingData", "Msvm_ExternalEthernetPort", _
         "Msvm_InternalEthernetPort", "Msvm_ComputerSystem", "Msvm_VirtualSystemSettingData", _
         "Msvm_EthernetSwitchPortVlanSettingData", "Msvm_EthernetSwitchPortSecuritySettingData", _
         "Msvm_EthernetSwitchPortOffloadSettingData", "Msvm_EthernetSwitchPortBandwidthSettingData", _
         "Msvm_VirtualEthernetSwitch", "Msvm_EthernetPortAllocationSettingData")
-      Ask service, V2, class_
+      Ask newer, V2, class_
     Next
-    AskLinks service, V2, "Msvm_ActiveConnection", "Msvm_LANEndpoint"
-    AskLinks service, V2, "Msvm_EthernetDeviceSAPImplementation", "Msvm_LANEndpoint"
-    Security service, V2
+    AskLinks newer, V2, "Msvm_ActiveConnection", "Msvm_LANEndpoint"
+    AskLinks newer, V2, "Msvm_EthernetDeviceSAPImplementation", "Msvm_LANEndpoint"
+    Security newer, V2
   End If
+  DiskInfo service, newer
 End Sub
+
+' False where the namespace has not the classes of Hyper-V; any other error is told by whoever asks for them.
+Function HasMachines(service)
+  Dim class_
+  HasMachines = False
+  If service Is Nothing Then Exit Function
+  On Error Resume Next
+  Set class_ = service.Get("Msvm_VirtualSystemManagementService")
+  HasMachines = (Err.Number <> NOT_FOUND And Err.Number <> INVALID_CLASS)
+End Function
 
 Function AnswerPath(space, name)
   Dim folder
@@ -598,30 +689,33 @@ Sub Security(service, space)
   End If
 End Sub
 
-' What Hyper-V says of each disk and of its parents, without their content being read.
-Sub DiskInfo(service)
-  Dim images, image, stream, paths, index, path, info, parent
+' What Hyper-V says of each disk and of its parents, without their content being read. The first version of its classes knows no
+' VHDX and is asked only where the second one is not.
+Sub DiskInfo(older, newer)
+  Dim image, space, class_, stream, paths, index, path, info, parent
   If disks.Count = 0 Then Exit Sub
-  Set image = Nothing
-  On Error Resume Next
-  For Each images In service.ExecQuery("SELECT * FROM Msvm_ImageManagementService")
-    Set image = images
-  Next
-  On Error GoTo 0
+  space = V2
+  class_ = "Msvm_VirtualHardDiskSettingData"
+  Set image = ImageService(newer)
+  If image Is Nothing Then
+    space = V1
+    class_ = "Msvm_VirtualHardDiskInfo"
+    Set image = ImageService(older)
+  End If
   If image Is Nothing Then
     Failed "virtual hard disks", "there is no Msvm_ImageManagementService"
     Exit Sub
   End If
-  Set stream = BeginAnswers(V1, "disks.xml")
+  Set stream = BeginAnswers(space, "disks.xml")
   index = 0
   Do While index < disks.Count
     paths = disks.Items
     path = paths(index)
-    info = InfoOf(image, path)
+    info = InfoOf(image, space, path)
     If info <> "" Then
-      stream.WriteLine Replace(info, "<INSTANCE CLASSNAME=""Msvm_VirtualHardDiskInfo"">", _
-        "<INSTANCE CLASSNAME=""Msvm_VirtualHardDiskInfo""><PROPERTY NAME=""Path"" TYPE=""string""><VALUE>" & Escape(path) & _
-        "</VALUE></PROPERTY>", 1, 1)
+      ' The path as it was asked for comes first.
+      stream.WriteLine Replace(info, "<INSTANCE CLASSNAME=""" & class_ & """>", "<INSTANCE CLASSNAME=""" & class_ & _
+        """><PROPERTY NAME=""Path"" TYPE=""string""><VALUE>" & Escape(path) & "</VALUE></PROPERTY>", 1, 1)
       parent = ParentOf(info)
       If parent <> "" Then ListDisk parent
     End If
@@ -630,19 +724,39 @@ Sub DiskInfo(service)
   EndAnswers stream
 End Sub
 
-Function InfoOf(image, path)
-  Dim given, answer
+Function ImageService(service)
+  Dim found
+  Set ImageService = Nothing
+  If service Is Nothing Then Exit Function
+  On Error Resume Next
+  For Each found In service.ExecQuery("SELECT * FROM Msvm_ImageManagementService")
+    If Err.Number <> 0 Then Exit For
+    Set ImageService = found
+  Next
+End Function
+
+Function InfoOf(image, space, path)
+  Dim given, answer, code
   InfoOf = ""
   On Error Resume Next
-  Set given = image.Methods_("GetVirtualHardDiskInfo").InParameters.SpawnInstance_()
-  given.Path = path
-  Set answer = image.ExecMethod_("GetVirtualHardDiskInfo", given)
+  If space = V2 Then
+    Set given = image.Methods_("GetVirtualHardDiskSettingData").InParameters.SpawnInstance_()
+    given.Path = path
+    Set answer = image.ExecMethod_("GetVirtualHardDiskSettingData", given)
+    If Err.Number = 0 Then InfoOf = "" & answer.SettingData
+  Else
+    Set given = image.Methods_("GetVirtualHardDiskInfo").InParameters.SpawnInstance_()
+    given.Path = path
+    Set answer = image.ExecMethod_("GetVirtualHardDiskInfo", given)
+    If Err.Number = 0 Then InfoOf = "" & answer.Info
+  End If
+  If Err.Number = 0 Then code = answer.ReturnValue
   If Err.Number <> 0 Then
     Failed path, Reason(Err.Number, Err.Description)
-  ElseIf answer.ReturnValue <> 0 Then
-    Failed path, "GetVirtualHardDiskInfo answered " & answer.ReturnValue
-  Else
-    InfoOf = answer.Info
+    InfoOf = ""
+  ElseIf code <> 0 And code <> JOB_STARTED Or InfoOf = "" Then
+    Failed path, "Hyper-V does not describe it and answered " & code
+    InfoOf = ""
   End If
 End Function
 
@@ -666,46 +780,46 @@ End Function
 Sub Checksums()
   Dim stream
   Set stream = fso.CreateTextFile(outFolder & "\checksums.txt", True, UNICODE_FILE)
-  SumFolder fso.GetFolder(outFolder), stream
+  SumFolder fso.GetFolder(outFolder), "", stream
   stream.WriteLine "end"
   stream.Close
 End Sub
 
-Sub SumFolder(folder, stream)
+' Names are told from the folder of the collection on: 'within' is that of this folder, with a '\' at its end.
+Sub SumFolder(folder, within, stream)
   Dim file, below, sum
   For Each file In folder.Files
     If LCase(file.Name) <> "checksums.txt" And LCase(file.Name) <> "collecting.tmp" Then
-      sum = SumOf(file.Path)
+      If file.Size = 0 Then sum = "SHA256" & vbTab & SUM_OF_NOTHING Else sum = SumOf(file.Path)
       If sum = "" Then
         Failed file.Path, "certutil gave no checksum"
       Else
-        stream.WriteLine sum & vbTab & Mid(file.Path, Len(outFolder) + 2)
+        stream.WriteLine sum & vbTab & within & file.Name
       End If
     End If
   Next
   For Each below In folder.SubFolders
-    SumFolder below, stream
+    SumFolder below, within & below.Name & "\", stream
   Next
 End Sub
 
-' "SHA256" and its digits; "SHA1" where certutil knows no other.
+' "SHA256" and its digits; "SHA1" where certutil knows no other, and where it does not take the name of one.
 Function SumOf(path)
-  SumOf = SumBy(path, "SHA256", 64)
-  If SumOf = "" Then SumOf = SumBy(path, "SHA1", 40)
+  SumOf = SumBy(path, "SHA256", "SHA256", 64)
+  If SumOf = "" Then SumOf = SumBy(path, "SHA1", "SHA1", 40)
+  If SumOf = "" Then SumOf = SumBy(path, "", "SHA1", 40)
 End Function
 
-Function SumBy(path, algorithm, digits)
-  Dim code, stream, line
+Function SumBy(path, argument, algorithm, digits)
+  Dim code, lines, line
   SumBy = ""
-  code = shell.Run("%ComSpec% /c certutil.exe -hashfile """ & path & """ " & algorithm & " > """ & tempFile & """ 2>&1", 0, True)
+  code = shell.Run("%ComSpec% /c certutil.exe -hashfile """ & path & """ " & argument & " > """ & tempFile & """ 2>&1", 0, True)
   If code <> 0 Then Exit Function
-  On Error Resume Next
-  Set stream = fso.OpenTextFile(tempFile, 1, False, 0)
-  Do Until stream.AtEndOfStream
-    line = LCase(Replace(Trim(stream.ReadLine), " ", ""))
+  lines = LinesOf(tempFile, 0)
+  For Each line In lines
+    line = LCase(Replace(Trim(line), " ", ""))
     If Len(line) = digits And IsHex(line) Then SumBy = algorithm & vbTab & line
-  Loop
-  stream.Close
+  Next
 End Function
 
 Function IsHex(text)
