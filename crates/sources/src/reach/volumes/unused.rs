@@ -90,8 +90,7 @@ pub(super) fn partition(
         )),
         _ => None,
     };
-    let is_nothing =
-        is_one_of(&HOUSEKEEPING) || partition.index == 0 || (kind == FsKind::Unknown && is_blank(bytes));
+    let is_nothing = is_one_of(&HOUSEKEEPING) || partition.index == 0 || (kind == FsKind::Unknown && is_blank(bytes));
     match lost {
         Some((message, hint)) => disks.problems.push(problem("volume.unreadable", name, &message, hint)),
         None if is_nothing => {}
