@@ -150,8 +150,7 @@ impl File {
         let live = self.share.server.live()?;
         let (opened, now) = open(&self.share, &live, &self.path)?;
         let (before, after) = (&self.attributes, &now);
-        let fields = |of: &Attributes| (of.size, of.modified, of.created);
-        if fields(before) != fields(after) {
+        if is_another(before, after) {
             live.say(opened.tree, Command::Close, &ask::close(opened.id));
             let what = format!(
                 "it had {} bytes, written at {}, and has {} bytes, written at {}, after the connection was lost (times in units \
@@ -174,6 +173,14 @@ impl File {
     }
 }
 
+/// Whether what is found under a name is not the file that was there. Of a file whose making Samba has not written down it tells the
+/// oldest of its times instead, which reading it may change: such a time counts only where it is later than the content's, as that of a
+/// copy is.
+fn is_another(before: &Attributes, after: &Attributes) -> bool {
+    let is_remade = before.created != after.created && before.created.max(after.created) > before.modified;
+    (before.size, before.modified) != (after.size, after.modified) || is_remade
+}
+
 fn open(share: &Share, live: &Arc<Live>, path: &str) -> Result<(Opened, Attributes)> {
     let tree = share.tree(live)?;
     let (id, attributes) = share.create(live, tree, (path, Purpose::Read))?;
@@ -185,6 +192,29 @@ impl Drop for File {
         let opened = self.opened.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(opened) = opened.filter(|opened| !opened.live.is_ended()) {
             opened.live.say(opened.tree, Command::Close, &ask::close(opened.id));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_another_by_its_length_and_times() {
+        let before = Attributes { created: 100, modified: 200, size: 5, flags: 0, tag: 0 };
+        let all = [
+            (before, false),
+            // The last access of a file that was read, then the time of its content: Samba.
+            (Attributes { created: 200, ..before }, false),
+            (Attributes { created: 50, ..before }, false),
+            // A copy with the time of the content of the first.
+            (Attributes { created: 201, ..before }, true),
+            (Attributes { size: 6, ..before }, true),
+            (Attributes { modified: 201, ..before }, true),
+        ];
+        for (after, expected) in all {
+            assert_eq!(is_another(&before, &after), expected, "{after:?}");
         }
     }
 }

@@ -95,7 +95,7 @@ fn nothing_found_is_an_error_where_something_was_asked_for() {
     for call in [
         "Get-NetAdapter -Name 'x'",
         "Get-NetIPAddress -InterfaceIndex 99",
-        "Get-NetRoute -DestinationPrefix '0.0.0.0/0'",
+        "Get-NetRoute -DestinationPrefix '203.0.113.0/24'",
         "Get-NetFirewallRule -Name 'x'",
         "Get-ScheduledTask -TaskName 'x'",
         "Get-NetAdapterAdvancedProperty -Name 'x'",
