@@ -119,7 +119,10 @@ End Function
 
 ' A folder as it was asked for: whole, without '..' and a '\' at its end. Some script hosts take the end of "E:\x\" for a quote.
 Function FolderOf(text)
-  FolderOf = fso.GetAbsolutePathName(Replace(text, """", ""))
+  FolderOf = Replace(text, """", "")
+  If Not IsLocal(FolderOf) Or InStr(FolderOf, "\.") > 0 Or InStr(FolderOf, "\\") > 0 Or InStr(FolderOf, "/") > 0 Then
+    FolderOf = fso.GetAbsolutePathName(FolderOf)
+  End If
   Do While Right(FolderOf, 1) = "\" And Len(FolderOf) > 3
     FolderOf = Left(FolderOf, Len(FolderOf) - 1)
   Loop

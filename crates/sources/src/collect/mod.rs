@@ -112,7 +112,14 @@ mod tests {
     #[test]
     fn the_folder_is_whole_and_checksums_name_files_from_it_on() {
         in_order("Main", &["outFolder = FolderOf(WScript.Arguments(0))", "FolderExists(outFolder)"]);
-        in_order("FolderOf", &["GetAbsolutePathName(Replace(text, \"\"\"\", \"\"))", "Len(FolderOf) > 3"]);
+        let whole = [
+            "Replace(text, \"\"\"\", \"\")",
+            "Not IsLocal(FolderOf)",
+            "\\.",
+            "GetAbsolutePathName(FolderOf)",
+            "Len(FolderOf) > 3",
+        ];
+        in_order("FolderOf", &whole);
         in_order("SumFolder", &["within & file.Name", "within & below.Name & \"\\\""]);
     }
 
