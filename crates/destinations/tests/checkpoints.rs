@@ -73,6 +73,7 @@ fn state_differs((host, kit): (&Host, &dyn Destination), found: &Machine, planne
     let alone = ["drive.", "com", "integration-service.V"];
     let drives = |item: &&String| alone.iter().any(|start| item.starts_with(start));
     let planned: Vec<String> = settings_of(&role).into_iter().map(|setting| setting.item).collect();
+    all.retain(|_, value| value != "none");
     wrong.extend(all.keys().filter(drives).filter(|item| !planned.contains(item)).cloned());
     if found.adapters.len() != planned_adapters(&role) {
         wrong.push(format!("{} adapters", found.adapters.len()));
@@ -197,7 +198,7 @@ fn a_change_by_hand_is_named() {
         ("processors.count", |machine| machine.snapshots[2].machine.processors.count = 7),
         ("drive.", |machine| machine.snapshots[3].machine.drives[0].path = Some(r"D:\other.avhd".to_owned())),
         ("com1", |machine| machine.snapshots[3].machine.com_ports[0] = r"\\.\pipe\x".to_owned()),
-        ("com2 is 'nothing'", |machine| machine.snapshots[1].machine.com_ports[1].clear()),
+        ("com2 is 'none'", |machine| machine.snapshots[1].machine.com_ports[1].clear()),
         ("name is 'nothing'", |machine| drop(machine.snapshots.pop())),
         ("current-checkpoint", |machine| machine.parent = Some(machine.snapshots[0].id.clone())),
     ];
@@ -245,21 +246,49 @@ fn what_is_in_the_kit_is_what_was_planned() {
 }
 
 #[test]
-fn a_pipe_is_set_where_all_that_derives_from_it_has_one() {
+fn every_state_has_its_own_pipes() {
     for os in RELEASES {
         let mut lab = lab(os);
         good(&import(&mut lab.host));
         let machine = there(&lab.host);
-        let pipe = |name: &str| if name.is_empty() { String::new() } else { format!(r"\\.\pipe\{name}") };
-        let wanted = [["root", ""], ["it's", "b"], ["c", ""], ["d", "leaf"]].map(|pipes| pipes.map(pipe));
-        for (snapshot, wanted) in machine.snapshots.iter().zip(&wanted) {
+        let pipes = PIPES.map(|pipes| pipes.map(|pipe| pipe.map_or(String::new(), |pipe| format!(r"\\.\pipe\{pipe}"))));
+        for (snapshot, wanted) in machine.snapshots.iter().zip(&pipes) {
             assert_eq!(snapshot.machine.com_ports, *wanted, "{os}");
         }
-        assert_eq!(machine.com_ports, ["t", ""].map(pipe));
-        let readme = String::from_utf8(lab.host.files.read(&format!("{KIT}\\README.txt")).unwrap().to_vec()).unwrap();
-        let told = readme.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(told.matches("is not connected to its pipe").count(), 1, "{told}");
-        let line = r"the serial port 2 of the checkpoint 'Root 'A'' is not connected to its pipe '\\.\pipe\gone', since a later state has none there.";
-        assert!(told.contains(line), "{told}");
+        assert_eq!(machine.com_ports, [r"\\.\pipe\t", ""]);
+    }
+}
+
+/// Where a pipe stays that a state had not.
+const STAYS: &str = "is still connected to";
+
+#[test]
+fn a_pipe_that_cannot_be_taken_away_is_told_and_found_and_stops_nothing() {
+    for os in RELEASES {
+        for refused in [true, false] {
+            let mut lab = lab(os);
+            if refused {
+                lab.host.refuse(Some("ModifyResourceSettings"));
+            } else {
+                // Hyper-V says that it is done, and the pipe is there.
+                let path = format!("{KIT}\\Checkpoints.ps1");
+                let text = String::from_utf8(lab.host.files.read(&path).unwrap().to_vec()).unwrap();
+                let kept = text.replace("$settings.Connection = @('')", "$settings.Connection = @($pipe)");
+                assert_ne!(kept, text);
+                lab.host.files.write(&path, kept.into_bytes()).unwrap();
+            }
+            let outcome = import(&mut lab.host);
+            good(&outcome);
+            let told: Vec<_> = outcome.warnings.iter().filter(|line| line.contains(STAYS)).collect();
+            assert_eq!(told.len(), 3, "{os}: {told:#?}");
+            let why = if refused { "ModifyResourceSettings answered 32768" } else { "Hyper-V kept it." };
+            assert!(told.iter().all(|line| line.contains(why) && line.contains("Set it to None")), "{told:#?}");
+            assert_eq!(there(&lab.host).com_ports, ["t", "gone"].map(|pipe| format!(r"\\.\pipe\{pipe}")));
+            let outcome = test(&mut lab.host);
+            assert_eq!(outcome.end, End::Code(4));
+            let wrong =
+                ["com1 is '\\\\.\\pipe\\root' instead of 'none'", "com2 is '\\\\.\\pipe\\gone' instead of 'none'"];
+            assert!(wrong.iter().all(|wrong| outcome.warnings.iter().any(|line| line.contains(wrong))), "{outcome:#?}");
+        }
     }
 }

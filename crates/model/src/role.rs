@@ -1,6 +1,6 @@
 //! The role as it shall be on the destination: what a plan puts there and what `verify` compares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -172,35 +172,21 @@ impl RoleMachine {
         self.disks.iter().filter(move |disk| disk.checkpoint.as_ref() == checkpoint)
     }
 
-    /// The pipes that a checkpoint of the tree gets. What derives from it begins with them, and no documentation says how a pipe is
-    /// taken away again; so a port gets one only where all that derives from it has one there too.
-    pub fn pipes_of(&self, checkpoint: &RoleCheckpoint) -> [Option<String>; 2] {
-        let mut above = BTreeSet::from([&checkpoint.id]);
-        for other in &self.checkpoints {
-            if other.parent.as_ref().is_some_and(|parent| above.contains(parent)) {
-                above.insert(&other.id);
-            }
-        }
-        let states = self.checkpoints.iter().filter(|other| above.contains(&other.id));
-        let mut all: Vec<_> = states.map(|state| &state.configuration.com_ports).collect();
-        if self.current_checkpoint.as_ref().is_some_and(|current| above.contains(current)) {
-            all.push(&self.configuration.com_ports);
-        }
-        let [first, second] = checkpoint.configuration.com_ports.clone();
-        [
-            first.filter(|_| all.iter().all(|[first, _]| first.is_some())),
-            second.filter(|_| all.iter().all(|[_, second]| second.is_some())),
-        ]
+    /// The serial ports (1, 2) that have no pipe in a state of the tree while the checkpoint that it derives from has one there: what
+    /// derives from a checkpoint begins with its pipes.
+    pub fn ports_to_clear(&self, state: &MachineConfiguration, parent: Option<&CheckpointId>) -> Vec<u8> {
+        let Some(parent) = self.checkpoints.iter().find(|checkpoint| Some(&checkpoint.id) == parent) else {
+            return Vec::new();
+        };
+        let ports = (1..).zip(parent.configuration.com_ports.iter().zip(&state.com_ports));
+        ports.filter(|(_, (had, has))| had.is_some() && has.is_none()).map(|(number, _)| number).collect()
     }
 
-    /// A checkpoint of the tree as the machine that it was: its configuration, with the pipes that it can get, disks and images.
+    /// A checkpoint of the tree as the machine that it was: its configuration, disks and images.
     pub fn as_of(&self, checkpoint: &RoleCheckpoint) -> RoleMachine {
         let present = |disk: PlacedDisk| PlacedDisk { checkpoint: None, checkpoint_name: None, ..disk };
         RoleMachine {
-            configuration: MachineConfiguration {
-                com_ports: self.pipes_of(checkpoint),
-                ..checkpoint.configuration.clone()
-            },
+            configuration: checkpoint.configuration.clone(),
             disks: self.disks_of(Some(&checkpoint.id)).cloned().map(present).collect(),
             images: checkpoint.images.clone(),
             physical: Vec::new(),

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::names::CheckpointId;
 use crate::network::Vlan;
 use crate::role::{Role, RoleMachine, RoleSettings};
-use crate::vm::{BootDevice, Connection, Media};
+use crate::vm::{BootDevice, Connection, MachineConfiguration, Media};
 
 /// One setting: `machine <id>` / `processors.count` = `2`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -76,7 +77,10 @@ pub fn settings_of(role: &Role) -> Vec<Setting> {
 /// The checkpoints that are built again: the tree, and of each the disks, the pipes, and what the machine had of memory and processors.
 fn checkpoint_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
     if let Some(current) = &machine.current_checkpoint {
-        all.push(Setting::new(format!("machine {}", machine.id), "current-checkpoint", current));
+        let subject = format!("machine {}", machine.id);
+        let mut add = |item: &str, value: String| all.push(Setting::new(&subject, item, value));
+        add("current-checkpoint", current.to_string());
+        cleared_ports(machine, &machine.configuration, Some(current), &mut add);
     }
     for checkpoint in &machine.checkpoints {
         let subject = format!("checkpoint {}", checkpoint.id);
@@ -88,6 +92,7 @@ fn checkpoint_settings(machine: &RoleMachine, all: &mut Vec<Setting>) {
         let state = machine.as_of(checkpoint);
         drive_settings(&state, &mut add);
         port_settings(&state, &mut add);
+        cleared_ports(machine, &checkpoint.configuration, checkpoint.parent.as_ref(), &mut add);
     }
 }
 
@@ -228,6 +233,18 @@ fn port_settings(machine: &RoleMachine, add: &mut dyn FnMut(&str, String)) {
         if let Some(pipe) = pipe {
             add(&format!("com{}", index + 1), pipe.clone());
         }
+    }
+}
+
+/// Ports without a pipe where the state would have one from the checkpoint that it derives from.
+fn cleared_ports(
+    machine: &RoleMachine,
+    state: &MachineConfiguration,
+    parent: Option<&CheckpointId>,
+    add: &mut dyn FnMut(&str, String),
+) {
+    for number in machine.ports_to_clear(state, parent) {
+        add(&format!("com{number}"), "none".to_owned());
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) fn script(release: &Release, role: &Role, machine: &RoleMachine) -> R
     };
     configure(release, role, machine, &mut perform);
     tpm(release, machine, &mut perform);
+    clear_ports(
+        release,
+        machine.ports_to_clear(&machine.configuration, machine.current_checkpoint.as_ref()),
+        &mut perform,
+    );
     let Some(last) = last else {
         return Ok(StepScript {
             test: vec![Call::new("Test-KitMachine").text("Folder", folder)],
@@ -71,6 +76,7 @@ pub(crate) fn checkpoint_script(
     };
     configure(release, role, &state, &mut perform);
     tpm(release, &state, &mut perform);
+    clear_ports(release, machine.ports_to_clear(&checkpoint.configuration, checkpoint.parent.as_ref()), &mut perform);
     let save = Call::new("Save-KitCheckpoint").variable("Machine", "machine").text("Folder", folder);
     perform.push(save.text("Id", id).text("Name", name));
     Ok(StepScript {
@@ -474,6 +480,15 @@ pub(super) fn ports(machine: &RoleMachine, calls: &mut Vec<Call>) {
     }
 }
 
+/// Serial ports whose pipe was there only before.
+fn clear_ports(release: &Release, numbers: Vec<u8>, calls: &mut Vec<Call>) {
+    let clear = |number| {
+        let call = Call::new("Clear-KitComPort").variable("Machine", "machine").number("Number", number);
+        call.text("Class", release.serial_port_class())
+    };
+    calls.extend(numbers.into_iter().map(clear));
+}
+
 pub(super) fn services(release: &Release, machine: &RoleMachine, calls: &mut Vec<Call>) {
     let configuration = &machine.configuration;
     let off = configuration.disabled_integration_services.iter().map(|service| (*service, "Off"));
@@ -513,15 +528,6 @@ pub(crate) fn remaining(release: &Release, machine: &RoleMachine) -> Vec<String>
             "'{}': the checkpoint '{}' of {created} is built again; its creation time is that of the import.",
             machine.name, checkpoint.name
         ));
-        let pipes = checkpoint.configuration.com_ports.iter().zip(machine.pipes_of(checkpoint));
-        for (number, (had, _)) in (1..).zip(pipes).filter(|(_, (had, gets))| **had != *gets) {
-            all.push(format!(
-                "'{}': the serial port {number} of the checkpoint '{}' is not connected to its pipe '{}', since a later state has none there.",
-                machine.name,
-                checkpoint.name,
-                had.as_deref().unwrap_or_default()
-            ));
-        }
     }
     all.extend(of_later_releases(release, machine));
     if machine.configuration.firmware.tpm == Some(true) {

@@ -81,6 +81,7 @@ pub(super) fn settings(calls: &[Call]) -> Found {
                 adapter(call, &mut items)?;
             }
             "Set-VMComPort" => items.add(format!("com{}", number(call, "Number")?), text(call, "Path")?),
+            "Clear-KitComPort" => items.add(format!("com{}", number(call, "Number")?), "none"),
             "Set-KitService" => {
                 let name = service_name(text(call, "ClassId")?);
                 let state = if text(call, "State")? == "On" { "enabled" } else { "disabled" };

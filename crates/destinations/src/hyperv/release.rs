@@ -63,6 +63,14 @@ impl Release {
         self.windows >= WindowsRelease::Server2012R2
     }
 
+    /// The class of WMI that holds what a serial port is connected to: `Msvm_SerialPortSettingData` is there from 2016 on.
+    pub fn serial_port_class(&self) -> &'static str {
+        match self.windows >= WindowsRelease::Server2016 {
+            true => "Msvm_SerialPortSettingData",
+            false => "Msvm_ResourceAllocationSettingData",
+        }
+    }
+
     /// Its own PowerShell is 5.1; 2012 has 3.0 and 2012 R2 has 4.0.
     pub fn has_powershell_5(&self) -> bool {
         self.windows >= WindowsRelease::Server2016

@@ -13,7 +13,7 @@ pub const CHECKPOINTS: [(&str, Option<usize>, &str); 4] = [
 
 /// Pipes of their serial ports.
 pub const PIPES: [[Option<&str>; 2]; 4] =
-    [[Some("root"), None], [Some("it's"), Some("b")], [Some("c"), Some("gone")], [Some("d"), Some("leaf")]];
+    [[Some("root"), None], [None, Some("b")], [Some("c"), Some("gone")], [Some("d"), None]];
 
 /// A machine with checkpoints in a tree, whose present state derives from the third; the states differ in disks, images, memory,
 /// adapters, serial ports and services.
@@ -46,7 +46,7 @@ pub fn tree_machine(generation: u8) -> RoleMachine {
         let mut configuration = configuration.clone();
         configuration.memory.startup_mib = 512 + 2 * number as u64;
         configuration.processors.count = 1 + number as u32;
-        // The second port of the third state stays without its pipe: the present state has none there.
+        // The present state has no pipe where the third one has; so have two states without where the one before them has.
         configuration.com_ports = PIPES[number].map(|pipe| pipe.map(|pipe| format!(r"\\.\pipe\{pipe}")));
         let mut images = Vec::new();
         if number == 1 {

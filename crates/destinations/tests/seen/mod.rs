@@ -214,8 +214,8 @@ pub fn device_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(Str
             all("switch", name.to_owned());
         }
     }
-    for (index, pipe) in machine.com_ports.iter().enumerate().filter(|(_, pipe)| !pipe.is_empty()) {
-        add(format!("com{}", index + 1), pipe.clone());
+    for (index, pipe) in machine.com_ports.iter().enumerate() {
+        add(format!("com{}", index + 1), if pipe.is_empty() { "none".to_owned() } else { pipe.clone() });
     }
     let services = [
         ("84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47", "Heartbeat"),

@@ -503,3 +503,29 @@ fn what_does_not_go_with_configurations_and_planned_machines_is_refused() {
     host.state.machines.clear();
     assert!(matches!(host.run_text(&compare(&path)), Err(Stop::Throw(_))));
 }
+
+#[test]
+fn a_serial_port_is_changed_by_the_class_of_its_release() {
+    let change = |class: &str, id: &str| {
+        format!(
+            r#"Set-VMComPort -VM $vm -Number 2 -Path '\\.\pipe\x'
+$id = {id}
+$port = Get-WmiObject -Namespace 'root\virtualization\v2' -Query "SELECT * FROM {class} WHERE InstanceID = '$id'"
+$port.Connection = @('')
+$service = Get-WmiObject -Namespace 'root\virtualization\v2' -Class 'Msvm_VirtualSystemManagementService'
+$service.ModifyResourceSettings(@($port.GetText([System.Management.TextFormat]::WmiDtd20))).ReturnValue
+(Get-VMComPort -VM $vm -Number 2).Path"#
+        )
+    };
+    let (plain, doubled) =
+        ("(Get-VMComPort -VM $vm -Number 2).Id", "(Get-VMComPort -VM $vm -Number 2).Id.Replace('\\', '\\\\')");
+    let classes = ["Msvm_ResourceAllocationSettingData", "Msvm_SerialPortSettingData"];
+    for release in [Release::Server2012, Release::Server2012R2, Release::Server2016, Release::Server2025] {
+        let own = usize::from(release >= Release::Server2016);
+        let found = run(release, &change(classes[own], doubled)).unwrap();
+        assert_eq!(found, [Value::number(0), Value::from("")], "{release:?}");
+        // The other class has no such port, or is not there at all, and a query wants each backslash twice.
+        assert!(run(release, &change(classes[1 - own], doubled)).is_err());
+        assert!(run(release, &change(classes[own], plain)).is_err());
+    }
+}

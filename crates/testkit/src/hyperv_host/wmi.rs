@@ -9,6 +9,8 @@ use crate::powershell::{Call, List, Object, Run, Value, fault, thrown};
 
 const SETTINGS: &str = "Msvm_VirtualSystemSettingData";
 const PLANNED: &str = "Msvm_PlannedComputerSystem";
+/// What a serial port is connected to, before 2016 and from then on.
+const PORTS: [&str; 2] = ["Msvm_ResourceAllocationSettingData", "Msvm_SerialPortSettingData"];
 const SERVICE: &str = "Msvm_VirtualSystemManagementService";
 const NETWORK: &str = "Win32_NetworkAdapterConfiguration";
 const SECURITY: &str = "__SystemSecurity";
@@ -96,6 +98,11 @@ impl Host {
             };
             return Ok(found.map(object).collect());
         }
+        if let Some((class, id)) =
+            PORTS.iter().find_map(|class| Some((class, query.strip_prefix(&format!("SELECT * FROM {class} WHERE "))?)))
+        {
+            return self.serial_port(class, id);
+        }
         let id = query
             .strip_prefix(&format!("SELECT * FROM {SETTINGS} WHERE VirtualSystemIdentifier = '"))
             .and_then(|rest| rest.strip_suffix("' AND VirtualSystemType = 'Microsoft:Hyper-V:System:Realized'"));
@@ -121,6 +128,59 @@ impl Host {
         Ok(found.map(object).collect())
     }
 
+    /// What a serial port is connected to; its id in a query has its backslashes doubled.
+    fn serial_port(&self, class: &str, condition: &str) -> Run<Vec<Value>> {
+        if class == PORTS[1] && self.release < Release::Server2016 {
+            return thrown(format!("Get-WmiObject: Invalid class \"{class}\"."));
+        }
+        let id = condition.strip_prefix("InstanceID = '").and_then(|rest| rest.strip_suffix('\''));
+        let Some(id) = id.map(|id| id.replace(r"\\", "\u{0}")).filter(|id| !id.contains('\\')) else {
+            return thrown("Get-WmiObject: Invalid query.");
+        };
+        let Some((machine, number)) = self.port_of(&id.replace('\u{0}', r"\")) else { return Ok(Vec::new()) };
+        // Before 2016 there is one class for all kinds of parts, which has the ports too.
+        let is_there = class == PORTS[usize::from(self.release >= Release::Server2016)];
+        let port = is_there.then(|| {
+            let pipe = machine.com_ports.get(number).map_or("", String::as_str);
+            let id = id.replace('\u{0}', r"\");
+            Object::new(class, &id).with("InstanceID", &id).with("Connection", Value::texts([pipe])).value()
+        });
+        Ok(port.into_iter().collect())
+    }
+
+    /// The machine of a serial port, and the port counted from 0.
+    fn port_of(&self, id: &str) -> Option<(&super::Machine, usize)> {
+        let (machine, port) = id.strip_prefix("Microsoft:")?.split_once(r"\8E3A359F-559A-4B6A-98A9-1690A6100ED7\")?;
+        let number = port.parse().ok().filter(|number| *number < 2)?;
+        Some((self.state.machines.iter().find(|known| !known.planned && known.id == machine)?, number))
+    }
+
+    /// Changes what serial ports are connected to.
+    fn modify_resources(&mut self, instances: &List) -> Run<Value> {
+        if self.refused.as_deref() == Some("ModifyResourceSettings") {
+            return Ok(Host::answer(32_768));
+        }
+        for instance in instances.items.borrow().iter() {
+            let Value::Text(text) = instance else { return thrown("ModifyResourceSettings: texts are wanted.") };
+            let class = PORTS[usize::from(self.release >= Release::Server2016)];
+            let Some(properties) = properties(text, class) else { return Ok(Host::answer(32_773)) };
+            let get = |name: &str| properties.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+            let (Some(id), Some(pipe)) = (get("InstanceID"), get("Connection")) else {
+                return Ok(Host::answer(32_773));
+            };
+            let Some((machine, number)) = self.port_of(&id) else { return Ok(Host::answer(32_773)) };
+            if machine.state != "Off" {
+                return Ok(Host::answer(32_775));
+            }
+            let id = machine.id.clone();
+            self.change()?;
+            if let Some(port) = self.machine(&id)?.com_ports.get_mut(number) {
+                *port = pipe;
+            }
+        }
+        Ok(Host::answer(0))
+    }
+
     /// Methods of WMI objects; `None` for objects of other classes.
     pub(super) fn wmi_method(
         &mut self,
@@ -134,8 +194,12 @@ impl Host {
             (SETTINGS, "gettext", [Value::Word(word)]) if word.name == "WmiDtd20" => {
                 Some(embedded(&target.borrow()).map(Value::from))
             }
+            (class, "gettext", [Value::Word(word)]) if word.name == "WmiDtd20" && PORTS.contains(&class) => {
+                Some(embedded(&target.borrow()).map(Value::from))
+            }
             (SERVICE, "destroysystem", [Value::Text(path)]) => Some(self.destroy_planned(path)),
             (SERVICE, "modifysystemsettings", [Value::Text(text)]) => Some(self.modify_settings(text)),
+            (SERVICE, "modifyresourcesettings", [Value::List(instances)]) => Some(self.modify_resources(instances)),
             (NETWORK, "setwinsserver", [first, second]) => Some(self.set_wins(&id, first, second)),
             (NETWORK, "settcpipnetbios", [mode]) => Some(self.set_netbios(&id, mode)),
             (SECURITY, "invokemethod", [Value::Text(method), Value::List(given)]) => {
@@ -213,7 +277,7 @@ impl Host {
 
     /// Takes over the identity of a machine and goes on as a job, as Hyper-V may do.
     fn modify_settings(&mut self, text: &str) -> Run<Value> {
-        let Some(properties) = properties(text) else { return Ok(Host::answer(32_773)) };
+        let Some(properties) = properties(text, SETTINGS) else { return Ok(Host::answer(32_773)) };
         let get = |name: &str| properties.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let id = get("VirtualSystemIdentifier").unwrap_or_default();
         let guid = get("BIOSGUID").unwrap_or_default();
@@ -249,6 +313,10 @@ impl Host {
     }
 }
 
+/// Around the value of a property, and of one that is a list.
+const ONE: [&str; 2] = ["\" TYPE=\"string\"><VALUE>", "</VALUE></PROPERTY>"];
+const LIST: [&str; 2] = ["\" TYPE=\"string\"><VALUE.ARRAY><VALUE>", "</VALUE></VALUE.ARRAY></PROPERTY.ARRAY>"];
+
 /// An instance as text, in the XML of CIM.
 fn embedded(object: &Object) -> Run<String> {
     let mut text = format!("<INSTANCE CLASSNAME=\"{}\">", object.class);
@@ -257,22 +325,34 @@ fn embedded(object: &Object) -> Run<String> {
         if matches!(value, Value::Bool(_)) {
             continue;
         }
-        let Value::Text(value) = value else { return thrown(format!("The property {name} is no text.")) };
+        let (kind, [start, end], value) = match value {
+            Value::Text(value) => ("PROPERTY", ONE, value.clone()),
+            Value::List(list) => match list.items.borrow().as_slice() {
+                [Value::Text(value)] => ("PROPERTY.ARRAY", LIST, value.clone()),
+                _ => return thrown(format!("The property {name} is no list of one text.")),
+            },
+            _ => return thrown(format!("The property {name} is no text.")),
+        };
         let escaped = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        text.push_str(&format!("<PROPERTY NAME=\"{name}\" TYPE=\"string\"><VALUE>{escaped}</VALUE></PROPERTY>"));
+        text.push_str(&format!("<{kind} NAME=\"{name}{start}{escaped}{end}"));
     }
     text.push_str("</INSTANCE>");
     Ok(text)
 }
 
-fn properties(text: &str) -> Option<Vec<(String, String)>> {
-    let inner = text.strip_prefix(&format!("<INSTANCE CLASSNAME=\"{SETTINGS}\">"))?.strip_suffix("</INSTANCE>")?;
+/// The properties of an instance of a class.
+fn properties(text: &str, class: &str) -> Option<Vec<(String, String)>> {
+    let mut rest = text.strip_prefix(&format!("<INSTANCE CLASSNAME=\"{class}\">"))?.strip_suffix("</INSTANCE>")?;
     let mut all = Vec::new();
-    for part in inner.split_terminator("</VALUE></PROPERTY>") {
-        let rest = part.strip_prefix("<PROPERTY NAME=\"")?;
-        let (name, value) = rest.split_once("\" TYPE=\"string\"><VALUE>")?;
-        let value = value.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-        all.push((name.to_owned(), value));
+    while !rest.is_empty() {
+        let (named, [start, end]) = match rest.strip_prefix("<PROPERTY.ARRAY NAME=\"") {
+            Some(named) => (named, LIST),
+            None => (rest.strip_prefix("<PROPERTY NAME=\"")?, ONE),
+        };
+        let (name, value) = named.split_once(start)?;
+        let (value, after) = value.split_once(end)?;
+        all.push((name.to_owned(), value.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")));
+        rest = after;
     }
     Some(all)
 }

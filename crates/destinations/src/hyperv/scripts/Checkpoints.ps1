@@ -129,6 +129,38 @@ function Clear-KitMachine {
     }
 }
 
+# Takes the pipe of a serial port away. No documentation says how: WMI changes ports, and the configuration of a machine has an empty
+# text where a port has no pipe. So what came of it is looked at, and where the pipe is still there, that is told.
+function Clear-KitComPort {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)]$Machine,
+        [Parameter(Mandatory = $true)][int]$Number,
+        [Parameter(Mandatory = $true)][string]$Class
+    )
+    $port = Get-VMComPort -VM $Machine -Number $Number
+    $pipe = [string]$port.Path
+    if ($pipe.Length -eq 0) {
+        return
+    }
+    $why = 'Hyper-V kept it.'
+    try {
+        $query = "SELECT * FROM {0} WHERE InstanceID = '{1}'" -f $Class, ([string]$port.Id).Replace('\', '\\')
+        $settings = Get-WmiObject -Namespace 'root\virtualization\v2' -Query $query
+        $settings.Connection = @('')
+        $service = Get-WmiObject -Namespace 'root\virtualization\v2' -Class 'Msvm_VirtualSystemManagementService'
+        $result = $service.ModifyResourceSettings(@($settings.GetText([System.Management.TextFormat]::WmiDtd20)))
+        Wait-KitJob -Result $result -Doing 'ModifyResourceSettings'
+        if (([string](Get-VMComPort -VM $Machine -Number $Number).Path).Length -eq 0) {
+            return
+        }
+    }
+    catch {
+        $why = [string]$_
+    }
+    Write-Warning -Message ("The serial port {0} of '{1}' is still connected to '{2}', which an earlier checkpoint has there and this state had not: {3} Set it to None in the settings of the machine; a checkpoint that is made of this state keeps it." -f $Number, $Machine.Name, $pipe, $why)
+}
+
 # Gives the machine the state of a checkpoint.
 function Restore-KitCheckpoint {
     [CmdletBinding()]

@@ -403,6 +403,7 @@ function Add-KitPortSetting {
         [Parameter(Mandatory = $true)][int]$Number,
         [Parameter(Mandatory = $true)][hashtable]$Found
     )
+    $Found['com' + $Number] = 'none'
     if (([string]$Port.Path).Length -gt 0) {
         $Found['com' + $Number] = [string]$Port.Path
     }
