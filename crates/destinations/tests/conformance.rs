@@ -319,7 +319,7 @@ fn own_interface(state: &mut State) -> &mut Interface {
 }
 
 /// Changes by hand, with the item that the test names.
-const CHANGES: [(&str, Change); 40] = [
+const CHANGES: [(&str, Change); 42] = [
     ("adapter0.vlan", |state| web(state).adapters[0].vlan = Vlan::Access(3)),
     ("adapter2.vlan", |state| web(state).adapters[2].vlan = Vlan::Untagged),
     ("adapter0.mac", |state| web(state).adapters[0].mac = Some("00155D0107EE".to_owned())),
@@ -337,6 +337,8 @@ const CHANGES: [(&str, Change); 40] = [
     ("adapter3.name", |state| web(state).adapters[3].name = "OFF".to_owned()),
     ("name is", |state| web(state).name.push('x')),
     ("notes", |state| web(state).notes = web(state).notes.to_uppercase()),
+    ("owner is 'S-1-5-21-1-2-3-9'", |state| web(state).notes = web(state).notes.replace(OWNER, "S-1-5-21-1-2-3-9")),
+    ("owner is 'nothing'", |state| web(state).notes.clear()),
     ("memory.startup-mib", |state| web(state).memory.startup <<= 1),
     ("memory.dynamic", |state| web(state).memory.dynamic = true),
     ("memory.weight", |state| web(state).memory.priority = 51),

@@ -24,7 +24,6 @@ fn qcow2_plan() -> hvm_model::plan::Plan {
     role.switches[0].adapter = Some("br0".to_owned());
     // Told as lost, with what to do on the host.
     role.machines[1].nested_virtualization = true;
-    role.machines[1].owner = Some("S-1-5-21-1-2-3-1106".to_owned());
     plan(role)
 }
 
@@ -158,8 +157,24 @@ fn what_a_domain_cannot_hold_is_told() {
     let text = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
     let lost = r#"<hvm:lost item="processors.nested-virtualization" value="true"/>"#;
     assert_eq!(xml(folder.path()).iter().filter(|path| text(path).contains(lost)).count(), 1);
-    for words in ["nested=1", "a domain has no owner"] {
-        let told = tree(folder.path()).into_values().filter(|bytes| String::from_utf8_lossy(bytes).contains(words));
-        assert_eq!(told.count(), 1, "a page says it: {words}");
-    }
+    let told = tree(folder.path()).into_values().filter(|bytes| String::from_utf8_lossy(bytes).contains("nested=1"));
+    assert_eq!(told.count(), 1, "a page says it");
+}
+
+#[test]
+fn the_description_tells_the_owner_and_a_change_of_it_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    made(folder.path(), "");
+    let line = format!("Owner: {OWNER}</description>");
+    let path =
+        xml(folder.path()).into_iter().find(|path| std::fs::read_to_string(path).unwrap().contains(&line)).unwrap();
+    let files = files(folder.path(), "");
+    let owners = || -> Vec<String> {
+        let seen = files.observe().unwrap().into_iter().filter(|setting| setting.item == "owner");
+        seen.map(|setting| setting.value).collect()
+    };
+    assert_eq!(owners(), [OWNER]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace(OWNER, "S-1-5-21-1-2-3-9")).unwrap();
+    assert_eq!(owners(), ["S-1-5-21-1-2-3-9"]);
 }

@@ -17,7 +17,7 @@ use hvm_model::role::{
     RoleManagementAdapter, RoleMember, RoleSettings, RoleSwitch,
 };
 use hvm_model::vm::{Checkpoint, Connection, Drive, Machine, MachineConfiguration, Media, StartAction};
-use hvm_rules::Decision;
+use hvm_rules::{Decision, owner_subject};
 use hvm_sources::error::SourceError;
 use hvm_sources::source::Source;
 use hvm_sources::{ChainOptions, open_disk_file};
@@ -66,9 +66,7 @@ pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Buil
     built.role.switches = switches;
     built.role.management_adapters = management_adapters;
     let host = &input.inventory.host;
-    let left = |subject: Subject| {
-        decisions(input.findings, move |other| *other == subject).any(|(_, decision)| decision == Decision::Leave)
-    };
+    let left = |subject: Subject| is_left(input, &subject);
     let rules = host.firewall.changes.iter();
     let wanted = |change: &&FirewallChange| !left(Subject::FirewallRule { id: change.id.clone() });
     built.role.firewall = rules.filter(wanted).cloned().collect();
@@ -82,6 +80,11 @@ pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Buil
         built.role.wmi_namespaces = role_namespaces(host.remote_administration.wmi_namespaces.written());
     }
     Ok(built)
+}
+
+/// Whether what differs on the source is not repeated, by the operator's answer.
+fn is_left(input: &RoleInput<'_>, subject: &Subject) -> bool {
+    decisions(input.findings, |other| other == subject).any(|(_, decision)| decision == Decision::Leave)
 }
 
 /// Members of Distributed COM Users.
@@ -255,7 +258,9 @@ fn role_machines(
     });
     role.put_back = put_back::way(input, machine, (role.original_configuration.as_ref(), wants_new), placing);
     if role.registration().is_some() {
-        (role.secure_boot_template, role.nested_virtualization, role.owner) = (None, false, None);
+        (role.secure_boot_template, role.nested_virtualization) = (None, false);
+    } else if let Some(owner) = machine.foreign_owner().filter(|owner| !is_left(input, &owner_subject(owner))) {
+        role.owner = Some(owner.to_owned());
     }
     taken.insert(role.name.to_lowercase());
     let named = role.name.clone();
@@ -274,16 +279,17 @@ fn ending(path: &WindowsPath) -> String {
 }
 
 fn bare_machine(machine: &Machine) -> RoleMachine {
+    let (notes, told) = machine.notes_and_owner();
     RoleMachine {
         id: machine.id.clone(),
         checkpoint_of: None,
         name: machine.name.clone(),
-        notes: machine.notes.clone(),
+        notes: notes.to_owned(),
         generation: machine.generation,
         configuration: machine.configuration.clone(),
         secure_boot_template: machine.secure_boot_template(),
         nested_virtualization: machine.nested_virtualization(),
-        owner: machine.foreign_owner().map(str::to_owned),
+        owner: told.map(str::to_owned),
         folder: String::new(),
         disks: Vec::new(),
         images: Vec::new(),

@@ -19,6 +19,7 @@ use hvm_testkit::sample::{self, Variant};
 use hvm_testkit::sample_2016::{self, ANSWERS, AUTHORITY, DATABASE, HYPER_V, OLD, WEB, place};
 use hvm_testkit::vhdx::{Kind, LayerContent, VhdxSpec};
 
+const KIT_2012: &str = "kit:DIR?os=2012&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
 const KIT_2019: &str = "kit:DIR?os=2019&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
 const KIT_2022: &str = "kit:DIR?os=2022&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
 const ON_HOST: &str = r"D:\Kit";
@@ -135,7 +136,6 @@ fn what_2016_brought_is_set_where_the_host_has_it() {
 /// Machines of version 4.0 with all that they have, among them a physical disk, images, and disks that cannot be read.
 #[test]
 fn a_host_of_2012_goes_to_the_same_release() {
-    const KIT_2012: &str = "kit:DIR?os=2012&processors=8&memory=64GiB&free=500GiB&language=0407&edition=standard";
     let case = Case::new(KIT_2012, Variant::Source2012);
     // What a person does afterwards is left out here.
     let answers = ["machine.memory-exceeds=reduce:8GiB", "firewall.changed=leave", "remote.dcom-widened=leave"];
@@ -153,6 +153,47 @@ fn a_host_of_2012_goes_to_the_same_release() {
     assert_eq!((way(&plan, files.id.as_str()), &files.owner), (Ok((4, 0)), &None));
     let file = fs::read(case.root().join(&files.original_configuration.as_ref().unwrap().target)).unwrap();
     assert!(String::from_utf8_lossy(&file).replace('\0', "").contains("-682003330-1105</sid>"));
+}
+
+/// The last line of the notes tells the owner of a machine that is made anew, also when an earlier migration wrote that line, unless
+/// the operator wants the notes as they are.
+#[test]
+fn whose_a_machine_is_its_notes_tell() {
+    const OWNER: &str = "S-1-5-21-1004336348-1177238915-682003330-1105";
+    let case = Case::new(KIT_2012, Variant::Default);
+    let owner = |plan: &Plan| {
+        let files = plan.role.machines.iter().find(|machine| machine.id.as_str() == sample::ids::FILES.0).unwrap();
+        (files.owner.clone(), files.notes.clone())
+    };
+    let answers = [
+        "machine.saved-state=discard",
+        "machine.memory-exceeds=reduce:8GiB",
+        "firewall.changed=leave",
+        "remote.dcom-widened=leave",
+    ];
+    let (left, notes) = owner(&case.plan(&[&answers[..], &["machine.owner=leave"]].concat()).unwrap());
+    assert!(left.is_none() && notes.ends_with("日本語"));
+    let plan = case.plan(&answers).unwrap();
+    assert_eq!(owner(&plan), (Some(OWNER.to_owned()), notes.clone()));
+    case.migrate_all();
+    let host = imported(&case, "2012");
+    as_planned(&case, &host);
+    let machine = host.state.machines.iter().find(|machine| machine.name == sample::ids::FILES.1).unwrap();
+    assert_eq!(machine.notes, format!("{notes}\r\nOwner: {OWNER}"));
+    // The same machine, as it is read from a host that it was migrated to.
+    let text = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let name = format!("{}.xml", sample::ids::FILES.0);
+    let paths = tree(&case.host.folder).into_keys().filter(|path| path.ends_with(&name));
+    let path = paths.map(|path| case.host.folder.join(path)).find(|path| path.is_file()).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    for (old, new) in [(OWNER, "S-1-5-18"), ("日本語", "日本語\nOwner: S-1-5-21-1-2-3-4")] {
+        let (old, new) = (text(old), text(new));
+        let at = bytes.windows(old.len()).position(|part| part == old).unwrap();
+        bytes.splice(at..at + old.len(), new);
+    }
+    fs::write(&path, bytes).unwrap();
+    let again = Case { folder: tempfile::tempdir().unwrap(), ..case };
+    assert_eq!(owner(&again.plan(&answers).unwrap()), (Some("S-1-5-21-1-2-3-4".to_owned()), notes));
 }
 
 /// A file of the samples; they lie beside the repository or where the variable says.

@@ -15,6 +15,7 @@ pub mod host;
 pub mod inventory;
 pub mod names;
 pub mod network;
+pub mod owner;
 pub mod plan;
 pub mod record;
 pub mod report;

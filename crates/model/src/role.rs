@@ -138,8 +138,8 @@ pub struct RoleMachine {
     /// Whether the guest sees the virtualization extensions of the processor, in the same way.
     #[serde(default)]
     pub nested_virtualization: bool,
-    /// Security identifier of the owner, where it is not Administrator. One that is registered has it in its configuration; nothing
-    /// documented sets it in one that is made anew.
+    /// Security identifier of the owner, where it is not Administrator, for the last line of the notes: nothing sets it in a machine
+    /// that is made anew. One that is registered has it in its configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Folder of this machine below the destination's root, with `/`: one component, safe on Windows and Linux, unique.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::found::{Found, Place};
 use crate::names::{CheckpointId, MacAddress, TemplateId, VmId, WindowsPath};
 use crate::network::{PortSettings, Vlan};
+use crate::owner;
 
 /// A virtual machine of the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,7 +64,15 @@ impl Machine {
     /// The owner, where it is an account of a computer or a domain (`S-1-5-21-…`) other than Administrator (`…-500`), who has all
     /// rights on a destination too.
     pub fn foreign_owner(&self) -> Option<&str> {
-        self.owner.as_deref().filter(|owner| owner.starts_with("S-1-5-21-") && !owner.ends_with("-500"))
+        self.owner.as_deref().filter(|owner| owner::is_account(owner) && !owner.ends_with("-500"))
+    }
+
+    /// The notes without a line that tells an owner, and whom it tells: such a line has a machine that was made anew before.
+    pub fn notes_and_owner(&self) -> (&str, Option<&str>) {
+        match owner::split(&self.notes, owner::WINDOWS_NEWLINE) {
+            (notes, None) => owner::split(notes, "\n"),
+            found => found,
+        }
     }
 
     /// Why its checkpoints cannot be built again as a tree, a whole sentence; `None` when they can.

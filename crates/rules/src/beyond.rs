@@ -85,8 +85,8 @@ pub(crate) const CLAUSES: &[Clause] = &[
     Clause {
         id: "beyond.machines.owner",
         chapter: MACHINES,
-        text: "The owner of a machine is kept with its configuration; where that is made anew nothing documented sets it, and it is named.",
-        answers: &[Rules(&["machine.owner"])],
+        text: "The owner of a machine is kept with its configuration; where that is made anew nothing sets it, and a line of its notes tells it.",
+        answers: &[Rules(&["machine.owner"]), Steps(&["register-machine."])],
     },
     Clause {
         id: "beyond.machines.virtual-tpm",

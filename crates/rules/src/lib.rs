@@ -31,4 +31,4 @@ pub use decision::{Decision, DecisionError};
 pub use guide::{Answer, Clause, clause, clauses};
 pub use registration::registration_obstacle;
 pub use rule::{Offer, Offered, Rule};
-pub use rules::{rule, rules};
+pub use rules::{owner_subject, rule, rules};

@@ -25,7 +25,6 @@ pub(crate) fn carries(release: &Release, setting: &Setting) -> Carry {
         item if item.ends_with("vlan") && setting.value.ends_with("allowed ") => {
             "the cmdlet refuses a trunk to which no VLAN is let; the adapter is left without one".to_owned()
         }
-        "owner" => "no cmdlet sets the owner of a machine, and what WMI calls PrimaryOwnerName is read-only and always empty".to_owned(),
         "generation" if setting.value != "1" && !release.has_generation_2() => {
             format!("{} knows only generation 1", release.windows)
         }

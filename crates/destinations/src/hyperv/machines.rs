@@ -5,6 +5,7 @@
 
 use hvm_model::names::{ByteSize, CheckpointId, TemplateId};
 use hvm_model::network::PortSettings;
+use hvm_model::owner;
 use hvm_model::role::{PlacedDisk, Role, RoleCheckpoint, RoleMachine};
 use hvm_model::vm::{
     AdapterKind, BootDevice, Connection, Controller, IntegrationService, Media, StartAction, StopAction, VmAdapter,
@@ -148,10 +149,11 @@ fn frame(machine: &RoleMachine, calls: &mut Vec<Call>) {
     named(machine, calls);
 }
 
-/// Its name, its notes, and what it does when the host starts and stops.
+/// Its name, its notes with whose it is, and what it does when the host starts and stops.
 pub(super) fn named(machine: &RoleMachine, calls: &mut Vec<Call>) {
     let actions = &machine.configuration.actions;
-    let mut set = on_machine("Set-VM").text("NewVMName", &machine.name).text("Notes", &machine.notes);
+    let notes = owner::join(&machine.notes, machine.owner.as_deref(), owner::WINDOWS_NEWLINE);
+    let mut set = on_machine("Set-VM").text("NewVMName", &machine.name).text("Notes", &notes);
     set = set.word("AutomaticStartAction", start_word(actions.start));
     if let Some(delay) = actions.start_delay_seconds {
         set = set.number("AutomaticStartDelay", delay);

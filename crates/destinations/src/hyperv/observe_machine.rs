@@ -1,5 +1,6 @@
 //! The settings of a machine, read back from the calls of its step script.
 
+use hvm_model::owner;
 use hvm_model::setting::Setting;
 
 use crate::hyperv::cmdlet::Call;
@@ -103,7 +104,11 @@ fn created(call: &Call, items: &mut Items) -> Result<(), String> {
 
 fn machine(call: &Call, items: &mut Items) -> Result<(), String> {
     items.add("name", text(call, "NewVMName")?);
-    items.add("notes", text(call, "Notes")?);
+    let (notes, owner) = owner::split(text(call, "Notes")?, owner::WINDOWS_NEWLINE);
+    items.add("notes", notes);
+    if let Some(owner) = owner {
+        items.add("owner", owner);
+    }
     items.add("action.start", words(call, "AutomaticStartAction")?.join(","));
     items.add("action.stop", words(call, "AutomaticStopAction")?.join(","));
     if call.arg("AutomaticStartDelay").is_some() {

@@ -66,9 +66,6 @@ fn machine(setting: &Setting) -> Option<&'static str> {
         "processors.compatibility-for-migration" | "processors.compatibility-for-older-systems" if value == "true" => {
             Some("choose a processor model in the element cpu of the domain instead")
         }
-        "owner" => {
-            Some("a domain has no owner; who may manage it is for the daemon to say (polkit, or the group libvirt)")
-        }
         "firmware.bios-guid" if value.parse::<hvm_model::names::VmId>().is_err() => Some("it is not a GUID"),
         "firmware.tpm" if value == "true" => Some(
             "what it holds is not carried; with swtpm on the host add <tpm><backend type='emulator' version='2.0'/></tpm>",

@@ -3,6 +3,7 @@
 //! Only devices whose drivers every guest has are used (IDE, SATA, e1000, rtl8139): which drivers a guest holds is not known
 //! from outside, and a guest that cannot see its disk does not start.
 
+use hvm_model::owner;
 use hvm_model::plan::Plan;
 use hvm_model::role::RoleMachine;
 use hvm_model::setting::{Carry, settings_of};
@@ -48,8 +49,9 @@ impl Writer<'_> {
         if !machine.name.is_empty() {
             domain.push(Element::new("title").text(one_line(&machine.name)));
         }
-        if !machine.notes.is_empty() {
-            domain.push(Element::new("description").text(&machine.notes));
+        let notes = owner::join(&machine.notes, machine.owner.as_deref(), "\n");
+        if !notes.is_empty() {
+            domain.push(Element::new("description").text(notes));
         }
         domain.push(Element::new("metadata").child(self.metadata()));
         let memory = Element::new("memory").attribute("unit", "MiB");

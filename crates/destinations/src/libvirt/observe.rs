@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use hvm_model::names::MacAddress;
+use hvm_model::owner;
 use hvm_model::setting::Setting;
 use roxmltree::{Document, Node};
 
@@ -88,7 +89,10 @@ impl Machine<'_, '_> {
         let mut items: Vec<(String, String)> = Vec::new();
         let title = child(root, "title").or_else(|| child(root, "name"));
         items.push(("name".to_owned(), text(title)));
-        items.push(("notes".to_owned(), text(child(root, "description"))));
+        let description = text(child(root, "description"));
+        let (notes, owner) = owner::split(&description, "\n");
+        items.push(("notes".to_owned(), notes.to_owned()));
+        items.extend(owner.map(|owner| ("owner".to_owned(), owner.to_owned())));
         let machine = path(root, &["os", "type"]).and_then(|kind| kind.attribute("machine")).unwrap_or_default();
         items.push(("generation".to_owned(), if machine.contains("q35") { "2" } else { "1" }.to_owned()));
         self.resources(root, &mut items)?;

@@ -142,6 +142,9 @@ fn configuration() -> MachineConfiguration {
     }
 }
 
+/// Whose the machines are.
+pub const OWNER: &str = "S-1-5-21-1-2-3-1106";
+
 fn machine(id: &str, name: &str, folder: &str) -> RoleMachine {
     RoleMachine {
         id: id.parse().unwrap(),
@@ -170,6 +173,7 @@ pub const AUTHORITY: &str = "272E7447-90A4-4563-A4B9-8E4AB00526CE";
 
 fn web() -> RoleMachine {
     let mut web = machine(WEB, "Müller's “Web” ‘&’ $(x) `n 日本", "Müllers Web 日本");
+    web.owner = Some(OWNER.to_owned());
     web.notes = "first line\nsecond 'line' $env:PATH\r\nthird <b>&amp;</b> \"q\" ’\t!".to_owned();
     let mut old = disk(Controller::Ide, 0, 0, "machines/Müllers Web 日本/checkpoint-1.vhd");
     old.checkpoint = Some("CCCCCCCC-0000-4000-8000-000000000001".parse().unwrap());
@@ -348,7 +352,7 @@ pub fn with_generation_2(mut role: Role) -> Role {
     modern.configuration.firmware.tpm = Some(true);
     modern.secure_boot_template = AUTHORITY.parse().ok();
     modern.nested_virtualization = true;
-    modern.owner = Some("S-1-5-21-1-2-3-1106".to_owned());
+    modern.owner = Some(OWNER.to_owned());
     modern.configuration.numa =
         Numa { processors_per_node: Some(4), nodes_per_socket: Some(1), mib_per_node: Some(8192) };
     modern.configuration.scsi_controllers = 1;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use hvm_model::owner;
 use hvm_model::role::Role;
 use hvm_testkit::hyperv_host::{Adapter, Data, DriveKind, Host, Interface, Machine, State, Vlan};
 
@@ -122,7 +123,11 @@ pub fn management(
 pub fn machine_settings(state: &State, machine: &Machine, add: &mut dyn FnMut(String, String) -> Option<String>) {
     let mut all = |item: &str, value: String| add(item.to_owned(), value);
     all("name", machine.name.clone());
-    all("notes", machine.notes.clone());
+    let (notes, owner) = owner::split(&machine.notes, owner::WINDOWS_NEWLINE);
+    all("notes", notes.to_owned());
+    if let Some(owner) = owner {
+        all("owner", owner.to_owned());
+    }
     all("generation", machine.generation.to_string());
     let memory = &machine.memory;
     all("memory.startup-mib", (memory.startup >> 20).to_string());

@@ -72,6 +72,7 @@ families![
 ];
 
 pub(crate) use answers::{INVALID, UNUSED};
+pub use owner::owner_subject;
 
 static ALL: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let mut all: Vec<Rule> = families().into_iter().flatten().copied().collect();

@@ -1,6 +1,6 @@
-//! Whose the machines are: no step sets that.
+//! Whose the machines are: a line of their notes tells it, where they are made anew.
 //!
-//! No cmdlet of any release has the owner. In WMI, `Msvm_ComputerSystem.PrimaryOwnerName` is documented as read-only and always null,
+//! No cmdlet of any release sets the owner. In WMI, `Msvm_ComputerSystem.PrimaryOwnerName` is documented as read-only and always null,
 //! and `Msvm_VirtualSystemSettingData`, with which a machine is defined, has no such property.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use hvm_model::finding::{Level, Subject};
 
 use super::put_back::keeps_its_devices;
 use crate::case::Case;
-use crate::rule::{Rule, Seen};
+use crate::rule::{Offer, Rule, Seen};
 #[cfg(test)]
 use crate::tests_support::Example;
 
@@ -19,9 +19,14 @@ pub(super) const RULES: &[Rule] = &[Rule {
     under_extended: Level::Notes,
     clause: "beyond.machines.owner",
     title: "Machines belong to an account other than Administrator.",
-    answers: &[],
+    answers: &[Offer::new("leave", "Their notes stay as they are; nothing on the destination tells the owner.")],
     check,
 }];
+
+/// What the finding for the owner of machines is about.
+pub fn owner_subject(owner: &str) -> Subject {
+    Subject::Setting { name: format!("owner {owner}") }
+}
 
 fn check(case: &Case<'_>) -> Vec<Seen> {
     let mut owners: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -32,11 +37,11 @@ fn check(case: &Case<'_>) -> Vec<Seen> {
     }
     let seen = owners.into_iter().filter(|_| case.destination.is_some()).map(|(owner, machines)| {
         let message = format!(
-            "The account {owner} is the owner of {}. The owner is not carried: no cmdlet of Hyper-V and nothing documented in WMI \
-             sets it. Give the account on the destination what it needs of them.",
+            "The account {owner} is the owner of {}. Nothing sets the owner of a machine that is made anew, so the last line of its \
+             notes will tell it: 'Owner: {owner}'. Give the account on the destination what it needs of them.",
             machines.join(", ")
         );
-        Seen::new(Subject::Host, message)
+        Seen::new(owner_subject(owner), message)
     });
     seen.collect()
 }

@@ -307,7 +307,7 @@ function Read-KitMachineSettings {
     }
     $mib = 1048576
     $found['name'] = [string]$machine.Name
-    $found['notes'] = [string]$machine.Notes
+    Add-KitNoteSettings -Notes ([string]$machine.Notes) -Found $found
     $found['generation'] = [string](Get-KitGeneration -Machine $machine)
     $memory = Get-VMMemory -VM $machine
     $found['memory.startup-mib'] = [string]($memory.Startup / $mib)
@@ -345,6 +345,22 @@ function Read-KitMachineSettings {
     $found['action.start-delay'] = [string]$machine.AutomaticStartDelay
     $found['current-checkpoint'] = ConvertTo-KitCheckpointId -Folder $Definition.folder -Id ([string]$machine.ParentSnapshotId)
     $found
+}
+
+# The last line of the notes tells whose a machine is that was made anew.
+function Add-KitNoteSettings {
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory = $true)][AllowEmptyString()][string]$Notes,
+        [Parameter(Mandatory = $true)][hashtable]$Found
+    )
+    $Found['notes'] = $Notes
+    $lines = @($Notes -split "`r`n")
+    $last = $lines[$lines.Count - 1]
+    if ($last.StartsWith('Owner: ', [System.StringComparison]::Ordinal) -and ($last.Substring(7) -match '^S-1-5-21-[0-9-]+$')) {
+        $Found['owner'] = $last.Substring(7)
+        $Found['notes'] = $Notes.Substring(0, [System.Math]::Max(0, $Notes.Length - $last.Length - 2))
+    }
 }
 
 # The checkpoint of the old host that one of this host stands for.
