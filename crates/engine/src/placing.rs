@@ -1,9 +1,10 @@
 //! Where everything goes below the destination's root: readable names, safe on both systems, each used once without
-//! regard to case.
+//! regard to case, as NTFS compares names.
 
 use std::collections::BTreeSet;
 
 use hvm_destinations::destination::Destination;
+use hvm_model::names::folded;
 
 /// Most bytes of one part of a name that is made of two.
 const PART: usize = 90;
@@ -59,7 +60,7 @@ impl<'a> Placing<'a> {
         let mut number = 1;
         loop {
             let name = name(number);
-            if self.taken.insert(key(&name).to_lowercase()) {
+            if self.taken.insert(folded(&key(&name))) {
                 return name;
             }
             number += 1;

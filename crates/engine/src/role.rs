@@ -10,7 +10,7 @@ use hvm_model::finding::{Finding, Subject};
 use hvm_model::found::Found;
 use hvm_model::host::{DcomRestriction, FirewallChange, GroupMember, NamespaceRights};
 use hvm_model::inventory::Inventory;
-use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath};
+use hvm_model::names::{ByteSize, MacAddress, SwitchId, VmId, WindowsPath, folded};
 use hvm_model::network::{SwitchKind, VirtualSwitch, Vlan};
 use hvm_model::role::{
     PhysicalDisk, PlacedDisk, PlacedFile, PlacedParent, PutBack, Role, RoleCheckpoint, RoleMachine,
@@ -51,7 +51,7 @@ pub(crate) fn build(input: &RoleInput<'_>, machines: &[&Machine]) -> Result<Buil
     let mut built = Built { role: Role::default(), checkpoint_files: Vec::new() };
     built.role.settings = settings(input, &switches, &mut placing);
     let named = machines.iter().map(|machine| &machine.name).chain(&input.capabilities.machines);
-    let mut taken: BTreeSet<String> = named.map(|name| name.to_lowercase()).collect();
+    let mut taken: BTreeSet<String> = named.map(|name| folded(name)).collect();
     for machine in machines {
         built.role.machines.extend(role_machines(input, machine, &switches, &mut placing, &mut taken)?);
         for checkpoint in &machine.checkpoints {
@@ -262,7 +262,7 @@ fn role_machines(
     } else if let Some(owner) = machine.foreign_owner().filter(|owner| !is_left(input, &owner_subject(owner))) {
         role.owner = Some(owner.to_owned());
     }
-    taken.insert(role.name.to_lowercase());
+    taken.insert(folded(&role.name));
     let named = role.name.clone();
     let mut all = vec![role];
     for checkpoint in machine.checkpoints.iter().filter(|_| checkpoints == Checkpoints::Machines) {
@@ -395,7 +395,7 @@ fn free_name((machine, checkpoint): (&str, &str), taken: &mut BTreeSet<String>) 
     let mut number = 1;
     loop {
         let name = joined(machine, checkpoint, number);
-        if taken.insert(name.to_lowercase()) {
+        if taken.insert(folded(&name)) {
             return name;
         }
         number += 1;
@@ -645,7 +645,7 @@ mod tests {
 
     #[test]
     fn checkpoints_get_names_that_are_free_and_fit() {
-        let mut taken = BTreeSet::from(["web - before".to_owned()]);
+        let mut taken = BTreeSet::from([folded("web - before")]);
         assert_eq!(free_name(("Web", "Before"), &mut taken), "Web - Before (2)");
         assert_eq!(free_name(("Web", "Before"), &mut taken), "Web - Before (3)");
         let long = "ä".repeat(200);
