@@ -409,6 +409,11 @@ fn a_change_by_hand_is_named() {
             change(&mut host.state);
             assert!(test(&mut host).warnings.iter().any(|line| line.contains(item)), "{os}, {item}");
         }
+        // Another end of a line before the owner is no change.
+        let mut host = lab.host;
+        let notes = &mut web(&mut host.state).notes;
+        *notes = notes.replace("\r\nOwner", "\nOwner");
+        good(&test(&mut host));
     }
 }
 

@@ -355,11 +355,19 @@ function Add-KitNoteSettings {
         [Parameter(Mandatory = $true)][hashtable]$Found
     )
     $Found['notes'] = $Notes
-    $lines = @($Notes -split "`r`n")
+    $lines = @($Notes -split "`n")
     $last = $lines[$lines.Count - 1]
     if ($last.StartsWith('Owner: ', [System.StringComparison]::Ordinal) -and ($last.Substring(7) -match '^S-1-5-21-[0-9-]+$')) {
         $Found['owner'] = $last.Substring(7)
-        $Found['notes'] = $Notes.Substring(0, [System.Math]::Max(0, $Notes.Length - $last.Length - 2))
+        $others = $Notes.Substring(0, $Notes.Length - $last.Length)
+        # Whatever Hyper-V makes of the ends of lines.
+        foreach ($newline in @("`r`n", "`n")) {
+            if ($others.EndsWith($newline, [System.StringComparison]::Ordinal)) {
+                $others = $others.Substring(0, $others.Length - $newline.Length)
+                break
+            }
+        }
+        $Found['notes'] = $others
     }
 }
 
