@@ -207,6 +207,7 @@ fn the_readme_follows_the_guide() {
         "Merge-DcomRestriction",
         "Merge-WmiNamespace",
         "memory.weight",
+        "tells whose they are",
     ] {
         assert!(text.contains(word), "{word}");
     }

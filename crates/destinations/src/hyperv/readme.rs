@@ -79,6 +79,9 @@ const ANEW: &str = "   - These virtual machines are made anew around their disks
      guest with a static IP address may see a new network adapter and want its address set again:
 ";
 
+const OWNED: &str = "   - Nothing sets the owner of a virtual machine that is made anew. For these the last line of the notes tells whose they are:
+";
+
 /// How the machines are put back, with the reasons.
 fn put_back(release: &Release, plan: &Plan) -> String {
     let (registered, made): (Vec<&RoleMachine>, _) =
@@ -107,6 +110,12 @@ fn put_back(release: &Release, plan: &Plan) -> String {
         for (reason, names) in reasons {
             let _ = writeln!(text, "       {}: {}", names.join(", "), one_line(&reason));
         }
+    }
+    let owned = plan.role.machines.iter().filter(|machine| machine.owner.is_some());
+    let names: Vec<String> = owned.map(|machine| one_line(&format!("'{}'", machine.name))).collect();
+    if !names.is_empty() {
+        text.push_str(OWNED);
+        let _ = writeln!(text, "       {}", names.join(", "));
     }
     text
 }
