@@ -169,6 +169,28 @@ fn gpt_with_both_headers_or_one() {
     assert_eq!(ranges(&table), [efi, data]);
 }
 
+/// A disk that had a GPT once, and was given partitions in its MBR since: as the kernel and Windows read it.
+#[test]
+fn a_gpt_that_is_left_over_behind_an_mbr_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = image(folder.path(), "disk.img", 64 << 20);
+    if tool("sgdisk", &["-o", "-n", "1:2048:100000", "-t", "1:0700", text(&path)]).is_none() {
+        return;
+    }
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[446..510].fill(0);
+    bytes[446..462].copy_from_slice(&[0, 0, 0, 0, 0x83, 0, 0, 0, 0, 0, 1, 0, 0, 0x80, 0, 0]);
+    let table = read_table(&*memory(bytes.clone()), 512);
+    assert_eq!(ranges(&table), [(1, 65_536 * 512, 32_768 * 512, "0x83")]);
+    assert_eq!(table.findings, [Finding::LeftOver]);
+    assert!(matches!(table.table, TableKind::Mbr { .. }));
+    // Where the MBR names nothing, the GPT is what there is.
+    bytes[446..462].fill(0);
+    let table = read_table(&*memory(bytes), 512);
+    assert_eq!(ranges(&table), [(1, MIB, 97_953 * 512, "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7")]);
+    assert_eq!(table.findings, [Finding::NotProtected]);
+}
+
 /// The same table for sectors of 4096 bytes, written here: nothing at hand writes one into a file.
 fn four_k(bytes: &[u8]) -> Vec<u8> {
     let crc = |bytes: &[u8]| {

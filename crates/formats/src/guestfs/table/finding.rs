@@ -76,6 +76,11 @@ pub enum Finding {
     /// A GPT without protective MBR.
     #[error("The disk has a GPT, but its MBR does not protect it (no entry of type 0xee).")]
     NotProtected,
+    /// A GPT of an earlier life of the disk.
+    #[error(
+        "The disk has a GPT that its MBR does not protect (no entry of type 0xee); the MBR names partitions, and was used."
+    )]
+    LeftOver,
     /// The GPT was made for other sectors.
     #[error("The GPT counts in sectors of {found} bytes, the disk has sectors of {expected}.")]
     SectorSize {

@@ -26,6 +26,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether it is one of a disk without GPT: nothing that begins where a GPT would lie.
+    pub(super) fn is_partition(self) -> bool {
+        self.kind != 0 && self.start > 1 && self.count != 0
+    }
+
     fn extended(self) -> bool {
         matches!(self.kind, 0x05 | 0x0F | 0x85)
     }

@@ -101,7 +101,14 @@ pub fn read_table(disk: &dyn ReadAt, sector_size: u32) -> PartitionTable {
     };
     let entries = mbr::entries(&first);
     let protective = entries.iter().flatten().any(|entry| entry.kind == 0xEE);
-    if gpt::read(disk, &mut table, protective) {
+    let names_others = entries.iter().flatten().any(|entry| entry.kind != 0xEE && entry.is_partition());
+    if names_others && !protective && !mbr::is_volume(disk, &first) {
+        // Windows and Linux take a GPT only where the MBR protects it; one that is left over from before is none.
+        if gpt::read(disk, &mut table.clone(), false) {
+            table.findings.push(Finding::LeftOver);
+        }
+        mbr::read(disk, &mut table, &first);
+    } else if gpt::read(disk, &mut table, protective) {
         if entries.iter().flatten().any(|entry| entry.kind != 0xEE && entry.kind != 0) && protective {
             table.findings.push(Finding::Hybrid);
         }
