@@ -17,6 +17,7 @@ pub mod hvs;
 pub mod hyperv_host;
 pub mod mount;
 pub mod ntfs;
+pub mod port;
 #[cfg(feature = "hyper-v")]
 pub mod powershell;
 pub mod qcow2;

@@ -1,7 +1,7 @@
 //! A Kerberos realm for tests: MIT's key distribution centre on loopback, with one user and one service.
 
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ impl Realm {
 
     /// Makes it in an empty folder and starts its centre.
     pub fn start(folder: &Path, password: &str) -> io::Result<Realm> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = crate::port::free()?;
         configure(folder, port)?;
         run(folder, "kdb5_util", &["create", "-r", REALM, "-s", "-P", "of the database"])?;
         let keytab = folder.join("keytab").display().to_string();

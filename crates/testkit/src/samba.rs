@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,7 +84,7 @@ impl Samba {
         variables: &[(&str, &Path)],
     ) -> io::Result<Samba> {
         let folder = folder.canonicalize()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = crate::port::free()?;
         for name in ["priv", "lock", "state", "cache", "run", "log"] {
             fs::create_dir_all(folder.join(name))?;
         }
