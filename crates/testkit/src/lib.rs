@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bulk;
+pub mod busy;
 pub mod bytes;
 pub mod corpus;
 pub mod guest;
