@@ -82,13 +82,14 @@ impl Drop for Mounted {
         assert!(done.is_ok() || std::thread::panicking(), "{} stays mounted: {done:?}", self.path.display());
         // The driver writes its last changes after the mount point is free.
         let image = self.path.with_extension("img");
-        for _ in 0..200 {
+        for _ in 0..3000 {
             let busy = Command::new("pgrep").args(["-f", &format!("ntfs-3g .*{}", text(&image))]).output();
             if busy.map_or(true, |output| output.stdout.is_empty()) {
-                break;
+                return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
+        assert!(std::thread::panicking(), "ntfs-3g does not end with {}", image.display());
     }
 }
 

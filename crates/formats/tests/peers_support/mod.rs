@@ -199,7 +199,7 @@ pub fn libvhdi(path: &Path) -> Answer {
 }
 
 fn mounted(folder: &Path) -> Answer {
-    for _ in 0..50 {
+    for _ in 0..300 {
         let mut files: Vec<PathBuf> =
             std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         files.sort();
