@@ -69,7 +69,7 @@ fn volume(dir: &Path, hives: (&[u8], &[u8])) -> Option<()> {
         .spawn()
         .ok()?;
     let mounted = || fs::read_to_string("/proc/mounts").is_ok_and(|text| text.contains(disk_name(dir).as_str()));
-    for _ in 0..200 {
+    for _ in 0..1000 {
         if mounted() || driver.try_wait().unwrap().is_some() {
             break;
         }
