@@ -169,9 +169,13 @@ fn who_is_not_let_in_is_told_what_to_do() {
 #[test]
 fn a_password_is_taken_from_the_keyring() {
     let Some(lab) = Lab::start(Variant::Clean) else { return };
-    let assess = |code| lab.scene.expect(code, &["assess", "--from", &lab.uri, "--source-password-keyring"]).stderr;
+    // All that run as this user have one keyring.
+    let user = format!("Administrator{}", std::process::id());
+    std::fs::write(lab.scene.dir.join("users"), format!("HVOLD:{user}:{PASSWORD}\n")).unwrap();
+    let uri = lab.uri.replace("Administrator", &user);
+    let assess = |code| lab.scene.expect(code, &["assess", "--from", &uri, "--source-password-keyring"]).stderr;
     let told = assess(1);
-    let entry = r"hvmigrate:HVOLD\Administrator@127.0.0.1";
+    let entry = &format!(r"hvmigrate:HVOLD\{user}@127.0.0.1");
     let put = format!("keyctl padd user '{entry}' @u < FILE");
     if told.contains("ENOSYS") || Command::new("keyctl").arg("--version").output().is_err() {
         println!("SKIPPED: the kernel keeps no keys, or keyctl is not installed");
