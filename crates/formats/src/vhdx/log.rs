@@ -129,11 +129,10 @@ fn newest(entries: &BTreeMap<u64, Entry>, len: u64) -> Vec<(u64, Entry)> {
 }
 
 impl Log<'_> {
-    /// Reads the sector at `at`, counted from the start of the log, round the end of the ring.
-    fn sector(&self, at: u64) -> Result<[u8; SECTOR], DiskError> {
-        let mut sector = [0; SECTOR];
-        read(self.file, self.start + at % self.len, &mut sector)?;
-        Ok(sector)
+    /// Reads the sector at `at`, counted from the start of the log, round the end of the ring. It is filled in its place: a log has
+    /// many, and each would be copied twice on its way out.
+    fn sector(&self, at: u64, sector: &mut [u8; SECTOR]) -> Result<(), DiskError> {
+        read(self.file, self.start + at % self.len, sector)
     }
 
     /// All intact entries. An entry cannot begin inside another one, as its signature is none of a descriptor or data
@@ -156,7 +155,8 @@ impl Log<'_> {
 
     /// The sequence number of an entry that would continue the sequence behind `head`, but is not whole.
     fn torn_behind(&self, at: u64, head: &Entry) -> Result<Option<u64>, DiskError> {
-        let sector = self.sector(at + head.len)?;
+        let mut sector = [0; SECTOR];
+        self.sector(at + head.len, &mut sector)?;
         let sequence = le64(&sector, 16);
         let own = sector.starts_with(b"loge") && bytes_at::<16>(&sector, 32) == self.guid;
         Ok((own && Some(sequence) == head.sequence.checked_add(1)).then_some(sequence))
@@ -177,25 +177,27 @@ impl Log<'_> {
         let own = head.starts_with(b"loge") && bytes_at::<16>(&head, 32) == self.guid && entry.sequence > 0;
         let aligned = entry.len.is_multiple_of(PAGE) && entry.tail.is_multiple_of(PAGE);
         let bounded = entry.len >= PAGE && entry.len <= self.len && entry.descriptors <= entry.len / 32;
-        if !(own && aligned && bounded && self.is_whole(at, &entry, &self.sector(at)?)?) {
+        if !(own && aligned && bounded && self.is_whole(at, &entry)?) {
             return Ok(None);
         }
         Ok(Some(entry))
     }
 
     /// Checks descriptors, data sectors and the checksum of an entry, in the order of the file.
-    fn is_whole(&self, at: u64, entry: &Entry, first: &[u8; SECTOR]) -> Result<bool, DiskError> {
+    fn is_whole(&self, at: u64, entry: &Entry) -> Result<bool, DiskError> {
         let table = descriptor_bytes(entry.descriptors);
+        let mut sector = [0; SECTOR];
+        self.sector(at, &mut sector)?;
+        let expected = le32(&sector, 4);
         let mut crc = Crc::default();
-        crc.add(&first[..4]);
+        crc.add(&sector[..4]);
         crc.add(&[0; 4]);
-        crc.add(&first[8..]);
+        crc.add(&sector[8..]);
         let mut data = 0;
-        let mut sector = *first;
         for index in 0..entry.descriptors {
             let place = 64 + index * 32;
             if place.is_multiple_of(PAGE) {
-                sector = self.sector(at + place)?;
+                self.sector(at + place, &mut sector)?;
                 crc.add(&sector);
             }
             match self.change(&bytes_at(&sector, (place % PAGE) as usize), entry.sequence) {
@@ -208,14 +210,14 @@ impl Log<'_> {
             return Ok(false);
         }
         for index in 0..data {
-            let sector = self.sector(at + table + index * PAGE)?;
+            self.sector(at + table + index * PAGE, &mut sector)?;
             let (high, low) = (u64::from(le32(&sector, 4)), u64::from(le32(&sector, 4092)));
             if !sector.starts_with(b"data") || high << 32 | low != entry.sequence {
                 return Ok(false);
             }
             crc.add(&sector);
         }
-        Ok(crc.value() == le32(first, 4))
+        Ok(crc.value() == expected)
     }
 
     /// What a descriptor of the entry `sequence` changes; `None` when it cannot be one.
@@ -241,13 +243,14 @@ impl Log<'_> {
 
     /// Lays the changes of an intact entry over the file.
     fn apply(&self, at: u64, overlay: &mut Overlay) -> Result<(), DiskError> {
-        let mut sector = self.sector(at)?;
+        let mut sector = [0; SECTOR];
+        self.sector(at, &mut sector)?;
         let (sequence, descriptors) = (le64(&sector, 16), u64::from(le32(&sector, 24)));
         let mut data = at + descriptor_bytes(descriptors);
         for index in 0..descriptors {
             let place = 64 + index * 32;
             if place.is_multiple_of(PAGE) {
-                sector = self.sector(at + place)?;
+                self.sector(at + place, &mut sector)?;
             }
             match self.change(&bytes_at(&sector, (place % PAGE) as usize), sequence) {
                 Some(Change::Page { offset, leading, trailing }) => {
