@@ -4,6 +4,7 @@ mod build;
 mod pair;
 
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::run::{Task, release_program};
 use pair::{Pair, Program};
@@ -43,8 +44,13 @@ pub fn compared(task: &mut Task) -> Result<(), String> {
         task.skip(format!("hvmigrate.exe: {missing} is not there"));
         return Ok(());
     }
-    let exe = build::program("quick", &["--no-default-features"])?;
-    let wine = build::wine()?;
+    // Wine makes its Windows while the program is built.
+    let (exe, wine) = thread::scope(|scope| {
+        let wine = scope.spawn(build::wine);
+        let exe = build::program("quick", &["--no-default-features"]);
+        (exe, wine.join().expect("starting Wine does not panic"))
+    });
+    let (exe, wine) = (exe?, wine?);
     // The program of the demo.
     let here = release_program()?;
     // In memory where the system has a folder for that: everything is flushed.
@@ -77,25 +83,31 @@ fn all(pair: &mut Pair) -> Result<(), String> {
 /// What is asked and answered, and leaves no files.
 fn answers(pair: &mut Pair) -> Result<(), String> {
     let to = "kit:to?os=2019&processors=8&memory=64GiB&free=1TiB";
-    pair.alike(0, &["--version"])?;
-    pair.alike(0, &["rules", "--format", "json"])?;
-    pair.alike(0, &["schema"])?;
-    pair.alike(3, &["assess", "--from", "folder:source", "--format", "json"])?;
-    pair.alike(3, &["assess", "--from", "folder:source", "--to", to, "--policy", "guide", "--format", "json"])?;
-    pair.alike(3, &["assess", "--from", "folder:source", "--to", to])?;
-    pair.alike(1, &["assess", "--from", "folder:nowhere"])?;
-    pair.alike(1, &["assess", "--from", "floppy:a"])?;
-    pair.alike(1, &["disk", "info", "nowhere/none.vhd"])?;
-    pair.alike(2, &["disk", "info"])
+    pair.alike(&[
+        (0, &["--version"]),
+        (0, &["rules", "--format", "json"]),
+        (0, &["schema"]),
+        (3, &["assess", "--from", "folder:source", "--format", "json"]),
+        (3, &["assess", "--from", "folder:source", "--to", to, "--policy", "guide", "--format", "json"]),
+        (3, &["assess", "--from", "folder:source", "--to", to]),
+        (1, &["assess", "--from", "folder:nowhere"]),
+        (1, &["assess", "--from", "floppy:a"]),
+        (1, &["disk", "info", "nowhere/none.vhd"]),
+        (2, &["disk", "info"]),
+    ])
 }
 
 /// Single disks: read, judged, proved and written in each format.
 fn disks(pair: &mut Pair) -> Result<(), String> {
-    for disk in pair.disks("source")? {
-        pair.alike(0, &["disk", "info", &disk, "--format", "json"])?;
-        pair.alike(0, &["disk", "check", &disk, "--format", "json"])?;
-        pair.alike(0, &["disk", "hash", &disk])?;
+    let disks = pair.disks("source")?;
+    let mut asked: Vec<(i32, Vec<&str>)> = Vec::new();
+    for disk in &disks {
+        asked.push((0, vec!["disk", "info", disk, "--format", "json"]));
+        asked.push((0, vec!["disk", "check", disk, "--format", "json"]));
+        asked.push((0, vec!["disk", "hash", disk]));
     }
+    let asked: Vec<(i32, &[&str])> = asked.iter().map(|(code, args)| (*code, args.as_slice())).collect();
+    pair.alike(&asked)?;
     for format in ["raw", "vhd", "vhd-fixed", "vhdx", "vhdx-fixed", "qcow2"] {
         pair.makes(&["disk", "convert", CHAIN, "new/disk", "--to", format, "--manifest", "new/disk.manifest"], "new")?;
     }

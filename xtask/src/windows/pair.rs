@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -97,14 +98,24 @@ impl Pair {
         Ok(Ran { what, code: output.status.code(), out: text(output.stdout)?, err: text(output.stderr)? })
     }
 
-    /// Has both do what leaves no files and ends with `code`, and compares all that they say.
-    pub fn alike(&mut self, code: i32, args: &[&str]) -> Result<(), String> {
-        let ran = [self.run(Program::Here, args)?, self.run(Program::Windows, args)?];
-        if let Some(other) = ran.iter().find(|ran| ran.code != Some(code)) {
-            return Err(format!("the exit code {code} was expected: {other:#?}"));
+    /// Has both do what leaves no files, and compares all that they say: commands with the code that each ends with, two at a time.
+    pub fn alike(&mut self, asked: &[(i32, &[&str])]) -> Result<(), String> {
+        for few in asked.chunks(2) {
+            let (pair, both) = (&*self, Program::BOTH);
+            let ran: Vec<Result<Vec<Ran>, String>> = thread::scope(|scope| {
+                let run = |args| scope.spawn(move || both.into_iter().map(|program| pair.run(program, args)).collect());
+                let begun: Vec<_> = few.iter().map(|(_, args)| run(*args)).collect();
+                begun.into_iter().map(|one| one.join().expect("running a program does not panic")).collect()
+            });
+            for ((code, args), ran) in few.iter().zip(ran) {
+                let ran = ran?;
+                if let Some(other) = ran.iter().find(|ran| ran.code != Some(*code)) {
+                    return Err(format!("the exit code {code} was expected: {other:#?}"));
+                }
+                let told: Vec<_> = ran.iter().map(|ran| vec![self.told(&ran.out), self.told(&ran.err)]).collect();
+                self.compare(&args.join(" "), &told[0].join("\n"), &told[1].join("\n"));
+            }
         }
-        let [here, windows] = ran.map(|ran| (ran.code, self.told(&ran.out), self.told(&ran.err)));
-        self.compare(&args.join(" "), &format!("{here:#?}"), &format!("{windows:#?}"));
         Ok(())
     }
 
@@ -185,7 +196,7 @@ impl Pair {
             {
                 return Err(format!("hvmigrate.exe {args:?} was not at work when it was to be killed"));
             }
-            std::thread::sleep(Duration::from_millis(2));
+            thread::sleep(Duration::from_millis(2));
         }
         child.kill().and_then(|()| child.wait()).map(drop).map_err(|error| error.to_string())
     }
