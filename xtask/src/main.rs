@@ -83,6 +83,8 @@ fn main() -> ExitCode {
             let options = fuzz::Options::parse(rest);
             options.map_or_else(usage, |options| alone("fuzz", |task| fuzz::run(task, &root(), &options)))
         }
+        // Not for people.
+        "ahead" => alone("ahead", |_| run::release_program().and_then(|_| windows::ahead())),
         #[cfg(unix)]
         "bare" => bare(),
         _ => usage(),
@@ -102,15 +104,23 @@ fn alone(name: &str, step: impl FnOnce(&mut Task) -> Result<(), String>) -> Exit
 
 fn test(options: &Options) -> ExitCode {
     let mut task = Task::default();
-    for (name, step) in STEPS {
-        let wanted = if options.only.is_empty() {
-            *name != "install" || options.install
-        } else {
-            options.only.iter().any(|only| only == name)
-        };
-        if wanted {
-            task.step(name, *step);
+    let is_wanted = |name: &str| match options.only.is_empty() {
+        true => name != "install" || options.install,
+        false => options.only.iter().any(|only| only == name),
+    };
+    let mut ahead = None;
+    for (name, step) in STEPS.iter().filter(|(name, _)| is_wanted(name)) {
+        // Many tests wait, and these programs take minutes to build.
+        if *name == "tests" && is_wanted("demo") && is_wanted("windows") {
+            ahead = run::build_ahead();
         }
+        if *name == "demo"
+            && let Some(mut build) = ahead.take()
+        {
+            // What it did not build the steps build, and tell why where they cannot.
+            let _ = build.wait();
+        }
+        task.step(name, *step);
     }
     task.close()
 }

@@ -1,7 +1,7 @@
 //! Runs commands and keeps the score.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Instant;
 
 /// The score of a run.
@@ -92,6 +92,14 @@ pub fn is_there(program: &str) -> bool {
 /// Says what file an error is about.
 pub fn at(path: &Path) -> impl Fn(std::io::Error) -> String + '_ {
     move |error| format!("'{}': {error}", path.display())
+}
+
+/// Begins to build what the steps after the tests run, with what other work leaves of the processors.
+pub fn build_ahead() -> Option<Child> {
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "19"]).arg(std::env::current_exe().ok()?).arg("ahead");
+    // Where it cannot be begun it is only later.
+    nice.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
 }
 
 /// The program as people build it.

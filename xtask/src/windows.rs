@@ -38,6 +38,16 @@ pub fn exe() -> Result<(), String> {
     Ok(())
 }
 
+/// Builds what is compared.
+pub fn ahead() -> Result<(), String> {
+    if build::missing().is_some() { Ok(()) } else { compared_exe().map(drop) }
+}
+
+/// The program that is compared.
+fn compared_exe() -> Result<PathBuf, String> {
+    build::program("quick", &["--no-default-features"])
+}
+
 /// Builds both programs and has them do the same in one folder.
 pub fn compared(task: &mut Task) -> Result<(), String> {
     if let Some(missing) = build::missing() {
@@ -47,7 +57,7 @@ pub fn compared(task: &mut Task) -> Result<(), String> {
     // Wine makes its Windows while the program is built.
     let (exe, wine) = thread::scope(|scope| {
         let wine = scope.spawn(build::wine);
-        let exe = build::program("quick", &["--no-default-features"]);
+        let exe = compared_exe();
         (exe, wine.join().expect("starting Wine does not panic"))
     });
     let (exe, wine) = (exe?, wine?);
