@@ -154,6 +154,10 @@ pub(crate) fn of_disk(error: &DiskError) -> Option<&'static str> {
         DiskError::VhdSet { .. } => {
             "on its host: Convert-VHD -Path SET.vhds -DestinationPath DISK.vhdx -VHDType Dynamic"
         }
+        DiskError::Foreign { .. } => {
+            "unpack it, or make a disk that is read of it with 'qemu-img convert -O vhdx FILE DISK.vhdx'; if it holds plain sectors, \
+             give it, or a link to it, a name that ends in '.raw'"
+        }
         DiskError::EmptyDisk { .. } => "see that the file was copied whole",
         DiskError::Gate(error) => error.reason.downcast_ref().and_then(of_reach).unwrap_or(PARENT),
         DiskError::Qcow2(Qcow2Error::Encrypted { .. }) => {

@@ -311,6 +311,46 @@ fn a_vhd_set_is_no_disk_whatever_is_in_it() {
     assert!(open_as(memory("Shared.vhds", bytes), &NoParents, Format::Raw).is_ok(), "the operator said what it is");
 }
 
+/// Taken for plain sectors they would be another disk.
+#[test]
+fn disks_in_formats_that_are_not_read_are_told_by_their_marks() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain.img");
+    std::fs::write(&plain, [0x55; 1 << 16]).unwrap();
+    for (format, options, what) in [
+        ("vmdk", "subformat=monolithicSparse", "VMDK"),
+        ("vmdk", "subformat=streamOptimized", "VMDK"),
+        ("vmdk", "subformat=monolithicFlat", "VMDK"),
+        ("vdi", "static=off", "VirtualBox"),
+        ("qed", "cluster_size=65536", "QED"),
+        ("parallels", "cluster_size=1048576", "Parallels"),
+    ] {
+        let made = folder.path().join("disk.img");
+        let output = std::process::Command::new("qemu-img")
+            .args(["convert", "-O", format, "-o", options])
+            .args([&plain, &made])
+            .output();
+        let Ok(output) = output else {
+            println!("SKIPPED: qemu-img is not installed");
+            return;
+        };
+        assert!(output.status.success(), "{format}: {output:?}");
+        let bytes = std::fs::read(&made).unwrap();
+        let error = open(memory("disk.img", bytes.clone()), &NoParents).err().unwrap();
+        assert!(matches!(&error, DiskError::Foreign { format, .. } if format.contains(what)), "{format}: {error}");
+        assert!(matches!(headers(&memory("disk.vhd", bytes.clone())), Err(DiskError::Foreign { .. })));
+        assert!(content(&*open(memory("disk.raw", bytes.clone()), &NoParents).unwrap()) == bytes, "by its name");
+        assert!(open_as(memory("disk.img", bytes), &NoParents, Format::Raw).is_ok(), "by the operator's word");
+    }
+    let compressed: [&[u8]; 3] = [&[0x1F, 0x8B, 8, 0], &[0xFD, b'7', b'z', b'X', b'Z', 0], &[0x28, 0xB5, 0x2F, 0xFD]];
+    for start in compressed {
+        let mut bytes = vec![0x55; 4096];
+        bytes[..start.len()].copy_from_slice(start);
+        let error = open(memory("disk.img.gz", bytes), &NoParents).err().unwrap();
+        assert!(error.to_string().contains("compressed"), "{error}");
+    }
+}
+
 #[test]
 fn files_without_a_mark_are_raw_only_when_their_name_does_not_promise_more() {
     let bytes = vec![0x55; 4096];

@@ -57,6 +57,16 @@ pub enum DiskError {
         /// File name.
         file: String,
     },
+    /// A disk in a format that is not read, or a compressed one.
+    #[error(
+        "{file}: the file begins as one that is {format}. That is not read, and would not be the disk if it were taken for plain sectors."
+    )]
+    Foreign {
+        /// File name.
+        file: String,
+        /// What it is.
+        format: &'static str,
+    },
     /// The marks of two formats in one file.
     #[error(
         "{file}: the file has the mark of {leading} at offset 0 and a VHD footer. One of them was written by the guest, and \
@@ -171,6 +181,7 @@ impl DiskError {
             | DiskError::OutOfRange { file, .. }
             | DiskError::NotRecognised { file, .. }
             | DiskError::VhdSet { file }
+            | DiskError::Foreign { file, .. }
             | DiskError::Ambiguous { file, .. }
             | DiskError::EmptyDisk { file, .. }
             | DiskError::MissingParent { file, .. }

@@ -108,6 +108,36 @@ const EXTENSIONS: [(&str, Format); 5] = [
 /// so that nothing of it may be taken for the disk.
 const SET: &str = ".vhds";
 
+/// The extension that says that there are only plain sectors, whatever they begin with.
+const PLAIN: &str = ".raw";
+
+/// Files that hold a disk in a way that is not read: offset and bytes of the mark, and what it is. Sources: the headers in QEMU's
+/// `block/vmdk.c`, `vdi.c`, `qed.h` and `parallels.h`; libewf's description of EWF; RFC 1952, 8478; the .xz and 7z formats.
+const FOREIGN: [(usize, &[u8], &str); 13] = [
+    (0, b"KDMV", "a VMDK of VMware"),
+    (0, b"COWD", "a VMDK of VMware ESX"),
+    (0, b"# Disk DescriptorFile", "the description of a VMDK of VMware"),
+    (64, b"\x7f\x10\xda\xbe", "a VDI of VirtualBox"),
+    (0, b"QED\0", "a QED of QEMU"),
+    (0, b"WithoutFreeSpace", "a disk of Parallels"),
+    (0, b"WithouFreSpacExt", "a disk of Parallels"),
+    (0, b"EVF\x09\x0d\x0a\xff\0", "an EWF image (E01)"),
+    (0, b"\x1f\x8b\x08", "compressed (gzip)"),
+    (0, b"\xfd7zXZ\0", "compressed (xz)"),
+    (0, b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
+    (0, b"7z\xbc\xaf\x27\x1c", "an archive (7z)"),
+    (0, b"PK\x03\x04", "an archive (zip)"),
+];
+
+/// What the file is where it is none of [`Format`] and not plain sectors.
+fn foreign(file: &dyn ReadAt) -> Result<Option<&'static str>, DiskError> {
+    let mut start = [0; 68];
+    let have = file.len().min(68) as usize;
+    read(file, 0, &mut start[..have])?;
+    let found = FOREIGN.iter().find(|(at, mark, _)| start.get(*at..).is_some_and(|start| start.starts_with(mark)));
+    Ok(found.map(|(_, _, what)| *what))
+}
+
 /// Recognises the format by content.
 ///
 /// The start of a fixed VHD and the end of a VHDX or qcow2 file belong to the guest, which could put the mark of another
@@ -129,6 +159,13 @@ pub fn detect(file: &dyn ReadAt) -> Result<Format, DiskError> {
     let trailing = vhd::has_mark(file)?.then_some(Format::Vhd);
     let name = file.name().to_ascii_lowercase();
     let promised = EXTENSIONS.into_iter().find(|(extension, _)| name.ends_with(extension));
+    if leading.is_none()
+        && trailing.is_none()
+        && !name.ends_with(PLAIN)
+        && let Some(format) = foreign(file)?
+    {
+        return Err(DiskError::Foreign { file: file.name().to_owned(), format });
+    }
     let file = || file.name().to_owned();
     match (leading, trailing, promised) {
         (Some(one), Some(_), Some((_, format))) if format == one || format == Format::Vhd => Ok(format),
