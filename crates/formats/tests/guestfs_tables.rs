@@ -191,6 +191,36 @@ fn a_gpt_that_is_left_over_behind_an_mbr_is_not_taken() {
     assert_eq!(table.findings, [Finding::NotProtected]);
 }
 
+/// Sector 0 of a disk is what an earlier life left there.
+#[test]
+fn a_first_sector_that_is_not_the_only_owner_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = image(folder.path(), "disk.img", 16 << 20);
+    if tool("mkntfs", &["-F", "-q", "-Q", text(&path)]).is_none() {
+        return;
+    }
+    let ntfs = fs::read(&path).unwrap();
+    assert_eq!(read_table(&*memory(ntfs.clone()), 512).findings, []);
+    // A table beside the boot sector, as sfdisk writes it: boot code stays.
+    let mut bytes = ntfs.clone();
+    bytes[446..510].fill(0);
+    bytes[446..462].copy_from_slice(&[0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 0x10, 0, 0]);
+    let table = read_table(&*memory(bytes.clone()), 512);
+    assert_eq!((table.table, table.findings), (TableKind::None, vec![Finding::VolumeAndTable]));
+    // What is no table there is boot code.
+    bytes[446] = 0x33;
+    assert_eq!(read_table(&*memory(bytes.clone()), 512).findings, []);
+    // A RAID over the whole disk leaves its first sectors alone.
+    let mut bytes = vec![0; 16 << 20];
+    bytes[446..462].copy_from_slice(&[0, 0, 0, 0, 7, 0, 0, 0, 0, 8, 0, 0, 0, 0x10, 0, 0]);
+    bytes[510..512].copy_from_slice(&[0x55, 0xAA]);
+    assert_eq!(read_table(&*memory(bytes.clone()), 512).partitions.len(), 1);
+    bytes[4096..4104].copy_from_slice(b"\xfc\x4e\x2b\xa9\x01\0\0\0");
+    let found = inspect_bytes(memory(bytes), 512);
+    assert_eq!((found.table, found.findings), (TableKind::None, vec![Finding::RaidMember]));
+    assert_eq!(found.partitions.iter().map(|part| part.file_system.kind).collect::<Vec<_>>(), [FsKind::LinuxRaid]);
+}
+
 /// The same table for sectors of 4096 bytes, written here: nothing at hand writes one into a file.
 fn four_k(bytes: &[u8]) -> Vec<u8> {
     let crc = |bytes: &[u8]| {

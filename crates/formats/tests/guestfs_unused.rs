@@ -341,6 +341,35 @@ fn what_is_not_understood_refuses_the_disk() {
     assert!(matches!(&refused(&bytes), UnusedError::Table { findings, .. } if findings[0].contains("overlap")));
 }
 
+/// What came after an NTFS and left its first sectors standing.
+#[test]
+fn volumes_with_the_marks_of_several_owners_refuse_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((_, good)) = small_ntfs(folder.path()) else { return };
+    let marks: [(usize, &[u8], &str); 8] = [
+        (4096, b"\xfc\x4e\x2b\xa9\x01\0\0\0", "is a member of a Linux RAID"),
+        (65_536 + 1372, b"\x19\x01\x54\x19", "the marks of NTFS, and those of UFS2"),
+        (8192 + 1372, b"\0\x01\x19\x54", "UFS"),
+        ((128 << 10) + 3072, b"\x0c\xb1\xba\0\0\0\0\0", "ZFS"),
+        (4096 + 24, b"\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81", "bcache"),
+        (32_768, b"JFS1", "JFS"),
+        (0x1_0040, b"_BHRfS_M", "Btrfs"),
+        (4086, b"SWAPSPACE2", "Linux swap"),
+    ];
+    for (at, mark, words) in marks {
+        // As a partition: a mark over the whole disk is another matter.
+        let mut bytes = mbr(0x07, &[]);
+        bytes.resize((1 << 20) + good.len(), 0);
+        bytes[(1 << 20)..].copy_from_slice(&good);
+        bytes[458..462].copy_from_slice(&u32::to_le_bytes(good.len() as u32 / 512));
+        assert!(UsedDisk::new(disk(memory(bytes.clone()))).is_ok());
+        bytes[(1 << 20) + at..(1 << 20) + at + mark.len()].copy_from_slice(mark);
+        let error = refused(&bytes);
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.hint().contains("without --skip-free-space"));
+    }
+}
+
 #[test]
 fn partitions_without_free_space_are_copied_whole() {
     let folder = tempfile::tempdir().unwrap();

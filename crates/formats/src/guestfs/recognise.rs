@@ -111,13 +111,32 @@ impl FileSystem {
 
 /// Recognises what `volume` holds. Parts that cannot be read count as not recognised.
 pub fn recognise(volume: &dyn ReadAt) -> FileSystem {
+    all(volume).into_iter().next().unwrap_or_else(|| FileSystem::new(FsKind::Unknown))
+}
+
+/// All that `volume` has marks of, what counts first: a RAID with its superblock 4 KiB behind the start came after what the first
+/// sector says, since it leaves that alone.
+pub(super) fn all(volume: &dyn ReadAt) -> Vec<FileSystem> {
     let head = read_some(volume, 0, 0x1_2000).or_else(|_| read_some(volume, 0, 4096)).unwrap_or_default();
-    boot_sector(&head)
-        .or_else(|| linux_raid(volume, &head))
-        .or_else(|| linux(&head))
-        .or_else(|| swap(&head))
-        .or_else(|| iso(&head))
-        .unwrap_or_else(|| FileSystem::new(FsKind::Unknown))
+    let found = [
+        raid_at_start(&head),
+        boot_sector(&head),
+        raid_at_end(volume),
+        xfs(&head),
+        luks(&head),
+        ext(&head),
+        btrfs(&head),
+        lvm(&head),
+        swap(&head),
+        iso(&head),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Whether the disk is a member of a Linux RAID as a whole, by the superblock near its start; the table in its first sector is one of
+/// an earlier life then.
+pub(super) fn is_raid_member(disk: &dyn ReadAt) -> bool {
+    raid_at_start(&read_some(disk, 0, 8192).unwrap_or_default()).is_some()
 }
 
 /// File systems whose mark is in the boot sector.
@@ -167,27 +186,33 @@ fn fat(head: &[u8]) -> Option<FileSystem> {
     Some(FileSystem { kind: geometry.kind, label, id, size: Some(geometry.size()) })
 }
 
-fn linux(head: &[u8]) -> Option<FileSystem> {
-    let uuid = |at| guid(&bytes_at(head, at));
-    let label = |at: usize, len| text(head.get(at..at + len).unwrap_or_default());
-    if head.starts_with(b"XFSB") {
-        let size = be64(head, 8).checked_mul(be32(head, 4).into());
-        return Some(FileSystem { kind: FsKind::Xfs, label: label(108, 12), id: uuid(32), size });
-    }
-    if head.starts_with(b"LUKS\xba\xbe") {
-        // Version 1 (offset 6) has the name of its cipher where version 2 has a label.
-        let name = if be16(head, 6) == 2 { label(24, 48) } else { String::new() };
-        return Some(FileSystem { label: name, id: label(168, 40), ..FileSystem::new(FsKind::Luks) });
-    }
-    if let Some(superblock) = super::ext::Superblock::parse(head) {
-        let size = superblock.blocks.checked_mul(superblock.block);
-        return Some(FileSystem { kind: superblock.kind, label: superblock.label, id: superblock.uuid, size });
-    }
-    if head.get(0x1_0040..0x1_0048) == Some(b"_BHRfS_M") {
-        let size = Some(le64(head, 0x1_0070));
-        return Some(FileSystem { kind: FsKind::Btrfs, label: label(0x1_012B, 256), id: uuid(0x1_0020), size });
-    }
-    lvm(head)
+fn label(head: &[u8], at: usize, len: usize) -> String {
+    text(head.get(at..at + len).unwrap_or_default())
+}
+
+fn xfs(head: &[u8]) -> Option<FileSystem> {
+    let size = be64(head, 8).checked_mul(be32(head, 4).into());
+    let id = guid(&bytes_at(head, 32));
+    head.starts_with(b"XFSB").then(|| FileSystem { kind: FsKind::Xfs, label: label(head, 108, 12), id, size })
+}
+
+fn luks(head: &[u8]) -> Option<FileSystem> {
+    // Version 1 (offset 6) has the name of its cipher where version 2 has a label.
+    let name = if be16(head, 6) == 2 { label(head, 24, 48) } else { String::new() };
+    let id = label(head, 168, 40);
+    head.starts_with(b"LUKS\xba\xbe").then(|| FileSystem { label: name, id, ..FileSystem::new(FsKind::Luks) })
+}
+
+fn ext(head: &[u8]) -> Option<FileSystem> {
+    let superblock = super::ext::Superblock::parse(head)?;
+    let size = superblock.blocks.checked_mul(superblock.block);
+    Some(FileSystem { kind: superblock.kind, label: superblock.label, id: superblock.uuid, size })
+}
+
+fn btrfs(head: &[u8]) -> Option<FileSystem> {
+    let (id, size) = (guid(&bytes_at(head, 0x1_0020)), Some(le64(head, 0x1_0070)));
+    let is_there = head.get(0x1_0040..0x1_0048) == Some(b"_BHRfS_M");
+    is_there.then(|| FileSystem { kind: FsKind::Btrfs, label: label(head, 0x1_012B, 256), id, size })
 }
 
 /// The label of a physical volume is in one of the first four sectors and says where its header is.
@@ -210,27 +235,30 @@ fn grouped(id: &str) -> String {
     }
 }
 
-/// Version 1.1 and 1.2 at the start, 1.0 and 0.90 near the end.
-fn linux_raid(volume: &dyn ReadAt, head: &[u8]) -> Option<FileSystem> {
-    const MAGIC: [u8; 4] = 0xA92B_4EFC_u32.to_le_bytes();
-    let found = |block: &[u8]| {
-        let version_1 = le32(block, 4) == 1;
-        let (label, id) = match version_1 {
-            true => (text(block.get(32..64).unwrap_or_default()), guid(&bytes_at(block, 16))),
-            false => Default::default(),
-        };
-        Some(FileSystem { label, id, ..FileSystem::new(FsKind::LinuxRaid) })
+/// The mark of a member of a Linux RAID.
+const RAID: [u8; 4] = 0xA92B_4EFC_u32.to_le_bytes();
+
+/// What a superblock of a RAID says.
+fn raid(block: &[u8]) -> FileSystem {
+    let (label, id) = match le32(block, 4) == 1 {
+        true => (text(block.get(32..64).unwrap_or_default()), guid(&bytes_at(block, 16))),
+        false => Default::default(),
     };
-    for at in [0, 4096] {
-        if let Some(block) = head.get(at..).filter(|block| block.starts_with(&MAGIC)) {
-            return found(block);
-        }
-    }
-    let sectors = volume.len() / 512;
+    FileSystem { label, id, ..FileSystem::new(FsKind::LinuxRaid) }
+}
+
+/// Versions 1.1 and 1.2.
+fn raid_at_start(head: &[u8]) -> Option<FileSystem> {
+    let mut blocks = [0, 4096].into_iter().filter_map(|at| head.get(at..));
+    blocks.find(|block| block.starts_with(&RAID)).map(raid)
+}
+
+/// Versions 1.0 and 0.90.
+fn raid_at_end(volume: &dyn ReadAt) -> Option<FileSystem> {
     let old = (volume.len() & !0xFFFF).checked_sub(0x1_0000);
-    let new = sectors.checked_sub(16).map(|sector| (sector & !7) * 512);
-    let block = |at: Option<u64>| read_some(volume, at?, 64).ok().filter(|block| block.starts_with(&MAGIC));
-    found(&block(new).or_else(|| block(old))?)
+    let new = (volume.len() / 512).checked_sub(16).map(|sector| (sector & !7) * 512);
+    let block = |at: Option<u64>| read_some(volume, at?, 64).ok().filter(|block| block.starts_with(&RAID));
+    Some(raid(&block(new).or_else(|| block(old))?))
 }
 
 /// Marks of swap space in the place of the usual one while it holds the memory of a hibernated system: of the kernel and of

@@ -81,6 +81,12 @@ pub enum Finding {
         "The disk has a GPT that its MBR does not protect (no entry of type 0xee); the MBR names partitions, and was used."
     )]
     LeftOver,
+    /// The first sector of a file system over the whole disk, which names partitions too.
+    #[error("The first sector is that of a file system, and names partitions too; the file system was taken.")]
+    VolumeAndTable,
+    /// A table of an earlier life of a disk that is a member of a RAID now.
+    #[error("The whole disk is a member of a Linux RAID; the partition table in its first sectors was not used.")]
+    RaidMember,
     /// The GPT was made for other sectors.
     #[error("The GPT counts in sectors of {found} bytes, the disk has sectors of {expected}.")]
     SectorSize {

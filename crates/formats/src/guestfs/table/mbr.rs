@@ -49,6 +49,13 @@ pub(super) fn entries(sector: &[u8]) -> Option<[Entry; 4]> {
     }))
 }
 
+/// Whether all entries are as tools write them: boot code in their place is not.
+pub(super) fn is_sound(entries: &[Entry; 4], len: u64, sector_size: u32) -> bool {
+    let is_empty = |entry: &Entry| (entry.status, entry.kind, entry.start, entry.count) == (0, 0, 0, 0);
+    let fits = |entry: &Entry| (entry.start + entry.count) * u64::from(sector_size) <= len;
+    entries.iter().all(|entry| is_empty(entry) || entry.status & 0x7F == 0 && entry.is_partition() && fits(entry))
+}
+
 /// True when the first sector belongs to a file system over the whole disk, which also ends in 55 AA: by the sector itself, or,
 /// where that is boot code without one partition, by what follows it.
 pub(super) fn is_volume(disk: &dyn ReadAt, sector: &[u8]) -> bool {

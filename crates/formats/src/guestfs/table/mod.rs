@@ -11,6 +11,7 @@ use serde::Serialize;
 pub use finding::Finding;
 
 use super::bytes::read_some;
+use super::recognise;
 use crate::io::ReadAt;
 
 /// What kind of table the disk has.
@@ -100,6 +101,12 @@ pub fn read_table(disk: &dyn ReadAt, sector_size: u32) -> PartitionTable {
         }
     };
     let entries = mbr::entries(&first);
+    if recognise::is_raid_member(disk) {
+        if entries.iter().flatten().any(|entry| entry.kind != 0) {
+            table.findings.push(Finding::RaidMember);
+        }
+        return table;
+    }
     let protective = entries.iter().flatten().any(|entry| entry.kind == 0xEE);
     let names_others = entries.iter().flatten().any(|entry| entry.kind != 0xEE && entry.is_partition());
     if names_others && !protective && !mbr::is_volume(disk, &first) {
@@ -117,6 +124,8 @@ pub fn read_table(disk: &dyn ReadAt, sector_size: u32) -> PartitionTable {
         mbr::read(disk, &mut table, &first);
     } else if entries.is_some() && !mbr::is_volume(disk, &first) {
         mbr::read(disk, &mut table, &first);
+    } else if names_others && entries.is_some_and(|entries| mbr::is_sound(&entries, disk.len(), sector_size)) {
+        table.findings.push(Finding::VolumeAndTable);
     }
     check(disk.len(), &mut table);
     table

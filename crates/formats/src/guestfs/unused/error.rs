@@ -14,6 +14,18 @@ pub enum FreeSpaceError {
         /// What it holds.
         kind: FsKind,
     },
+    /// More than one owner left its mark.
+    #[error(
+        "'{file}' has the marks of {kind}, and those of {others}: which of them is in use is not known, nor what is free."
+    )]
+    Marks {
+        /// Volume.
+        file: String,
+        /// What its first mark says.
+        kind: &'static str,
+        /// What else there is.
+        others: String,
+    },
     /// The volume was not left in order: what is marked as free may not be free.
     #[error("'{file}': what is free cannot be trusted. {}", .doubts.join(" "))]
     NotClean {

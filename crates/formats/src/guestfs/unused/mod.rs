@@ -3,6 +3,7 @@
 //! included, stays as it is bit by bit. A disk with a volume in doubt is refused as a whole.
 
 mod error;
+mod marks;
 mod ranges;
 mod survey;
 mod volume;

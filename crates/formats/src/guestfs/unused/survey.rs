@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::marks;
 use super::ranges::Ranges;
 use super::{FreeSpaceError, UnusedError, UsedVolume};
 use crate::disk::{ExtentKind, SharedDisk};
@@ -81,6 +82,12 @@ fn of_partition(
     };
     if volume.copied_whole.is_some() {
         return Ok(volume);
+    }
+    let others = marks::others(&*bytes, found.kind);
+    let is_read = matches!(found.kind, FsKind::Ntfs | FsKind::Ext2 | FsKind::Ext3 | FsKind::Ext4);
+    if is_read && !others.is_empty() {
+        let file = bytes.name().to_owned();
+        return Err(FreeSpaceError::Marks { file, kind: found.kind.name(), others: others.join(", ") }.into());
     }
     let free = FreeSpace::open(bytes)?;
     (volume.cluster, volume.label) = (free.unit(), free.label().to_owned());
