@@ -191,6 +191,29 @@ fn a_gpt_that_is_left_over_behind_an_mbr_is_not_taken() {
     assert_eq!(table.findings, [Finding::NotProtected]);
 }
 
+/// An MBR does not say how large its sectors are: those of a USB enclosure for a disk of more than 2 TiB have 4096 bytes.
+#[test]
+fn an_mbr_counts_in_the_sectors_in_which_something_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = image(folder.path(), "disk.img", 8 << 20);
+    if tool("mkntfs", &["-F", "-q", "-Q", "-s", "4096", text(&path)]).is_none() {
+        return;
+    }
+    let mut bytes = vec![0; 1 << 20];
+    bytes[446..462].copy_from_slice(&[0, 0, 0, 0, 7, 0, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0]);
+    bytes[510..512].copy_from_slice(&[0x55, 0xAA]);
+    let empty = bytes.clone();
+    bytes.extend(fs::read(&path).unwrap());
+    let expected = [(1, MIB, 8 * MIB, "0x07")];
+    let own = read_table(&*memory(bytes.clone()), 4096);
+    assert_eq!((ranges(&own), &own.findings), (expected.to_vec(), &Vec::new()));
+    let other = read_table(&*memory(bytes), 512);
+    assert_eq!((ranges(&other), other.sector_size), (expected.to_vec(), 4096));
+    assert_eq!(other.findings, [Finding::SectorSize { expected: 512, found: 4096 }]);
+    // Where nothing begins anywhere, the sectors of the disk count.
+    assert_eq!(ranges(&read_table(&*memory(empty), 512)), [(1, 256 * 512, 2048 * 512, "0x07")]);
+}
+
 /// Sector 0 of a disk is what an earlier life left there.
 #[test]
 fn a_first_sector_that_is_not_the_only_owner_is_told() {

@@ -117,20 +117,23 @@ pub fn recognise(volume: &dyn ReadAt) -> FileSystem {
 /// All that `volume` has marks of, what counts first: a RAID with its superblock 4 KiB behind the start came after what the first
 /// sector says, since it leaves that alone.
 pub(super) fn all(volume: &dyn ReadAt) -> Vec<FileSystem> {
-    let head = read_some(volume, 0, 0x1_2000).or_else(|_| read_some(volume, 0, 4096)).unwrap_or_default();
-    let found = [
-        raid_at_start(&head),
-        boot_sector(&head),
-        raid_at_end(volume),
-        xfs(&head),
-        luks(&head),
-        ext(&head),
-        btrfs(&head),
-        lvm(&head),
-        swap(&head),
-        iso(&head),
-    ];
-    found.into_iter().flatten().collect()
+    let head = head(volume, 0);
+    let first = [raid_at_start(&head), boot_sector(&head), raid_at_end(volume)];
+    first.into_iter().chain(further(&head)).flatten().collect()
+}
+
+/// Whether something that is known begins at a place of a disk.
+pub(super) fn begins(disk: &dyn ReadAt, at: u64) -> bool {
+    let head = head(disk, at);
+    [raid_at_start(&head), boot_sector(&head)].into_iter().chain(further(&head)).any(|found| found.is_some())
+}
+
+fn head(disk: &dyn ReadAt, at: u64) -> Vec<u8> {
+    read_some(disk, at, 0x1_2000).or_else(|_| read_some(disk, at, 4096)).unwrap_or_default()
+}
+
+fn further(head: &[u8]) -> [Option<FileSystem>; 7] {
+    [xfs(head), luks(head), ext(head), btrfs(head), lvm(head), swap(head), iso(head)]
 }
 
 /// Whether the disk is a member of a Linux RAID as a whole, by the superblock near its start; the table in its first sector is one of

@@ -189,7 +189,10 @@ fn table(bytes: &SharedFile, sectors: &[u32]) -> PartitionTable {
     if first.findings.is_empty() {
         return first;
     }
-    tables.find(|table| matches!(table.table, TableKind::Gpt { .. })).unwrap_or(first)
+    let is_whole = |table: &PartitionTable| {
+        matches!(table.table, TableKind::Gpt { .. }) || table.findings.is_empty() && !table.partitions.is_empty()
+    };
+    tables.find(is_whole).unwrap_or(first)
 }
 
 fn look(

@@ -87,8 +87,8 @@ pub enum Finding {
     /// A table of an earlier life of a disk that is a member of a RAID now.
     #[error("The whole disk is a member of a Linux RAID; the partition table in its first sectors was not used.")]
     RaidMember,
-    /// The GPT was made for other sectors.
-    #[error("The GPT counts in sectors of {found} bytes, the disk has sectors of {expected}.")]
+    /// The table was made for other sectors.
+    #[error("The partition table counts in sectors of {found} bytes, the disk has sectors of {expected}.")]
     SectorSize {
         /// Of the disk.
         expected: u32,

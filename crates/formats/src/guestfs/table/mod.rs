@@ -114,7 +114,7 @@ pub fn read_table(disk: &dyn ReadAt, sector_size: u32) -> PartitionTable {
         if gpt::read(disk, &mut table.clone(), false) {
             table.findings.push(Finding::LeftOver);
         }
-        mbr::read(disk, &mut table, &first);
+        by_content(disk, &mut table, &first);
     } else if gpt::read(disk, &mut table, protective) {
         if entries.iter().flatten().any(|entry| entry.kind != 0xEE && entry.kind != 0) && protective {
             table.findings.push(Finding::Hybrid);
@@ -123,12 +123,31 @@ pub fn read_table(disk: &dyn ReadAt, sector_size: u32) -> PartitionTable {
         table.findings.push(Finding::NoGpt);
         mbr::read(disk, &mut table, &first);
     } else if entries.is_some() && !mbr::is_volume(disk, &first) {
-        mbr::read(disk, &mut table, &first);
+        by_content(disk, &mut table, &first);
     } else if names_others && entries.is_some_and(|entries| mbr::is_sound(&entries, disk.len(), sector_size)) {
         table.findings.push(Finding::VolumeAndTable);
     }
     check(disk.len(), &mut table);
     table
+}
+
+/// Reads the MBR, which does not say how large its sectors are: where nothing that is known begins at any place that it names, and
+/// something does with the other sectors, it counts in those.
+fn by_content(disk: &dyn ReadAt, table: &mut PartitionTable, first: &[u8]) {
+    let begun = table.clone();
+    mbr::read(disk, table, first);
+    let is_right = |table: &PartitionTable| table.partitions.iter().any(|one| recognise::begins(disk, one.start));
+    if table.partitions.is_empty() || is_right(table) {
+        return;
+    }
+    let expected = table.sector_size;
+    let found = if expected == 512 { 4096 } else { 512 };
+    let mut other = PartitionTable { sector_size: found, ..begun };
+    mbr::read(disk, &mut other, first);
+    if is_right(&other) {
+        other.findings.push(Finding::SectorSize { expected, found });
+        *table = other;
+    }
 }
 
 /// Reports partitions past the end of the disk and those that overlap.
