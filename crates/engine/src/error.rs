@@ -175,6 +175,26 @@ pub enum EngineError {
         /// Steps that wait.
         known: Vec<String>,
     },
+    /// What would be written lies in the source, to which nothing is ever written.
+    #[error(
+        "The {what} '{path}' lies in '{folder}', which is drive {drive}: of the source, and nothing is ever written there."
+    )]
+    InsideSource {
+        /// What it is for.
+        what: &'static str,
+        /// As given.
+        path: PathBuf,
+        /// The folder of the source.
+        folder: PathBuf,
+        /// Its letter.
+        drive: String,
+    },
+    /// The plan is blocked: nothing was migrated that could be verified or finished.
+    #[error("Nothing was migrated, since the plan is blocked: {}", .reasons.join("; "))]
+    Blocked {
+        /// The findings that block it.
+        reasons: Vec<String>,
+    },
     /// The migration is not complete.
     #[error("The migration is not complete: step '{step}' ({title}) is not done.")]
     NotMigrated {
@@ -273,6 +293,8 @@ impl EngineError {
                     .to_owned()
             }
             EngineError::Destination(DestinationError::Unsafe { mend, .. }) => mend.clone(),
+            EngineError::Blocked { .. } => "answer what blocks it, and plan again".to_owned(),
+            EngineError::InsideSource { .. } => "choose a folder that is not in the source".to_owned(),
             EngineError::NotMigrated { .. } => "go on with 'hvmigrate migrate' first".to_owned(),
             error if error.is_cancelled() => "run the same command again to go on".to_owned(),
             _ => return advice::of(self).map(str::to_owned),

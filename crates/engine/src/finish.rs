@@ -18,13 +18,17 @@ pub fn finish(work: &Path, options: MigrateOptions, observer: &dyn Observer) -> 
     let plan = work.plan(&state)?;
     let blocked =
         |reason: String| Ok(MigrateOutcome { state: MigrateState::Blocked(vec![reason]), performed: Vec::new() });
+    if !plan.blocked.is_empty() {
+        return Ok(MigrateOutcome { state: MigrateState::Blocked(plan.blocked), performed: Vec::new() });
+    }
     match state.verified {
         None => {
             return blocked("The migration was not verified since its last change: run 'hvmigrate verify'.".to_owned());
         }
         Some((_, differences)) if differences > 0 => {
             return blocked(format!(
-                "The last verification found {differences} differences: mend them and verify again."
+                "The last verification found {differences} differences: mend them and verify again. What is damaged in the copies is \
+                 copied again by 'hvmigrate rollback' and 'hvmigrate migrate'."
             ));
         }
         Some(_) => {}

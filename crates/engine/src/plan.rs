@@ -41,6 +41,7 @@ pub struct PlanRequest {
 /// Reads, judges and plans. A plan is refused while a migration is under way with the same work folder.
 pub fn plan(request: PlanRequest, observer: &dyn Observer) -> Result<(Plan, Assessment), EngineError> {
     let source = origin::open(&request.from, observer)?;
+    apart(&*source, "work folder", &request.work)?;
     let destination = host::open(&request.to, Some(&request.work), (observer, Asking::Needed))?;
     plan_opened(&request, &*source, &*destination, observer)
 }
@@ -52,6 +53,8 @@ pub(crate) fn plan_opened(
     destination: &dyn Destination,
     observer: &dyn Observer,
 ) -> Result<(Plan, Assessment), EngineError> {
+    apart(source, "work folder", &request.work)?;
+    apart(source, "folder of the destination", destination.root())?;
     let work = WorkDir::create(&request.work)?;
     let journal = work.journal()?;
     let state = State::of(&journal.records()?);
@@ -75,6 +78,23 @@ pub(crate) fn plan_opened(
 /// The folder as an absolute path; it need not exist.
 pub(crate) fn absolute(root: &Path) -> Result<PathBuf, EngineError> {
     std::path::absolute(root).map_err(EngineError::io("made absolute", root))
+}
+
+/// Refuses a path that lies in a folder of the source, links resolved; it need not exist.
+fn apart(source: &dyn Source, what: &'static str, path: &Path) -> Result<(), EngineError> {
+    let whole = absolute(path)?;
+    let there = whole.ancestors().find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    let Some((known, real)) = there else { return Ok(()) };
+    let real = whole.strip_prefix(known).map_or_else(|_| whole.clone(), |rest| real.join(rest));
+    for (drive, folder) in source.describe().drives {
+        if let Ok(folder) = Path::new(&folder).canonicalize()
+            && folder.is_dir()
+            && real.starts_with(&folder)
+        {
+            return Err(EngineError::InsideSource { what, path: path.to_owned(), folder, drive });
+        }
+    }
+    Ok(())
 }
 
 fn make(

@@ -226,7 +226,7 @@ fn role_machines(
     placing: &mut Placing<'_>,
     taken: &mut BTreeSet<String>,
 ) -> Result<Vec<RoleMachine>, EngineError> {
-    let mut role = bare_machine(machine);
+    let mut role = bare_machine(input, machine);
     let tree = input.capabilities.keeps_checkpoints && machine.tree_obstacle().is_none();
     let mut checkpoints = if tree { Checkpoints::Tree } else { Checkpoints::Disks };
     let mut wants_new = false;
@@ -259,8 +259,7 @@ fn role_machines(
     role.put_back = put_back::way(input, machine, (role.original_configuration.as_ref(), wants_new), placing);
     if role.registration().is_some() {
         (role.secure_boot_template, role.nested_virtualization) = (None, false);
-    } else if let Some(owner) = machine.foreign_owner().filter(|owner| !is_left(input, &owner_subject(owner))) {
-        role.owner = Some(owner.to_owned());
+        role.owner = machine.notes_and_owner().1.map(str::to_owned);
     }
     taken.insert(folded(&role.name));
     let named = role.name.clone();
@@ -278,8 +277,9 @@ fn ending(path: &WindowsPath) -> String {
     named.filter(|ending| ["vmcx", "exp"].contains(&ending.as_str())).unwrap_or_else(|| "xml".to_owned())
 }
 
-fn bare_machine(machine: &Machine) -> RoleMachine {
+fn bare_machine(input: &RoleInput<'_>, machine: &Machine) -> RoleMachine {
     let (notes, told) = machine.notes_and_owner();
+    let owner = machine.foreign_owner().filter(|owner| !is_left(input, &owner_subject(owner)));
     RoleMachine {
         id: machine.id.clone(),
         checkpoint_of: None,
@@ -289,7 +289,7 @@ fn bare_machine(machine: &Machine) -> RoleMachine {
         configuration: machine.configuration.clone(),
         secure_boot_template: machine.secure_boot_template(),
         nested_virtualization: machine.nested_virtualization(),
-        owner: told.map(str::to_owned),
+        owner: owner.or(told).map(str::to_owned),
         folder: String::new(),
         disks: Vec::new(),
         images: Vec::new(),
@@ -360,7 +360,7 @@ fn checkpoint_machine(
         checkpoint_of: Some(machine.id.clone()),
         name,
         configuration: checkpoint.configuration.clone(),
-        ..bare_machine(machine)
+        ..bare_machine(input, machine)
     };
     for (finding, decision) in decisions(input.findings, |subject| subject.machine() == Some(&machine.id)) {
         apply(&mut role.configuration, &finding.subject, decision);

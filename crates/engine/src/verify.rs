@@ -31,7 +31,8 @@ use crate::workdir::WorkDir;
 /// How to verify.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyOptions {
-    /// Looks into the source to name the first differing byte; the hashes of the manifest are compared either way.
+    /// Looks whether the source was used since, and into it to name the first differing byte; what is on the destination is compared with the
+    /// hashes of what was read from the source either way.
     pub against_source: bool,
     /// What the kit's scripts saw on the destination host: its settings are compared instead of the kit's. A destination that
     /// is a running host is asked itself when this is not given.
@@ -76,6 +77,9 @@ pub(crate) fn verify_opened(
     let journal = work.journal()?;
     let state = State::of(&journal.records()?);
     let plan = work.plan(&state)?;
+    if !plan.blocked.is_empty() {
+        return Err(EngineError::Blocked { reasons: plan.blocked });
+    }
     check_root(work, &plan, destination)?;
     let open = plan.steps.iter().find(|step| step.phase <= Phase::Migrate && !state.is_complete(&step.id));
     if let Some(step) = open {
@@ -95,6 +99,7 @@ pub(crate) fn verify_opened(
         found: Verification { at: now(), disks: 0, bytes: 0, settings: 0, files: 0, differences: Vec::new() },
     };
     observer.steps("verify", plan.role.machines.iter().map(|machine| machine.disks.len()).sum());
+    checking.source();
     checking.disks()?;
     checking.files()?;
     checking.on_host(&on_host);
@@ -127,6 +132,18 @@ impl Checking<'_> {
             expected: expected.to_owned(),
             found: found.to_owned(),
         });
+    }
+
+    /// The copies are those of what was read: a source that was used since holds more.
+    fn source(&mut self) {
+        let Some(source) = self.source else { return };
+        match source.fingerprint(self.inventory) {
+            Ok(found) if found == self.plan.fingerprint => {}
+            Ok(found) => {
+                self.differs("the source", "names, sizes and times of its files", &self.plan.fingerprint, &found)
+            }
+            Err(error) => self.observer.note(&format!("It is not known whether the source was used since: {error}")),
+        }
     }
 
     fn disks(&mut self) -> Result<(), EngineError> {

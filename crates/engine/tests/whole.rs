@@ -4,7 +4,8 @@
 mod common;
 
 use common::{ANSWERS, Case, KINDS, StopAt, tree, tree_with_times};
-use hvm_engine::{DataChoice, EngineError, MigrateOptions, MigrateState, Quiet, VerifyOptions};
+use hvm_engine::{DataChoice, EngineError, MigrateOptions, MigrateState, PlanRequest, Quiet, VerifyOptions};
+use hvm_model::choices::Choices;
 use hvm_model::plan::{Action, Phase, Plan, Verdict};
 use hvm_model::report::Observed;
 use hvm_model::setting::Setting;
@@ -147,6 +148,56 @@ fn a_person_is_waited_for() {
     let finish = MigrateOptions { confirm: vec!["all".to_owned()], confirmed_by: "tester".to_owned() };
     let blocked = hvm_engine::finish(&case.work(), finish, &Quiet).unwrap().state;
     assert!(matches!(blocked, MigrateState::Blocked(_)), "not before it is verified");
+}
+
+#[test]
+fn nothing_is_written_into_the_source() {
+    let case = Case::new(KINDS[1], Variant::Clean);
+    let before = tree_with_times(&case.host.folder);
+    let inside = case.host.folder.join("D");
+    let link = case.folder.path().join("link");
+    std::os::unix::fs::symlink(&inside, &link).unwrap();
+    let elsewhere = case.folder.path().join("elsewhere");
+    for (root, work) in [
+        (inside.join("new/kit"), case.work()),
+        (inside.clone(), case.work()),
+        (link.join("kit"), case.work()),
+        (elsewhere.clone(), inside.join("work")),
+        (elsewhere, link.join("a/../work")),
+    ] {
+        let to = format!("libvirt-files:{}", root.display());
+        let request = PlanRequest { from: case.from(), to, choices: Choices::default(), work };
+        let error = hvm_engine::plan(request, &Quiet).unwrap_err();
+        assert!(matches!(&error, EngineError::InsideSource { .. }), "{error}");
+        assert!(error.to_string().contains("drive D:") && error.hint().unwrap().contains("choose a folder"), "{error}");
+        assert!(tree_with_times(&case.host.folder) == before && !case.work().exists());
+    }
+}
+
+#[test]
+fn a_source_that_was_used_since_is_told_by_the_verification() {
+    let case = Case::new(KINDS[1], Variant::Clean);
+    case.plan(&[]).unwrap();
+    case.migrate_all();
+    assert_eq!(case.verify().differences, []);
+    let disk = &case.host.disks[0].path;
+    std::fs::File::options().append(true).open(disk).unwrap().set_modified(std::time::SystemTime::now()).unwrap();
+    let differences = case.verify().differences;
+    assert_eq!(differences.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>(), ["the source"]);
+    let alone = VerifyOptions { against_source: false, observed: None };
+    assert_eq!(hvm_engine::verify(&case.work(), alone, &Quiet).unwrap().differences, []);
+}
+
+#[test]
+fn a_blocked_plan_is_neither_verified_nor_finished() {
+    let case = Case::new(KINDS[0], Variant::Cluster);
+    let plan = case.plan(&[]).unwrap();
+    assert!(!plan.blocked.is_empty());
+    let error = hvm_engine::verify(&case.work(), VerifyOptions::default(), &Quiet).unwrap_err();
+    assert!(matches!(&error, EngineError::Blocked { reasons } if *reasons == plan.blocked), "{error}");
+    let finish = MigrateOptions { confirm: vec!["all".to_owned()], confirmed_by: "tester".to_owned() };
+    let outcome = hvm_engine::finish(&case.work(), finish, &Quiet).unwrap();
+    assert_eq!(outcome.state, MigrateState::Blocked(plan.blocked));
 }
 
 #[test]

@@ -96,6 +96,9 @@ fn causes_of(error: &dyn Error) -> Vec<String> {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let mut failure = Failure::failed(error.to_string());
+        if let EngineError::Blocked { .. } = error {
+            failure.exit = Exit::Blocked;
+        }
         failure.causes = causes_of(&error);
         failure.hints.extend(error.hint());
         failure

@@ -11,7 +11,11 @@ const MARK: &str = "Owner: ";
 /// Whether the text identifies an account of a computer or a domain: `S-1-5-21-` and numbers.
 pub fn is_account(sid: &str) -> bool {
     let numbers = sid.strip_prefix("S-1-5-21-");
-    numbers.is_some_and(|numbers| numbers.split('-').all(|number| number.parse::<u32>().is_ok()))
+    numbers.is_some_and(|numbers| numbers.split('-').all(is_number))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The notes with the line for the owner.
@@ -51,8 +55,14 @@ mod tests {
 
     #[test]
     fn only_a_last_line_of_an_account_is_one() {
-        let others =
-            ["Owner: S-1-5-18", "Owner: S-1-5-21-", "Owner: S-1-5-21-1 ", "owner: S-1-5-21-1", " Owner: S-1-5-21-1"];
+        let others = [
+            "Owner: S-1-5-18",
+            "Owner: S-1-5-21-",
+            "Owner: S-1-5-21-1 ",
+            "Owner: S-1-5-21-+1",
+            "owner: S-1-5-21-1",
+            " Owner: S-1-5-21-1",
+        ];
         for notes in
             others.into_iter().chain(["", "Owner: S-1-5-21-1\n", "Owner: S-1-5-21-1\nb", "b Owner: S-1-5-21-1"])
         {

@@ -172,14 +172,20 @@ impl RoleMachine {
         self.disks.iter().filter(move |disk| disk.checkpoint.as_ref() == checkpoint)
     }
 
-    /// The serial ports (1, 2) that have no pipe in a state of the tree while the checkpoint that it derives from has one there: what
+    /// The serial ports (1, 2) that have no pipe in a state of the tree while a checkpoint that it derives from has one there: what
     /// derives from a checkpoint begins with its pipes.
     pub fn ports_to_clear(&self, state: &MachineConfiguration, parent: Option<&CheckpointId>) -> Vec<u8> {
-        let Some(parent) = self.checkpoints.iter().find(|checkpoint| Some(&checkpoint.id) == parent) else {
-            return Vec::new();
-        };
-        let ports = (1..).zip(parent.configuration.com_ports.iter().zip(&state.com_ports));
-        ports.filter(|(_, (had, has))| had.is_some() && has.is_none()).map(|(number, _)| number).collect()
+        let mut had = [false; 2];
+        let (mut next, mut left) = (parent, self.checkpoints.len());
+        while let Some(checkpoint) = self.checkpoints.iter().find(|checkpoint| Some(&checkpoint.id) == next)
+            && left > 0
+        {
+            let pipes = &checkpoint.configuration.com_ports;
+            had = [had[0] || pipes[0].is_some(), had[1] || pipes[1].is_some()];
+            (next, left) = (checkpoint.parent.as_ref(), left - 1);
+        }
+        let ports = (1..).zip(had.into_iter().zip(&state.com_ports));
+        ports.filter(|(_, (had, has))| *had && has.is_none()).map(|(number, _)| number).collect()
     }
 
     /// A checkpoint of the tree as the machine that it was: its configuration, disks and images.

@@ -94,6 +94,11 @@ impl Machine {
                 ));
             }
         }
+        // What a checkpoint was made from is removed, and those below it stay: a machine that is made anew has one first state.
+        let mut roots = self.checkpoints.iter().filter(|checkpoint| checkpoint.parent.value() == Some(&None));
+        if let (Some(one), Some(other)) = (roots.next(), roots.next()) {
+            return Some(format!("Neither '{}' nor '{}' was made from another checkpoint.", one.name, other.name));
+        }
         let states = self.checkpoints.iter().map(|checkpoint| &checkpoint.configuration);
         let drives = states.chain([&self.configuration]).flat_map(|state| &state.drives);
         let mut seen: Vec<&WindowsPath> = Vec::new();

@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         let open: Vec<_> = assessment.findings.iter().filter(|finding| finding.is_open()).collect();
         for finding in open {
             for answer in &finding.answers {
-                let text = render::assessment::answer_text(finding, &answer.value);
+                let text = render::assessment::answer_text(&assessment.findings, finding, &answer.value);
                 output::note(&format!("Hint: --answer {text}  ({})", answer.effect));
             }
         }

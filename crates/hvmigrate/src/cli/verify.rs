@@ -19,7 +19,7 @@ Examples:
 
 The exit code is 4 when something differs; each difference names machine, disk and offset.";
 
-/// Compares every disk with the source and every setting with the plan
+/// Compares every disk with what was read from the source and every setting with the plan
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -27,7 +27,7 @@ pub struct Args {
     work: WorkArgs,
     #[command(flatten)]
     password: PasswordsArgs,
-    /// Compares with the hashes that were taken while copying, when the source is no longer there
+    /// Does not look whether the source was used since, nor for the first differing byte in it, when it is no longer there
     #[arg(long)]
     without_source: bool,
     /// Compares the settings that Test-HyperVRole.ps1 saw on the destination (state\observed.json of the kit there)
@@ -53,5 +53,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         output::note(&format!("Next: hvmigrate finish --work {}", args.work.quoted()));
         return Ok(Exit::Done);
     }
+    output::note(&format!(
+        "Hint: what was changed on the destination can be set right there. Files that are damaged or missing are copied again, and only \
+         they, by: hvmigrate rollback --work {0}, then hvmigrate migrate --work {0}",
+        args.work.quoted()
+    ));
     Ok(Exit::Differs)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use hvm_engine::Assessment;
 use hvm_model::choices::Policy;
-use hvm_model::finding::{Finding, Level};
+use hvm_model::finding::{Finding, Level, Subject};
 use hvm_model::found::{Problem, Unknown};
 use hvm_model::guest::Guest;
 use hvm_model::inventory::{Inventory, SCHEMA_VERSION};
@@ -166,7 +166,7 @@ fn level_section(out: &mut String, level: Level, findings: &[Finding]) {
     for group in by_subject(&of_level) {
         let _ = writeln!(out, "  {}", group.0);
         for finding in group.1 {
-            finding_lines(out, finding);
+            finding_lines(out, findings, finding);
         }
     }
     out.push('\n');
@@ -185,7 +185,7 @@ fn by_subject<'a>(findings: &[&'a Finding]) -> Vec<(String, Vec<&'a Finding>)> {
     groups
 }
 
-fn finding_lines(out: &mut String, finding: &Finding) {
+fn finding_lines(out: &mut String, all: &[Finding], finding: &Finding) {
     let _ = writeln!(out, "    {}  [{}]", finding.rule, finding.clause);
     wrapped(out, 6, &finding.message);
     if let Some(note) = &finding.policy_note {
@@ -199,14 +199,21 @@ fn finding_lines(out: &mut String, finding: &Finding) {
         return;
     }
     for answer in &finding.answers {
-        let _ = writeln!(out, "      --answer {}", answer_text(finding, &answer.value));
+        let _ = writeln!(out, "      --answer {}", answer_text(all, finding, &answer.value));
         wrapped(out, 10, &answer.effect);
     }
 }
 
-/// The answer as it can be pasted behind `--answer`.
-pub fn answer_text(finding: &Finding, value: &str) -> String {
-    shell_quote(&format!("{}@{}={value}", finding.rule, finding.subject.name()))
+/// The answer as it can be pasted behind `--answer`: by the id of a machine where its name would mean another one too.
+pub fn answer_text(all: &[Finding], finding: &Finding, value: &str) -> String {
+    let mut name = finding.subject.name();
+    let other = |other: &&Finding| other.rule == finding.rule && other.subject != finding.subject;
+    if all.iter().filter(other).any(|other| other.subject.is_called(&name))
+        && let Subject::Machine { id, .. } = &finding.subject
+    {
+        name = id.to_string();
+    }
+    shell_quote(&format!("{}@{name}={value}", finding.rule))
 }
 
 fn problems_section(out: &mut String, problems: &[Problem]) {

@@ -95,7 +95,10 @@ pub fn status(report: &Report) -> (&'static str, String) {
         if !verification.differences.is_empty() {
             return ("bad", format!("Verified: {}.", count(verification.differences.len(), "difference")));
         }
-        return ("good", "Migrated and verified: nothing differs from the source and the plan.".to_owned());
+        return (
+            "good",
+            "Migrated and verified: nothing differs from what was read from the source and from the plan.".to_owned(),
+        );
     }
     let done = report.steps.iter().filter(|step| is_over(&step.state)).count();
     if done == report.steps.len() {
@@ -191,7 +194,7 @@ fn findings(page: &mut Page, report: &Report) {
         page.wrap("<h3>", format!("{heading} ({})", of_level.len()), "</h3>\n");
         page.wrap("<p class=\"dim\">", sentence_case(level_meaning(level)), ".</p>\n");
         for finding in of_level {
-            one_finding(page, finding);
+            one_finding(page, &report.findings, finding);
         }
     }
     if report.findings.is_empty() {
@@ -200,7 +203,7 @@ fn findings(page: &mut Page, report: &Report) {
     page.raw("</section>\n");
 }
 
-fn one_finding(page: &mut Page, finding: &Finding) {
+fn one_finding(page: &mut Page, all: &[Finding], finding: &Finding) {
     page.raw(match finding.level {
         Level::Blocks => "<div class=\"finding blocks\">",
         Level::Manual => "<div class=\"finding manual\">",
@@ -229,7 +232,7 @@ fn one_finding(page: &mut Page, finding: &Finding) {
         }
         None if finding.is_open() => {
             for answer in &finding.answers {
-                page.wrap("<p class=\"places\"><code>--answer ", answer_text(finding, &answer.value), "</code> ");
+                page.wrap("<p class=\"places\"><code>--answer ", answer_text(all, finding, &answer.value), "</code> ");
                 page.wrap("", &answer.effect, "</p>");
             }
         }

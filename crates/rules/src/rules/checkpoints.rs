@@ -66,3 +66,20 @@ pub(super) const EXAMPLES: &[Example] = &[Example {
     },
     quiet: |_| {},
 }];
+
+#[cfg(test)]
+mod tests {
+    use crate::tests_support::Sample;
+
+    #[test]
+    fn of_two_first_checkpoints_no_tree_can_be_made() {
+        let mut sample = Sample::new();
+        sample.add_checkpoint();
+        let machine = &mut sample.inventory.machines[0];
+        assert!(!machine.tree_obstacle().is_some_and(|obstacle| obstacle.contains("Neither")));
+        let mut other = machine.checkpoints[0].clone();
+        (other.name, other.id) = ("Other".to_owned(), "5C6E3A10-7C2D-4F5A-8E10-A1B2C3D40077".parse().unwrap());
+        machine.checkpoints.push(other);
+        assert!(machine.tree_obstacle().unwrap().contains("nor 'Other' was made from another checkpoint"));
+    }
+}

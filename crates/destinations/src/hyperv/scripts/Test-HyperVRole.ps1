@@ -357,7 +357,7 @@ function Add-KitNoteSettings {
     $Found['notes'] = $Notes
     $lines = @($Notes -split "`n")
     $last = $lines[$lines.Count - 1]
-    if ($last.StartsWith('Owner: ', [System.StringComparison]::Ordinal) -and ($last.Substring(7) -match '^S-1-5-21-[0-9-]+$')) {
+    if ($last.StartsWith('Owner: ', [System.StringComparison]::Ordinal) -and ($last.Substring(7) -match '^S-1-5-21-[0-9]+(-[0-9]+)*$')) {
         $Found['owner'] = $last.Substring(7)
         $others = $Notes.Substring(0, $Notes.Length - $last.Length)
         # Whatever Hyper-V makes of the ends of lines.
