@@ -292,4 +292,24 @@ mod tests {
         wrapped(&mut path, 2, &"x".repeat(300));
         assert_eq!(path.trim().len(), 300);
     }
+
+    #[test]
+    fn an_answer_means_one_machine() {
+        let finding = |id: &str, name: &str| Finding {
+            rule: "machine.saved-state".to_owned(),
+            level: Level::Blocks,
+            clause: String::new(),
+            subject: Subject::Machine { id: id.parse().unwrap(), name: name.to_owned() },
+            message: String::new(),
+            places: Vec::new(),
+            answers: Vec::new(),
+            answer: None,
+            policy_note: None,
+        };
+        let (one, other) = ("1B6E3A10-7C2D-4F5A-8E10-A1B2C3D40001", "1B6E3A10-7C2D-4F5A-8E10-A1B2C3D40002");
+        let all = [finding(one, "web"), finding(other, "Mail")];
+        assert_eq!(answer_text(&all, &all[0], "discard"), "machine.saved-state@web=discard");
+        let all = [finding(one, "web"), finding(other, "Web")];
+        assert_eq!(answer_text(&all, &all[0], "discard"), format!("machine.saved-state@{one}=discard"));
+    }
 }
