@@ -305,6 +305,33 @@ fn interfaces_inherit() {
 }
 
 #[test]
+fn interfaces_have_several_addresses() {
+    for (options, expected) in [
+        (
+            " address 192.0.2.9/24\n address 192.0.2.8/25\n address 2001:db8::5/64\n gateway 192.0.2.1\n",
+            "static 192.0.2.9/24 192.0.2.8/25 2001:db8::5/64 via 192.0.2.1",
+        ),
+        (
+            " address 192.0.2.9\n netmask 255.255.255.0\n address 192.0.2.8\n netmask 25\n",
+            "static 192.0.2.9/24 192.0.2.8/25",
+        ),
+        (" netmask 255.255.255.0\n address 192.0.2.9\n", "static 192.0.2.9/24"),
+        (" address 192.0.2.9/255.255.255.0\n", "static 192.0.2.9/24"),
+        (" use dhcp\n", "dhcp"),
+        (" use bond vlan\n", "-"),
+        (" use dhcp\n address 2001:db8::5/64\n", "static 2001:db8::5/64"),
+        (" netmask 24\n address 192.0.2.8/25\n address 192.0.2.7\n", "static 192.0.2.8/25 192.0.2.7"),
+    ] {
+        assert_eq!(told(&[(INTERFACES, &format!("iface eth0\n{options}"))]), [format!("eth0 {expected}")], "{options}");
+    }
+    let base = "iface base\n use dhcp\n address 192.0.2.9/24\n address 192.0.2.8/24\n gateway 192.0.2.1\n";
+    let own = format!("{base}iface eth0 inherits base\n address 192.0.2.7/24\n use bond\n");
+    assert_eq!(told(&[(INTERFACES, &own)]), ["eth0 static 192.0.2.7/24 via 192.0.2.1"]);
+    let inherited = "eth0 static 192.0.2.9/24 192.0.2.8/24 via 192.0.2.3";
+    assert_eq!(told(&[(INTERFACES, &format!("{base}iface eth0 inherits base\n gateway 192.0.2.3\n"))]), [inherited]);
+}
+
+#[test]
 fn netplan_merges_its_files() {
     let first = "network: {version: 2, ethernets: {eth0: {dhcp4: true, addresses: [192.0.2.9/24], nameservers: {addresses: [192.0.2.2]}}}}";
     let second = "network: {ethernets: {eth0: {dhcp4: FALSE, addresses: [192.0.2.9/24, 192.0.2.8/24], match: {macaddress: \

@@ -1,4 +1,4 @@
-//! `/etc/network/interfaces` of Debian and what it sources. Specification: interfaces(5) of ifupdown.
+//! `/etc/network/interfaces` of Debian and what it sources. Specification: interfaces(5) of ifupdown, ifupdown2 and ifupdown-ng.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,7 +22,7 @@ const DEEPEST: usize = 8;
 const LONGEST_PATH: usize = 4096;
 const MOST_NAMES: usize = 32;
 /// Options that say something of addresses.
-const OPTIONS: [&str; 6] = ["address", "netmask", "gateway", "dns-nameservers", "dns-nameserver", "hwaddress"];
+const OPTIONS: [&str; 7] = ["address", "netmask", "gateway", "dns-nameservers", "dns-nameserver", "hwaddress", "use"];
 
 /// The adapters of one text, without what it sources.
 pub(super) fn interfaces(text: &str) -> Vec<GuestAdapter> {
@@ -135,14 +135,17 @@ impl Interfaces {
         }
     }
 
-    /// Puts the options of another interface before those of this one, which win.
+    /// Puts the options of another interface before those of this one, which take their place.
     fn inherit(&mut self, stanza: &mut Stanza) {
         let named = || self.stanzas.iter().filter(|other| other.name == stanza.inherits);
         let is_same = |other: &&Stanza| other.family == stanza.family;
         let others: Vec<&Stanza> =
             if named().any(|other| is_same(&other)) { named().filter(is_same).collect() } else { named().collect() };
         let mut options: Vec<(String, String)> = Vec::new();
-        for (key, value) in others.iter().flat_map(|other| &other.options).take(MOST_OPTIONS) {
+        // What is used adds up.
+        let is_kept = |key: &str| key == "use" || !stanza.options.iter().any(|(own, _)| own == key);
+        let inherited = others.iter().flat_map(|other| &other.options).filter(|(key, _)| is_kept(key));
+        for (key, value) in inherited.take(MOST_OPTIONS) {
             self.inherited += key.len() + value.len();
             if self.inherited <= MOST_INHERITED {
                 options.push((key.clone(), value.clone()));
@@ -184,12 +187,18 @@ impl Stanza {
         adapter.dhcp = adapter.dhcp.max(automatic);
         // These methods do not look at an address that was left behind.
         let takes_address = !matches!(self.method.as_str(), "dhcp" | "bootp" | "auto" | "ppp" | "wvdial");
-        let (mut address, mut mask) = ("", "");
+        // A mask belongs to the address before it, and one before all of them to the first.
+        let (mut addresses, mut first_mask): (Vec<(&str, &str)>, &str) = (Vec::new(), "");
         for (key, value) in &self.options {
             let one = value.split(' ').next().unwrap_or_default();
             match key.as_str() {
-                "address" => address = one,
-                "netmask" => mask = one,
+                "address" if addresses.is_empty() => addresses.push((one, first_mask)),
+                "address" => addresses.push((one, "")),
+                "netmask" => match addresses.last_mut() {
+                    Some((_, mask)) => *mask = one,
+                    None => first_mask = one,
+                },
+                "use" if value.split(' ').any(|executor| executor == "dhcp") => adapter.dhcp = Some(true),
                 "gateway" if takes_address => adapter.gateways.extend(listed(one)),
                 "dns-nameservers" | "dns-nameserver" => adapter.dns_servers.extend(listed(value)),
                 "hwaddress" if adapter.set_mac.is_empty() => {
@@ -198,7 +207,7 @@ impl Stanza {
                 _ => {}
             }
         }
-        if takes_address {
+        for (address, mask) in addresses.into_iter().filter(|_| takes_address) {
             adapter.address(address, mask);
         }
     }

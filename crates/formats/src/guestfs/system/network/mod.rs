@@ -84,10 +84,12 @@ fn with_members(all: Vec<(GuestAdapter, bool)>) -> Vec<GuestAdapter> {
     all.into_iter().map(settled).collect()
 }
 
-/// An address with the length of its prefix, which stands behind it, or in `mask` as a mask or a number. `None` for an unset
+/// An address with the length of its prefix, which stands behind it, or in `mask`, as a mask or a number. `None` for an unset
 /// address.
 fn with_prefix(address: &str, mask: &str) -> Option<String> {
     let (address, mask) = (address.trim(), mask.trim());
+    // A mask may stand behind the address, too.
+    let (address, mask) = address.split_once('/').filter(|(_, mask)| mask.contains('.')).unwrap_or((address, mask));
     if matches!(address.split('/').next(), None | Some("" | "0.0.0.0" | "::")) {
         return None;
     }
@@ -136,6 +138,7 @@ mod tests {
             (" 2001:db8::1 ", "64", Some("2001:db8::1/64")),
             ("192.0.2.1", "", Some("192.0.2.1")),
             ("192.0.2.1", "999", Some("192.0.2.1")),
+            ("192.0.2.1/255.255.255.0", "255.0.0.0", Some("192.0.2.1/24")),
             ("0.0.0.0", "0.0.0.0", None),
             ("::/64", "", None),
             ("", "24", None),
