@@ -187,6 +187,12 @@ fn what_goes_by_a_name() {
         (RED_HAT, "BOOTPROTO=dhcp\nHWADDR=00:15:5D:00:00:01\n", false),
         (KEYFILE, "[connection]\nid=Wired\n", false),
         (KEYFILE, "[connection]\nid=Wired\ninterface-name=eth0\n", true),
+        (KEYFILE, "[connection]\nid=Wired\n[match]\ninterface-name=eth*;\n", true),
+        (KEYFILE, "[connection]\nid=Wired\n[match]\ninterface-name=|eth*;|en*;\n", false),
+        (KEYFILE, "[connection]\nid=Wired\n[match]\ninterface-name=!eth1;\n", false),
+        (KEYFILE, "[connection]\nid=Wired\n[match]\ndriver=hv_netvsc;\n", true),
+        (KEYFILE, "[connection]\nid=Wired\n[match]\npath=vmbus-*;\n", true),
+        (KEYFILE, "[connection]\nid=Wired\n[match]\ndriver=\n", false),
         (NETWORKD, "[Match]\nName=eth0\n", true),
         (NETWORKD, "[Match]\nName=eth*\n", true),
         (NETWORKD, "[Match]\nName=eth* en*\n", false),
@@ -424,4 +430,20 @@ fn networkd_tells_what_it_matches_and_where_routes_lead() {
 fn key_files_of_old_versions() {
     let text = "[connection]\nid=a\ntype=802-3-ethernet\n[ipv4]\nmethod=manual\naddresses1=192.0.2.9;24;192.0.2.1;\n";
     assert_eq!(told(&[(KEYFILE, text)]), ["a static 192.0.2.9/24 via 192.0.2.1"]);
+    for (value, expected) in
+        [("0;21;93;1;2;4;", " mac 00:15:5d:01:02:04"), ("0;21;93;1;2;", ""), ("0;21;93;1;2;256", "")]
+    {
+        let text = format!("[connection]\nid=a\n[ethernet]\nmac-address={value}\n");
+        assert_eq!(told(&[(KEYFILE, &text)]), [format!("a -{expected}")], "{value}");
+    }
+}
+
+#[test]
+fn key_files_tell_what_they_match_and_where_routes_lead() {
+    let text = "[connection]\nid=a\n[match]\ninterface-name=eth*;\n[ipv4]\naddress1=192.0.2.9/24\nroute1=0.0.0.0/0,192.0.2.1\n\
+        route2=10.0.0.0/8,192.0.2.7\nroute2_options=mtu=1\nroute3=0.0.0.0/0,192.0.2.1,100\nroute4=0.0.0.0/0,,7\n[ipv6]\n\
+        route1=::/0,2001:db8::1,1\n";
+    assert_eq!(told(&[(KEYFILE, text)]), ["eth* static 192.0.2.9/24 via 192.0.2.1 2001:db8::1"]);
+    let old = "[connection]\nid=a\n[ipv4]\naddress1=192.0.2.9/24\nroutes1=0.0.0.0;0;192.0.2.1;0;\n";
+    assert_eq!(told(&[(KEYFILE, old)]), ["a static 192.0.2.9/24 via 192.0.2.1"]);
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::ini::sections;
 use super::linux::Files;
-use super::{GuestAdapter, listed, mac, with_members};
+use super::{GuestAdapter, glob, listed, mac, with_members};
 
 pub(super) const FOLDER: &str = "/etc/NetworkManager/system-connections";
 const END: &str = ".nmconnection";
@@ -64,6 +64,8 @@ pub(super) fn keyfile(text: &str) -> Option<GuestAdapter> {
 /// The adapter of a text, and whether software makes it.
 fn read(text: &str) -> Option<(GuestAdapter, bool)> {
     let (mut adapter, mut interface, mut is_made) = (GuestAdapter::default(), "", false);
+    // What `[match]` names, and whether it asks for hardware.
+    let (mut matched, mut has_hardware) = (Vec::new(), false);
     for (section, lines) in sections(text) {
         for (key, value) in lines {
             match (section, key) {
@@ -72,19 +74,39 @@ fn read(text: &str) -> Option<(GuestAdapter, bool)> {
                 ("connection", "interface-name") => interface = value,
                 ("connection", "type") if OTHERS.contains(&value) => return None,
                 ("connection", "type") => is_made = MADE.contains(&value),
-                ("ethernet" | "802-3-ethernet", "mac-address") => adapter.mac = mac(value),
-                ("ethernet" | "802-3-ethernet", "cloned-mac-address") => adapter.set_mac = mac(value),
+                ("ethernet" | "802-3-ethernet", "mac-address") => adapter.mac = hardware(value),
+                ("ethernet" | "802-3-ethernet", "cloned-mac-address") => adapter.set_mac = hardware(value),
+                ("match", "interface-name") => matched = patterns(value),
+                ("match", "driver" | "path") => has_hardware |= !patterns(value).is_empty(),
                 ("ipv4" | "ipv6", key) => of_family(&mut adapter, key, value),
                 _ => {}
             }
         }
     }
-    adapter.by_name = !interface.is_empty();
-    if adapter.by_name {
+    let has_matched = !matched.is_empty() && !glob::match_any_card(matched.iter().copied());
+    adapter.by_name = !interface.is_empty() || has_matched || has_hardware;
+    if !interface.is_empty() {
         interface.clone_into(&mut adapter.name);
+    } else if has_matched {
+        adapter.name = matched.join(" ");
     }
     adapter.settle();
     (!adapter.name.is_empty()).then_some((adapter, is_made))
+}
+
+/// The patterns of a list, without those that say what is not meant. `|` and `&` say how they go together.
+fn patterns(value: &str) -> Vec<&str> {
+    let all = value.split([';', ',']).map(|pattern| pattern.trim().trim_start_matches(['|', '&']));
+    all.filter(|pattern| !pattern.is_empty() && !pattern.starts_with('!')).collect()
+}
+
+/// An address of hardware, of old versions in decimal bytes: `0;21;93;1;2;3;`.
+fn hardware(value: &str) -> String {
+    let bytes: Result<Vec<u8>, _> = value.split_terminator(';').map(|byte| byte.trim().parse()).collect();
+    match bytes {
+        Ok(bytes) if bytes.len() == 6 => mac(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        _ => mac(value),
+    }
 }
 
 fn of_family(adapter: &mut GuestAdapter, key: &str, value: &str) {
@@ -100,16 +122,23 @@ fn of_family(adapter: &mut GuestAdapter, key: &str, value: &str) {
         "dns" => adapter.dns_servers.extend(listed(value)),
         "gateway" => adapter.gateways.extend(listed(value)),
         // `ADDRESS/LENGTH,GATEWAY`, and formerly `ADDRESS;LENGTH;GATEWAY;`.
-        "address" | "addresses" => {
+        key @ ("address" | "addresses" | "route" | "routes") => {
             let mut parts = value.split([',', ';']).map(str::trim);
             let address = parts.next().unwrap_or_default();
             let mut next = parts.next().unwrap_or_default();
             let is_length = !next.is_empty() && next.bytes().all(|byte| byte.is_ascii_digit());
-            adapter.address(address, if is_length { next } else { "" });
+            let length = if is_length { next } else { "" };
             if is_length {
                 next = parts.next().unwrap_or_default();
             }
-            adapter.gateways.extend(listed(next).filter(|gateway| gateway != "::"));
+            if key.starts_with("address") {
+                adapter.address(address, length);
+            } else if !matches!((address, length), ("0.0.0.0/0" | "::/0", _) | ("0.0.0.0" | "::", "0")) {
+                return;
+            }
+            let is_new = |gateway: &String| gateway != "::" && !adapter.gateways.contains(gateway);
+            let gateway = listed(next).next().filter(is_new);
+            adapter.gateways.extend(gateway);
         }
         _ => {}
     }
