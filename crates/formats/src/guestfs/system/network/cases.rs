@@ -204,6 +204,8 @@ fn what_goes_by_a_name() {
         (NETPLAN, "network: {ethernets: {all: {match: {name: \"eth*\"}}}}", true),
         (NETPLAN, "network: {ethernets: {all: {match: {driver: hv_netvsc}}}}", true),
         (NETPLAN, "network: {ethernets: {eth0: {match: {macaddress: \"00:15:5d:00:00:01\"}, set-name: lan}}}", false),
+        (NETPLAN, "network: {ethernets: {NM-1: {match: {}}}}", false),
+        (NETPLAN, "network: {ethernets: {eth0: {match: }}}", true),
         (NETPLAN, "network: {bridges: {br0: {dhcp4: yes}}}", true),
     ] {
         let found = of_files(&mut memory(&[(path, text)]));

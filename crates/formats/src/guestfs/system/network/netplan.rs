@@ -144,9 +144,9 @@ impl Definition {
         adapter
     }
 
-    /// Whether it goes by a name, or by a driver, which goes with the hardware.
+    /// Whether it goes by a name, or by a driver, which goes with the hardware. An empty `match` fits all adapters.
     fn is_by_name(&self, matched: &str) -> bool {
-        let is_matched = self.at(&["match"]).any(|node| !node.entries().is_empty());
+        let is_matched = self.at(&["match"]).any(|node| matches!(node, Node::Map(_)));
         if !is_matched {
             return true;
         }
