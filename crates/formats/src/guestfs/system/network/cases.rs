@@ -86,6 +86,7 @@ proptest! {
         for path in [INTERFACES, RED_HAT, SUSE, KEYFILE, NETWORKD, NETPLAN] {
             let _ = adapters_of(&format!("/etc/{path}"), &text).unwrap();
             of_files(&mut memory(&[(path, &text), ("sysconfig/network/routes", &text), ("sysconfig/network", &text)]));
+            of_files(&mut memory(&[(RED_HAT, "DEVICE=eth0"), ("sysconfig/network-scripts/route-eth0", &text)]));
         }
     }
 }
@@ -185,6 +186,10 @@ fn what_goes_by_a_name() {
         (INTERFACES, "iface eth0 inet dhcp\n", true),
         (RED_HAT, "BOOTPROTO=dhcp\n", true),
         (RED_HAT, "BOOTPROTO=dhcp\nHWADDR=00:15:5D:00:00:01\n", false),
+        (RED_HAT, "TYPE=Ethernet\nNAME=x\nBOOTPROTO=dhcp\n", false),
+        (RED_HAT, "TYPE=Ethernet\nDEVICE=eth0\n", true),
+        (RED_HAT, "TYPE=Ethernet\nMATCH_DRIVER=hv_netvsc\n", true),
+        (SUSE, "TYPE=Ethernet\nSTARTMODE=auto\n", true),
         (KEYFILE, "[connection]\nid=Wired\n", false),
         (KEYFILE, "[connection]\nid=Wired\ninterface-name=eth0\n", true),
         (KEYFILE, "[connection]\nid=Wired\n[match]\ninterface-name=eth*;\n", true),
@@ -220,7 +225,8 @@ fn what_software_makes_goes_by_the_names_of_its_members() {
     let key = "[connection]\nid=a\ntype=bond\ninterface-name=bond0\n";
     let bond = "NetworkManager/system-connections/bond0.nmconnection";
     let key_files = |member| [(bond, key), (KEYFILE, member)];
-    let ifcfg = |member| [("sysconfig/network-scripts/ifcfg-bond0", "TYPE=Bond\n"), (RED_HAT, member)];
+    let of_red_hat = |made, member| [("sysconfig/network-scripts/ifcfg-bond0", made), (RED_HAT, member)];
+    let ifcfg = |member| of_red_hat("TYPE=Bond\n", member);
     let ethernet = "[connection]\nid=b\ntype=ethernet\n[ethernet]\nmac-address=00:15:5D:00:00:01\n";
     let by_names =
         |files: &[(&str, &str)]| of_files(&mut memory(files)).iter().map(|adapter| adapter.by_name).collect::<Vec<_>>();
@@ -230,6 +236,11 @@ fn what_software_makes_goes_by_the_names_of_its_members() {
     assert_eq!(by_names(&key_files("[connection]\nid=b\ninterface-name=eth0\n")), [true, true]);
     assert_eq!(by_names(&ifcfg("HWADDR=00:15:5D:00:00:01\n")), [false, false]);
     assert_eq!(by_names(&ifcfg("ONBOOT=yes\n")), [true, true]);
+    for made in ["DEVICE=bond0\nBONDING_OPTS=\"mode=1 miimon=100\"\n", "DEVICE=team0\nDEVICETYPE=Team\n"] {
+        let member = "DEVICE=eth0\nDEVICETYPE=TeamPort\nHWADDR=00:15:5D:00:00:01\n";
+        assert_eq!(by_names(&of_red_hat(made, member)), [false, false], "{made}");
+        assert_eq!(by_names(&of_red_hat(made, "DEVICE=eth0\nDEVICETYPE=TeamPort\n")), [true, true], "{made}");
+    }
     assert_eq!(by_names(&[(SUSE, "ETHERDEVICE=eth1\n")]), [true]);
 }
 
@@ -398,6 +409,26 @@ fn gateways_and_name_servers_of_the_whole_system() {
     let own = format!("{first}GATEWAY=192.0.2.9\n");
     assert_eq!(
         told(&[(RED_HAT, &own), ("sysconfig/network", "GATEWAY=192.0.2.1\n")]),
+        ["eth0 static 192.0.2.10/24 via 192.0.2.9"]
+    );
+
+    let route = |name: &str, text: &str| {
+        let files = [(RED_HAT, first), (name, text), ("sysconfig/network", "GATEWAY=192.0.2.9\n")];
+        told(&files).concat()
+    };
+    let (four, six) = ("sysconfig/network-scripts/route-eth0", "sysconfig/network-scripts/route6-eth0");
+    let expected = "eth0 static 192.0.2.10/24 via 192.0.2.1";
+    for text in [
+        "# x\n10.0.0.0/8 via 192.0.2.7\ndefault via 192.0.2.1 dev eth0\n",
+        "to 0.0.0.0/0 dev eth0 via 192.0.2.1\ndefault via\n",
+        "ADDRESS0=10.0.0.0\nNETMASK0=255.0.0.0\nGATEWAY0=192.0.2.7\nADDRESS1=0.0.0.0\nNETMASK1=0.0.0.0\nGATEWAY1=192.0.2.1\n",
+    ] {
+        assert_eq!(route(four, text), expected, "{text}");
+    }
+    let both = "eth0 static 192.0.2.10/24 via 2001:db8::1 192.0.2.9";
+    assert_eq!(route(six, "default via 2001:db8::1\n"), both);
+    assert_eq!(
+        told(&[(RED_HAT, &own), (four, "default via 192.0.2.1\n")]),
         ["eth0 static 192.0.2.10/24 via 192.0.2.9"]
     );
 

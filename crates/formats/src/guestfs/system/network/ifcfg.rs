@@ -14,6 +14,8 @@ const BEGIN: &str = "ifcfg-";
 /// Ends of copies, which none of the systems reads.
 const COPIES: [&str; 11] =
     ["~", ".bak", ".old", ".orig", ".rej", ".rpmnew", ".rpmorig", ".rpmsave", ".scpmbackup", ".augnew", ".augtmp"];
+/// Types whose adapter software makes of others.
+const MADE: [&str; 4] = ["bond", "bridge", "team", "vlan"];
 /// Addresses of one file that are read.
 const MOST: usize = 256;
 
@@ -22,12 +24,24 @@ pub(super) fn is_settings(name: &str) -> bool {
     name.strip_prefix(BEGIN).is_some_and(|name| !name.is_empty()) && !COPIES.iter().any(|end| name.ends_with(end))
 }
 
-/// The adapters of a system of Red Hat, whose default gateway may stand in a file for all of them (RHEL 5 and 6).
+/// The adapters of a system of Red Hat, whose default gateways may stand in files of routes, or in a file for all of them
+/// (RHEL 5 and 6).
 pub(super) fn red_hat(files: &mut dyn Files) -> Vec<GuestAdapter> {
     let mut all = of_folder(files, RED_HAT);
-    if !all.is_empty()
-        && let Some(text) = files.text(SUSE)
-    {
+    if all.is_empty() {
+        return all;
+    }
+    let names = files.names(RED_HAT);
+    for adapter in &mut all {
+        for begin in ["route-", "route6-"] {
+            let name = format!("{begin}{}", adapter.place.rsplit(BEGIN).next().unwrap_or_default());
+            if names.binary_search(&name).is_ok() {
+                let text = files.text(&format!("{RED_HAT}/{name}")).unwrap_or_default();
+                routed(&text).into_iter().for_each(|gateway| add_gateway(adapter, gateway));
+            }
+        }
+    }
+    if let Some(text) = files.text(SUSE) {
         let variables = variables(&text);
         let value = |key: &str| variables.get(key).map(String::as_str).unwrap_or_default();
         for gateway in listed(value("GATEWAY")).filter(|gateway| gateway != "none") {
@@ -93,7 +107,7 @@ fn read(file: &str, variables: &HashMap<String, String>) -> Option<(GuestAdapter
         .find(|mac| !mac.is_empty())
         .unwrap_or_default();
     let is_bound = !adapter.mac.is_empty();
-    adapter.by_name = !is_bound;
+    adapter.by_name = !is_bound && !is_for_any(variables);
     adapter.set_mac =
         [value("MACADDR"), value("LLADDR")].map(mac).into_iter().find(|mac| !mac.is_empty()).unwrap_or_default();
     for (suffix, address) in numbered(variables, "IPADDR") {
@@ -114,10 +128,18 @@ fn read(file: &str, variables: &HashMap<String, String>) -> Option<(GuestAdapter
     adapter.settle();
     let is_yes = |key: &str| value(key).eq_ignore_ascii_case("yes");
     let is_made = adapter.name.contains(':')
-        || matches!(value("TYPE").to_ascii_lowercase().as_str(), "bond" | "bridge" | "team" | "vlan")
+        || ["TYPE", "DEVICETYPE"].into_iter().any(|key| MADE.contains(&value(key).to_ascii_lowercase().as_str()))
         || ["VLAN", "BRIDGE", "BONDING_MASTER"].into_iter().any(is_yes)
-        || !value("ETHERDEVICE").is_empty();
+        || ["ETHERDEVICE", "BONDING_OPTS"].into_iter().any(|key| !value(key).is_empty());
     Some((adapter, is_made && !is_bound))
+}
+
+/// Whether NetworkManager takes it for any adapter: it has a type, but neither a device nor what to match.
+fn is_for_any(variables: &HashMap<String, String>) -> bool {
+    let has = |key: &&str| variables.get(*key).is_some_and(|value| !value.is_empty());
+    // SUSE has its own start mode, and takes the name of the file for the device.
+    let others = ["DEVICE", "MATCH_INTERFACE_NAME", "MATCH_DRIVER", "MATCH_PATH", "STARTMODE"];
+    has(&"TYPE") && !others.iter().any(has)
 }
 
 /// What `BOOTPROTO` says: words that `+` may join.
@@ -149,6 +171,25 @@ fn numbered<'v>(variables: &'v HashMap<String, String>, key: &str) -> Vec<(&'v s
     all
 }
 
+/// Gateways of default routes in a file of Red Hat: arguments of `ip route`, or variables.
+fn routed(text: &str) -> Vec<String> {
+    let of_line = |line: &str| {
+        let words: Vec<&str> = line.split('#').next()?.split_whitespace().skip_while(|word| *word == "to").collect();
+        let is_default = matches!(words.first(), Some(&("default" | "0.0.0.0/0" | "::/0")));
+        let via = words.iter().position(|word| *word == "via").filter(|_| is_default)?;
+        words.get(via + 1).map(|gateway| (*gateway).to_owned())
+    };
+    let variables = variables(text);
+    let of_address = |(suffix, address): (&str, &str)| {
+        let value = |key: &str| variables.get(&format!("{key}{suffix}")).map(String::as_str);
+        let is_default = address == "0.0.0.0" && value("NETMASK") == Some("0.0.0.0");
+        value("GATEWAY").filter(|_| is_default).map(str::to_owned)
+    };
+    let addresses = numbered(&variables, "ADDRESS").into_iter().filter_map(of_address);
+    let all = text.lines().filter_map(of_line).chain(addresses);
+    all.filter(|gateway| gateway.parse::<IpAddr>().is_ok()).take(MOST).collect()
+}
+
 /// Gateways of default routes, each with the name of its adapter, which may be empty: lines with destination, gateway, mask
 /// and adapter, of which `-` is none.
 fn default_routes(text: &str) -> Vec<(String, String)> {
@@ -177,10 +218,13 @@ fn to_adapter(all: &mut [GuestAdapter], gateway: String, device: &str) {
         set().find(|(_, adapter)| adapter.name == device)
     };
     let Some((at, _)) = found else { return };
-    let gateways = &mut all[at].gateways;
-    // A gateway of the adapter's own settings wins over one of the same family.
-    if !gateways.iter().any(|own| own.contains(':') == gateway.contains(':')) {
-        gateways.push(gateway);
+    add_gateway(&mut all[at], gateway);
+}
+
+/// A gateway of the adapter's own settings wins over one of the same family.
+fn add_gateway(adapter: &mut GuestAdapter, gateway: String) {
+    if !adapter.gateways.iter().any(|own| own.contains(':') == gateway.contains(':')) {
+        adapter.gateways.push(gateway);
     }
 }
 
