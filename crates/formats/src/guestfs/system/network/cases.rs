@@ -242,6 +242,18 @@ fn what_software_makes_goes_by_the_names_of_its_members() {
         assert_eq!(by_names(&of_red_hat(made, "DEVICE=eth0\nDEVICETYPE=TeamPort\n")), [true, true], "{made}");
     }
     assert_eq!(by_names(&[(SUSE, "ETHERDEVICE=eth1\n")]), [true]);
+    for (kind, member, expected) in [
+        ("bond", "PermanentMACAddress=00:15:5d:00:00:01", [false, false]),
+        ("vlan", "Name=eth0", [true, true]),
+        ("dummy", "PermanentMACAddress=00:15:5d:00:00:01", [false, true]),
+    ] {
+        let made = format!("[Match]\nName=eth9\n[NetDev]\nName=made0\nKind={kind}\n");
+        let member = format!("[Match]\n{member}\n[Network]\nBond=made0\n");
+        let own = "[Match]\nName=made0\n[Network]\nAddress=192.0.2.9/24\n";
+        let files =
+            [("systemd/network/a.netdev", made.as_str()), (NETWORKD, &member), ("systemd/network/b.network", own)];
+        assert_eq!(by_names(&files), expected, "{kind}");
+    }
 }
 
 #[test]

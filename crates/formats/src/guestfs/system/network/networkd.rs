@@ -1,12 +1,16 @@
-//! `*.network` files of systemd. Specification: systemd.network(5), systemd.syntax(7).
+//! `*.network` files of systemd, and the devices that its `*.netdev` files make. Specification: systemd.network(5),
+//! systemd.netdev(5), systemd.syntax(7).
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::ini::sections;
 use super::linux::Files;
-use super::{GuestAdapter, glob, listed, mac};
+use super::{GuestAdapter, glob, listed, mac, with_members};
 
 pub(super) const FOLDER: &str = "/etc/systemd/network";
+/// Kinds of devices that are made of others.
+const MADE: [&str; 6] = ["bond", "bridge", "vlan", "macvlan", "ipvlan", "vrf"];
 /// Addresses of hardware that one file may name.
 const MOST_MACS: usize = 16;
 
@@ -35,7 +39,37 @@ pub(super) fn of_system(files: &mut dyn Files) -> Vec<GuestAdapter> {
         }
         all.extend(networkd(&text).into_iter().map(|adapter| GuestAdapter { place: place.clone(), ..adapter }));
     }
-    all
+    let made = made(files, &names);
+    let is_made = |adapter: &GuestAdapter| {
+        adapter.mac.is_empty() && !adapter.name.is_empty() && adapter.name.split(' ').all(|name| made.contains(name))
+    };
+    let with_made = |adapter: GuestAdapter| {
+        let is_made = is_made(&adapter);
+        (adapter, is_made)
+    };
+    with_members(all.into_iter().map(with_made).collect())
+}
+
+/// The names of the devices that are made of others.
+fn made(files: &mut dyn Files, names: &[String]) -> HashSet<String> {
+    let mut made = HashSet::new();
+    for name in names.iter().filter(|name| name.ends_with(".netdev")) {
+        let text = files.text(&format!("{FOLDER}/{name}")).unwrap_or_default();
+        let (mut device, mut kind) = ("", "");
+        for (_, lines) in sections(&text).into_iter().filter(|(section, _)| *section == "NetDev") {
+            for (key, value) in lines {
+                match key {
+                    "Name" => device = value,
+                    "Kind" => kind = value,
+                    _ => {}
+                }
+            }
+        }
+        if MADE.contains(&kind) {
+            made.insert(device.to_owned());
+        }
+    }
+    made
 }
 
 /// What a file matches: names and addresses of hardware, and other properties.
