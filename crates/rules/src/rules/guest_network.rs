@@ -3,7 +3,8 @@
 use hvm_model::finding::Level;
 use hvm_model::found::Place;
 use hvm_model::guest::{GuestAdapter, GuestFamily, GuestSystem};
-use hvm_model::vm::{AdapterKind, Machine};
+use hvm_model::names::MacAddress;
+use hvm_model::vm::{AdapterKind, Machine, VmAdapter};
 
 use super::guest::{name, systems};
 use super::put_back::keeps_its_devices;
@@ -69,7 +70,7 @@ fn static_address(case: &Case<'_>) -> Vec<Seen> {
     let moved = systems(case).filter(|(machine, ..)| !keeps_its_devices(case, machine));
     let seen = moved.filter_map(|(machine, system, place)| {
         let lost = |adapter: &&GuestAdapter| {
-            let kept = system.family == GuestFamily::Linux && (!case.is_kvm() || goes_along(machine, adapter));
+            let kept = system.family == GuestFamily::Linux && (!case.is_kvm() || goes_along(machine, system, adapter));
             adapter.is_static() && !adapter.is_ghost() && !kept
         };
         let adapters: Vec<&GuestAdapter> = system.adapters.iter().filter(lost).collect();
@@ -88,9 +89,15 @@ fn static_address(case: &Case<'_>) -> Vec<Seen> {
 }
 
 /// Whether settings of Linux fit the adapter that a machine gets on KVM: that has the same address, but is on another bus and so
-/// may have another name. What is bound to neither fits any, which is sure where there is one.
-fn goes_along(machine: &Machine, adapter: &GuestAdapter) -> bool {
-    !adapter.by_name && (adapter.bound_to_mac || machine.configuration.adapters.len() == 1)
+/// may have another name. What is bound to neither fits any, which is sure where there is one; where each has settings that are
+/// bound to it, it is made of them, such as a bond.
+fn goes_along(machine: &Machine, system: &GuestSystem, adapter: &GuestAdapter) -> bool {
+    let own = &machine.configuration.adapters;
+    let is_bound = |own: &VmAdapter| {
+        own.mac != MacAddress::UNASSIGNED
+            && system.adapters.iter().any(|one| one.bound_to_mac && !one.by_name && one.mac.value() == Some(&own.mac))
+    };
+    !adapter.by_name && (adapter.bound_to_mac || own.len() == 1 || (!own.is_empty() && own.iter().all(is_bound)))
 }
 
 /// DHCP, too, is for the adapter of a name; adapters with a set address are told of by `static_address`.
@@ -332,6 +339,27 @@ mod tests {
         assert!(sample.found("guest.static-address").is_empty());
         sample.inventory.machines[0].configuration.adapters.push(second);
         assert_eq!(sample.found("guest.static-address").len(), 1);
+    }
+
+    #[test]
+    fn linux_settings_of_a_bond_go_along_where_its_members_are_bound() {
+        let mut sample = Sample::new();
+        sample.guest(GuestFamily::Linux);
+        sample.static_adapter().by_name = false;
+        sample.kvm();
+        let adapters = &mut sample.inventory.machines[0].configuration.adapters;
+        adapters.push(adapters[0].clone());
+        let macs: [MacAddress; 2] = ["00:15:5d:00:00:01", "00:15:5d:00:00:02"].map(|mac| mac.parse().unwrap());
+        (adapters[0].mac, adapters[1].mac) = (macs[0], macs[1]);
+        for mac in macs {
+            assert_eq!(sample.found("guest.static-address").len(), 1, "not each adapter has settings that are bound to it");
+            let member = sample.static_adapter();
+            (member.bound_to_mac, member.by_name, member.mac) = (true, false, crate::tests_support::read(mac));
+            (member.dhcp, member.addresses) = (None, Vec::new());
+        }
+        assert!(sample.found("guest.static-address").is_empty());
+        sample.system().adapters[1].by_name = true;
+        assert_eq!(sample.found("guest.static-address").len(), 1, "a member goes by a name, too");
     }
 
     #[test]
