@@ -1,5 +1,5 @@
 //! What a Linux without `os-release` calls itself, by the files of older releases: `redhat-release` and its like, `SuSE-release`,
-//! `lsb-release` and `debian_version`.
+//! `lsb-release`, `debian_version`, `slackware-version`, `gentoo-release` and `alpine-release`.
 
 use super::linux::{first_line, value};
 
@@ -34,13 +34,16 @@ const IDS: [(&str, &str); 10] = [
 /// The release by the first of the files that `read` gives and that names one.
 pub(super) fn older(read: &mut dyn FnMut(&str) -> Option<String>) -> Option<Release> {
     // Oracle Linux has a redhat-release that names Red Hat.
-    let readers: [(&str, Reader); 5] = [
+    let readers: [(&str, Reader); 8] = [
         ("/etc/oracle-release", red_hat),
         ("/etc/redhat-release", red_hat),
         ("/etc/SuSE-release", suse),
         // Ubuntu has a debian_version that names the Debian it was made from.
         ("/etc/lsb-release", lsb),
         ("/etc/debian_version", debian),
+        ("/etc/slackware-version", |text| last_word(text, "slackware")),
+        ("/etc/gentoo-release", |text| last_word(text, "gentoo")),
+        ("/etc/alpine-release", alpine),
     ];
     readers.into_iter().find_map(|(path, parse)| {
         let release = parse(&read(path)?);
@@ -96,6 +99,20 @@ fn debian(text: &str) -> Release {
     Release { name, version: number(&line), edition: String::new() }
 }
 
+/// `Slackware 13.37.0`, `Gentoo Base System release 2.7`.
+fn last_word(text: &str, edition: &str) -> Release {
+    let name = first_line(text);
+    let version = name.split_whitespace().last().map(number).unwrap_or_default();
+    Release { name, version, edition: edition.to_owned() }
+}
+
+/// The number alone.
+fn alpine(text: &str) -> Release {
+    let version = number(&first_line(text));
+    let name = if version.is_empty() { String::new() } else { format!("Alpine Linux {version}") };
+    Release { name, version, edition: "alpine".to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,5 +160,21 @@ mod tests {
         let other = [debian("6.0.10\n"), ("/etc/lsb-release", "LSB_VERSION=core-4.0\n")];
         assert_eq!(told(&other).unwrap(), ["Debian 6.0.10", "6.0.10", ""]);
         assert_eq!((told(&[debian("\n")]), told(&[])), (None, None));
+    }
+
+    #[test]
+    fn other_systems() {
+        for (file, text, expected) in [
+            ("/etc/slackware-version", "Slackware 13.37.0\n", ["Slackware 13.37.0", "13.37.0", "slackware"]),
+            (
+                "/etc/gentoo-release",
+                "Gentoo Base System release 2.7\n",
+                ["Gentoo Base System release 2.7", "2.7", "gentoo"],
+            ),
+            ("/etc/alpine-release", "2.4.11\n", ["Alpine Linux 2.4.11", "2.4.11", "alpine"]),
+        ] {
+            assert_eq!(told(&[(file, text)]).unwrap(), expected);
+            assert_eq!(told(&[(file, "\n")]), None, "{file}");
+        }
     }
 }
