@@ -26,6 +26,8 @@ const DAMAGED: &str = "list all that is wrong with 'hvmigrate disk check FILE', 
 /// The same where the check is what was run.
 const CHECKED: &str = "copy the file again from where it came, or restore it from a backup";
 const ALONE: &str = "let QEMU write it as a file that stands alone: qemu-img convert -O qcow2 FILE NEW";
+/// What to do about a disk in a format of another program.
+const FOREIGN: &str = "make a disk that is read of it with 'qemu-img convert -O vhdx FILE DISK.vhdx'";
 const PARENT: &str = "name the folder that holds the parent with '--parent-dir DIR'";
 
 /// What to do when a host is away. Only a migration has done something by then that is kept.
@@ -163,6 +165,8 @@ pub(crate) fn of_disk(error: &DiskError) -> Option<&'static str> {
         DiskError::Qcow2(Qcow2Error::Encrypted { .. }) => {
             "let QEMU decrypt it into a new file with 'qemu-img convert', which wants the key"
         }
+        // Version 1 is a format of its own, and whole.
+        DiskError::Qcow2(Qcow2Error::Version { found: 1, .. }) => FOREIGN,
         DiskError::Qcow2(Qcow2Error::Backing { .. } | Qcow2Error::Features { .. }) => ALONE,
         DiskError::Vhd(_) | DiskError::Vhdx(_) | DiskError::Qcow2(_) => DAMAGED,
         DiskError::Read { .. } | DiskError::OutOfRange { .. } | DiskError::NoLayer { .. } => return None,
@@ -259,5 +263,13 @@ mod tests {
         assert!(missing.contains("names of the shares") && !missing.contains("password"), "{missing}");
         assert!(of_shares(false, Some(ErrorKind::PermissionDenied)).unwrap().contains("password"));
         assert_eq!(of_shares(false, None), None);
+    }
+
+    #[test]
+    fn the_first_version_of_qcow_is_to_be_converted_and_an_unknown_one_copied_again() {
+        let hint =
+            |found| of_checked(&DiskError::Qcow2(Qcow2Error::Version { file: "a.qcow".to_owned(), found })).unwrap();
+        assert!(hint(1).contains("qemu-img convert") && !hint(1).contains("copy the file again"), "{}", hint(1));
+        assert!(hint(7).contains("copy the file again"), "{}", hint(7));
     }
 }

@@ -233,7 +233,10 @@ fn what_is_not_read_of_the_disks_is_told() {
     let told = only(&found, "disk.not-read");
     assert!(told.message.contains("VMDK") && told.hint.contains("qemu-img convert -f vmdk -O raw"), "{told:?}");
     let told = refused(&[&vmdk], "");
-    assert!(told.contains("VMDK") && told.contains("qemu-img convert"), "{told}");
+    assert!(told.contains("VMDK") && told.contains("which is not read. Make one that is: qemu-img convert"), "{told}");
+    let packed = dead.file("disk.img.gz", b"\x1f\x8b\x08 and so on");
+    let told = refused(&[&packed], "");
+    assert!(told.contains("It is compressed (gzip), which is not read. Unpack it"), "{told}");
 }
 
 #[test]

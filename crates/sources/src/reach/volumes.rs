@@ -155,7 +155,7 @@ pub(crate) fn open(paths: &[String]) -> Result<Disks, SourceError> {
     if disks.volumes.is_empty() {
         let mut found = if disks.others.is_empty() { "there is none".to_owned() } else { disks.list_others() };
         for problem in &disks.problems {
-            found = format!("{found}. {} {}", problem.message.trim_end_matches('.'), problem.hint);
+            found = format!("{found}. {}. {}", problem.message.trim_end_matches('.'), problem.hint);
         }
         let found = found.trim_end_matches('.').to_owned();
         return Err(SourceError::NoVolumes { disks: paths.join(", "), found });
@@ -164,10 +164,10 @@ pub(crate) fn open(paths: &[String]) -> Result<Disks, SourceError> {
 }
 
 /// The bytes of a disk and its partition table. A file that is no virtual disk is taken for plain sectors: the operator said
-/// that it is a disk.
+/// that it is a disk. No volume is found in one of another program, which is told then.
 fn disk(path: &Path) -> Result<(SharedFile, PartitionTable), SourceError> {
     let opened = match open_disk_file(path, &ChainOptions::default()) {
-        Err(SourceError::Disk(DiskError::NotRecognised { .. })) => None,
+        Err(SourceError::Disk(DiskError::NotRecognised { .. } | DiskError::Foreign { .. })) => None,
         other => Some(other?),
     };
     if let Some(disk) = opened {

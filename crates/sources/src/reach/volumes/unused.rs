@@ -1,6 +1,7 @@
 //! What of the disks is not read, and how it is told: what may hold files of the host is a problem, what every disk has beside them is
 //! told only where a drive is missed, and the rest is listed as not known.
 
+use hvm_formats::disk::{DiskError, detect};
 use hvm_formats::guestfs::{Finding, FsKind, GuestFsError, Partition, PartitionTable, TableKind, recognise};
 use hvm_formats::io::{ReadAt, SharedFile};
 use hvm_model::found::Unknown;
@@ -108,15 +109,19 @@ pub(super) fn partition(
 pub(super) fn disk(disks: &mut Disks, bytes: &SharedFile) {
     let name = bytes.name();
     let start = start(&**bytes, 32);
-    let (message, hint) = match FORMATS.iter().find(|(mark, ..)| start.starts_with(mark)) {
-        Some((_, format, word)) => (
+    let (message, hint) = match (FORMATS.iter().find(|(mark, ..)| start.starts_with(mark)), detect(&**bytes)) {
+        (Some((_, format, word)), _) => (
             format!("It is {format}, which is not read."),
             match word.is_empty() {
                 true => "Make an image of plain sectors of it with the program that made it.".to_owned(),
                 false => format!("Make one that is: qemu-img convert -f {word} -O raw '{name}' disk.img"),
             },
         ),
-        None => (
+        (None, Err(DiskError::Foreign { format, .. })) => (
+            format!("It is {format}, which is not read."),
+            "Unpack it, or make an image of plain sectors of it with the program that made it.".to_owned(),
+        ),
+        (None, _) => (
             "No volume on it can be read.".to_owned(),
             format!(
                 "'hvmigrate disk info {name}' tells what is on it. If the host needs nothing of it, leave it away."
