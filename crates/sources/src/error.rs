@@ -46,12 +46,14 @@ pub enum SourceError {
     },
     /// A folder holds no exported machine.
     #[error(
-        "'{path}' holds no exported machine: neither it nor a folder in it has a folder 'Virtual Machines'. Name the folder that \
-         the machines were exported to."
+        "'{path}' holds no exported machine: neither it nor a folder in it has a folder 'Virtual Machines'.{unreadable} Name the \
+         folder that the machines were exported to."
     )]
     NoExport {
         /// The folder.
         path: String,
+        /// What may be one and could not be read: whole sentences, a space before each.
+        unreadable: String,
     },
     /// No partition of the disks holds files that can be read.
     #[error("None of the partitions of {disks} can be read as a source: {found}.")]
@@ -205,6 +207,10 @@ pub enum SourceError {
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
+
+/// What to do about a file that this user may not read.
+pub(crate) const MAY_NOT_READ: &str =
+    "Read the source as a user who may read the file, such as root or an administrator of the host.";
 
 /// A path of the source could not be followed or read.
 #[derive(Debug, thiserror::Error)]

@@ -158,6 +158,59 @@ fn one_machine_alone_and_what_is_missing_or_of_another_release() {
     assert!(told("export:/nowhere").contains("/nowhere"));
 }
 
+/// Drives and folders are kept on other volumes, and links stand in their places.
+#[cfg(unix)]
+#[test]
+fn links_are_taken_for_what_they_lead_to_and_others_are_told() {
+    use std::os::unix::fs::symlink;
+    let exported = exported(&[ids::BOOT]);
+    let alone = fs::read_dir(&exported.path).unwrap().next().unwrap().unwrap().path();
+    let (disks, pool) = (alone.join("Virtual Hard Disks"), exported.path.join("pool"));
+    fs::rename(&disks, &pool).unwrap();
+    fs::create_dir(&disks).unwrap();
+    let names: Vec<_> = fs::read_dir(&pool).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    for name in &names {
+        symlink(Path::new("../../pool").join(name), disks.join(name)).unwrap();
+    }
+    let uri = |path: &Path| format!("export:{}", path.display().to_string().replace('?', "%3F"));
+    let read = |path: &Path| hvm_sources::open(&uri(path)).unwrap().inventory().unwrap();
+    let inventory = read(&exported.path);
+    assert_eq!((inventory.machines.len(), inventory.problems), (1, vec![]));
+    // Outside of the folder that was named.
+    let problems = read(&alone).problems;
+    assert_eq!(problems.len(), names.len(), "{problems:#?}");
+    for problem in &problems {
+        assert_eq!(problem.kind, "disk.unreachable");
+        assert!(problem.message.contains("outside of the exported folder; put what it leads to"), "{problem:?}");
+    }
+    // The folder of a machine: one by two names, one that leads in a circle, one that leads nowhere.
+    let kept = exported.path.join("kept");
+    fs::create_dir(&kept).unwrap();
+    fs::rename(&alone, kept.join("machine")).unwrap();
+    fs::remove_dir_all(kept.join("machine/Virtual Hard Disks")).unwrap();
+    fs::rename(&pool, kept.join("machine/Virtual Hard Disks")).unwrap();
+    for (target, name) in [("kept/machine", "one"), ("one", "two"), (".", "self")] {
+        symlink(target, exported.path.join(name)).unwrap();
+    }
+    let inventory = read(&exported.path);
+    assert_eq!((inventory.machines.len(), inventory.problems), (1, vec![]));
+    for (target, name) in [("away", "nowhere"), ("circle", "circle")] {
+        symlink(target, exported.path.join(name)).unwrap();
+    }
+    let inventory = read(&exported.path);
+    let told: Vec<_> = inventory.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!((inventory.machines.len(), told.len()), (1, 2), "{told:?}");
+    assert!(told[0].contains("circle") && told[0].contains("more than 40 symbolic links"), "{told:?}");
+    assert!(told[1].contains(r"\nowhere' does not exist: there is no 'away'"), "{told:?}");
+    assert!(inventory.problems.iter().all(|problem| problem.kind == "machine.folder-unreadable"));
+    // Alone it is no export, and why is said.
+    let links = exported.path.join("links");
+    fs::create_dir(&links).unwrap();
+    symlink(kept.join("machine"), links.join("machine")).unwrap();
+    let told = hvm_sources::open(&uri(&links)).err().unwrap().to_string();
+    assert!(told.contains("holds no exported machine") && told.contains("outside of the exported folder"), "{told}");
+}
+
 /// Writes text of a configuration anew.
 fn change(path: &Path, from: &str, to: &str) {
     let bytes = fs::read(path).unwrap();

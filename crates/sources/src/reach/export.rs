@@ -2,6 +2,7 @@
 //! the paths that they had on the host, by their file names in the folder of their machine.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::path::Path;
 
 use hvm_formats::cim;
@@ -14,7 +15,7 @@ use hvm_model::names::{WindowsPath, folded};
 
 use super::link;
 use super::{Entry, EntryKind, FolderTree, Metadata, ReadOnlyTree};
-use crate::error::{ReachError, SourceError};
+use crate::error::{MAY_NOT_READ, ReachError, SourceError};
 
 const MACHINES: &str = "Virtual Machines";
 const CHECKPOINTS: &str = "Snapshots";
@@ -42,7 +43,7 @@ impl ExportTree {
         let error = |source| SourceError::Folder { path: folder.to_owned(), source };
         let real = dunce::canonicalize(Path::new(folder)).map_err(error)?;
         if !real.is_dir() {
-            return Err(error(std::io::ErrorKind::NotADirectory.into()));
+            return Err(error(io::ErrorKind::NotADirectory.into()));
         }
         let on = |letter: char| FolderTree::new(BTreeMap::from([(letter, real.clone())]));
         let first = Scan::of(&on('X'), 'X');
@@ -52,10 +53,13 @@ impl ExportTree {
         let files = on(letter);
         let scan = Scan::of(&files, letter);
         if scan.roots.is_empty() {
-            return Err(SourceError::NoExport { path: folder.to_owned() });
+            let unreadable =
+                scan.problems.iter().map(|problem| format!(" {} {}", problem.message, problem.hint)).collect();
+            return Err(SourceError::NoExport { path: folder.to_owned(), unreadable });
         }
         let (moved, doubts) = certain(scan.moved);
-        Ok(ExportTree { files, letter, roots: scan.roots, moved, problems: doubts })
+        let problems = scan.problems.into_iter().chain(doubts).collect();
+        Ok(ExportTree { files, letter, roots: scan.roots, moved, problems })
     }
 
     /// The drive that the folder is.
@@ -78,18 +82,17 @@ impl ExportTree {
 struct Scan {
     roots: Vec<WindowsPath>,
     moved: Vec<(WindowsPath, WindowsPath)>,
+    problems: Vec<Problem>,
 }
 
 impl Scan {
     fn of(tree: &FolderTree, letter: char) -> Scan {
         let top = WindowsPath::new(&format!("{letter}:\\"));
         let mut scan = Scan::default();
-        let is_machine = |folder: &WindowsPath| tree.exists(&folder.join(MACHINES));
-        if is_machine(&top) {
+        if scan.is_machine(tree, &top) {
             scan.roots.push(top);
         } else {
-            let folders = names(tree, &top, EntryKind::Folder).into_iter().map(|name| top.join(&name));
-            scan.roots.extend(folders.filter(is_machine).take(MAX_MACHINES));
+            scan.folders(tree, &top);
         }
         for root in scan.roots.clone() {
             scan.machine(tree, &root);
@@ -97,16 +100,70 @@ impl Scan {
         scan
     }
 
+    /// The folders of machines in one; a folder that a link leads to once more is taken once.
+    fn folders(&mut self, tree: &FolderTree, top: &WindowsPath) {
+        let entries = tree.read_dir(top).unwrap_or_else(|error| {
+            self.unreadable(top, error);
+            Vec::new()
+        });
+        // Folders first, so that one is called by its own name and not by that of a link to it.
+        let (own, others): (Vec<Entry>, Vec<Entry>) =
+            entries.into_iter().partition(|entry| entry.kind == EntryKind::Folder);
+        let mut seen = BTreeSet::new();
+        for entry in own.into_iter().chain(others) {
+            let folder = top.join(&entry.name);
+            let real = match (&entry.kind, tree.metadata(&folder)) {
+                (EntryKind::Folder | EntryKind::Link { .. }, Ok(found)) if found.kind == EntryKind::Folder => {
+                    found.real_path
+                }
+                (EntryKind::Link { .. }, Err(error)) => {
+                    self.unreadable(&folder, error);
+                    continue;
+                }
+                _ => continue,
+            };
+            if seen.insert(real.key()) && self.roots.len() < MAX_MACHINES && self.is_machine(tree, &folder) {
+                self.roots.push(folder);
+            }
+        }
+    }
+
+    /// Whether the folder is that of a machine; what keeps one from being read as such is told.
+    fn is_machine(&mut self, tree: &FolderTree, folder: &WindowsPath) -> bool {
+        let machines = folder.join(MACHINES);
+        let Err(error) = tree.metadata(&machines) else { return true };
+        let is_here = |entry: &Entry| folded(&entry.name) == folded(MACHINES);
+        if !error.is_missing() || tree.read_dir(folder).is_ok_and(|entries| entries.iter().any(is_here)) {
+            self.unreadable(&machines, error);
+        }
+        false
+    }
+
+    fn unreadable(&mut self, path: &WindowsPath, error: ReachError) {
+        let error = absent(error);
+        let hint = match &error {
+            error if error.is_denied() => MAY_NOT_READ,
+            _ => "If a machine is missing, put its folder in the place of the link.",
+        };
+        self.problems.push(Problem {
+            kind: "machine.folder-unreadable".to_owned(),
+            subject: Subject::File { path: path.to_string() },
+            message: error.to_string(),
+            place: Place::new(path.as_str(), ""),
+            hint: hint.to_owned(),
+        });
+    }
+
     /// The paths that a machine's files name, of which a file lies here.
     fn machine(&mut self, tree: &FolderTree, root: &WindowsPath) {
         let mut there: HashMap<String, WindowsPath> = HashMap::new();
         for folder in [root.join(DISKS), root.join(CHECKPOINTS), root.clone()] {
-            for name in names(tree, &folder, EntryKind::File) {
-                there.entry(folded(&name)).or_insert_with(|| folder.join(&name));
+            for (name, file) in files(tree, &folder) {
+                there.entry(folded(&name)).or_insert(file);
             }
         }
         for folder in [root.join(MACHINES), root.join(CHECKPOINTS)] {
-            for name in names(tree, &folder, EntryKind::File) {
+            for (name, _) in files(tree, &folder) {
                 let path = folder.join(&name);
                 let lower = name.to_ascii_lowercase();
                 if CONFIGURATIONS.iter().any(|end| lower.ends_with(end)) {
@@ -158,9 +215,22 @@ fn list(paths: &BTreeSet<WindowsPath>) -> String {
     paths.iter().map(|path| format!("'{path}'")).collect::<Vec<_>>().join(" and ")
 }
 
-fn names(tree: &FolderTree, folder: &WindowsPath, kind: EntryKind) -> Vec<String> {
+/// The names of files in a folder, and where each is: behind links the file itself, so that one of two names is not taken for two.
+/// A link that leads nowhere is told where it is missed, when its own path is opened.
+fn files(tree: &FolderTree, folder: &WindowsPath) -> Vec<(String, WindowsPath)> {
     let entries = tree.read_dir(folder).unwrap_or_default().into_iter();
-    entries.filter(|entry| entry.kind == kind).map(|entry| entry.name).collect()
+    let file = |entry: Entry| {
+        let path = folder.join(&entry.name);
+        match entry.kind {
+            EntryKind::File => Some((entry.name, path)),
+            EntryKind::Link { .. } => match tree.metadata(&path) {
+                Ok(found) => (found.kind == EntryKind::File).then_some((entry.name, found.real_path)),
+                Err(_) => Some((entry.name, path)),
+            },
+            EntryKind::Folder | EntryKind::Other => None,
+        }
+    };
+    entries.filter_map(file).collect()
 }
 
 /// Texts of a configuration that are whole paths, on a drive, a volume or another server; of one that cannot be read none, which is told when it is read as a
@@ -189,12 +259,19 @@ fn texts(tree: &FolderTree, path: &WindowsPath) -> Option<Vec<String>> {
     Some(document.leaves().map(|(_, _, value)| value.as_str().to_owned()).collect())
 }
 
-/// A drive of the host is none that somebody could map: the file was not exported.
+/// A drive of the host is none that somebody could map: the file was not exported. Nor is what a link of this computer leads to.
 fn absent(error: ReachError) -> ReachError {
     match error {
         ReachError::NotMapped { path, .. } => {
             let component = WindowsPath::new(&path).file_name().to_owned();
             ReachError::NotFound { path, component, folder: "the export".to_owned() }
+        }
+        ReachError::LinkOutside { path, link, target } => {
+            let reason = format!(
+                "the link '{link}' leads to '{target}', outside of the exported folder; put what it leads to in its place, or name a \
+                 folder that holds both"
+            );
+            ReachError::Io { path, source: io::Error::other(reason) }
         }
         other => other,
     }

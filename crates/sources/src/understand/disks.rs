@@ -16,7 +16,7 @@ use super::Reading;
 use super::devices::{SET, is_set};
 use super::live::ToldDisks;
 use super::machines::Machines;
-use crate::error::ReachError;
+use crate::error::{MAY_NOT_READ, ReachError};
 use crate::gate::TreeGate;
 
 /// Most sectors of a doubtful disk that are read.
@@ -341,10 +341,7 @@ fn unreachable(error: &ReachError, place: &Place) -> (String, String, Place, Str
             "The assessment goes on with what the host says of the disk. To migrate, shut the virtual machine down and plan again, \
              or copy the volume from a shadow copy and name that as the source.",
         ),
-        error if error.is_denied() => (
-            "disk.unreachable",
-            "Read the source as a user who may read the file, such as root or an administrator of the host.",
-        ),
+        error if error.is_denied() => ("disk.unreachable", MAY_NOT_READ),
         ReachError::OtherServer { .. } => (
             "disk.unreachable",
             "On a host that still runs, bring the file to a drive of its own (Move-VMStorage, or with the machine off by a copy). Else \
