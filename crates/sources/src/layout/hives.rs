@@ -19,6 +19,8 @@ pub(crate) enum Absence {
     Missing,
     /// Its file is there and cannot be read.
     Damaged,
+    /// Its file is there, and this user may not read it.
+    Denied,
     /// Its file is there, and the Windows that it belongs to has it open for itself.
     InUse,
     /// A source of this kind has none.
@@ -41,6 +43,7 @@ pub(crate) fn read(tree: &dyn ReadOnlyTree, path: &WindowsPath) -> Result<Hive, 
         let absence = match &error {
             ReachError::InUse { .. } => Absence::InUse,
             error if error.is_missing() => Absence::Missing,
+            error if error.is_denied() => Absence::Denied,
             _ => Absence::Damaged,
         };
         NoHive { absence, reason: error.to_string() }

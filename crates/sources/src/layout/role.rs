@@ -101,8 +101,13 @@ mod tests {
 
     use hvm_formats::io::SharedFile;
 
+    use hvm_model::inventory::Inventory;
+    use hvm_testkit::sample::{self, Variant, ids};
+
     use super::*;
-    use crate::reach::{Entry, Metadata};
+    use crate::layout::host::HostSource;
+    use crate::reach::{Entry, FolderTree, Metadata};
+    use crate::source::Source;
 
     /// A drive of which nothing can be read, for this reason.
     struct Closed(io::ErrorKind);
@@ -144,5 +149,70 @@ mod tests {
         assert!(denied.contains("as a user who may"), "{denied}");
         assert!(told(io::ErrorKind::InvalidData).contains("chkdsk"));
         assert!(told(io::ErrorKind::NotFound).contains("this is no system volume"));
+    }
+
+    /// Folders of which this user may not read what ends so.
+    struct Guarded(FolderTree, Vec<String>);
+
+    impl Guarded {
+        fn check(&self, path: &WindowsPath) -> Result<(), ReachError> {
+            match self.1.iter().any(|end| path.as_str().ends_with(end.as_str())) {
+                true => Closed(io::ErrorKind::PermissionDenied).open(path).map(drop),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl ReadOnlyTree for Guarded {
+        fn read_dir(&self, path: &WindowsPath) -> Result<Vec<Entry>, ReachError> {
+            self.check(path).and_then(|()| self.0.read_dir(path))
+        }
+
+        fn metadata(&self, path: &WindowsPath) -> Result<Metadata, ReachError> {
+            self.0.metadata(path)
+        }
+
+        fn open(&self, path: &WindowsPath) -> Result<SharedFile, ReachError> {
+            self.check(path).and_then(|()| self.0.open(path))
+        }
+
+        fn drives(&self) -> Vec<(char, String)> {
+            self.0.drives()
+        }
+
+        fn refresh(&self) {}
+    }
+
+    fn guarded(closed: &[&str]) -> Inventory {
+        let folder = tempfile::tempdir().unwrap();
+        let host = sample::write(folder.path(), Variant::Default).unwrap();
+        let drives = host.drives.iter().map(|(letter, path)| (*letter, path.canonicalize().unwrap()));
+        let source = HostSource {
+            uri: String::new(),
+            reach: "folder",
+            tree: Box::new(Guarded(
+                FolderTree::new(drives.collect()),
+                closed.iter().map(ToString::to_string).collect(),
+            )),
+            layout: Box::new(Role { system_drive: 'C' }),
+            answers: None,
+            link: None,
+        };
+        source.inventory().unwrap()
+    }
+
+    #[test]
+    fn what_this_user_may_not_read_is_not_said_to_be_damaged() {
+        let machine = format!("{}.xml", ids::MEMORY.0);
+        let inventory = guarded(&["SYSTEM", "SOFTWARE", &machine, r"Hyper-V\Snapshots"]);
+        let problems = inventory.problems.iter().map(|problem| (problem.kind.as_str(), problem));
+        let (kinds, problems): (Vec<&str>, Vec<_>) = problems.unzip();
+        let wanted = ["hive.unreadable", "hive.unreadable", "machine.unreadable", "machine.folder-unreadable"];
+        assert_eq!(kinds, wanted, "{problems:#?}");
+        for problem in problems {
+            assert!(problem.message.contains("could not be read: permission denied"), "{problem:?}");
+            assert!(problem.hint.starts_with("Read the source as a user who may read the file"), "{problem:?}");
+        }
+        assert_eq!(inventory.machines.len(), 6);
     }
 }

@@ -14,6 +14,7 @@ use super::machine::{self, CheckpointFile, MachineFile, Named};
 use super::registered;
 use super::switches::Networks;
 use super::vmfile::{Concern, Trouble};
+use crate::error::MAY_NOT_READ;
 use crate::reach::EntryKind;
 
 /// Most configuration files of one folder that are read.
@@ -62,7 +63,7 @@ pub(super) fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missin
     let entries = match reading.tree.read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            if missing == Missing::IsAProblem {
+            if missing == Missing::IsAProblem || error.is_denied() {
                 let place = Place::new(folder.as_str(), "");
                 unreadable(reading, "machine.folder-unreadable", folder, (error.to_string(), place));
             }
@@ -83,6 +84,8 @@ pub(super) fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missin
 fn unreadable(reading: &Reading<'_>, kind: &str, path: &WindowsPath, (message, place): (String, Place)) {
     let hint = if message.contains("is not mapped") {
         "Map the drive, then read the source again.".to_owned()
+    } else if reading.is_denied(path) {
+        MAY_NOT_READ.to_owned()
     } else if let Some(copy) = registered::copy_of(reading, path) {
         format!(
             "Copy the file again from the source host, or go on without what it describes. Hyper-V kept a copy of the \

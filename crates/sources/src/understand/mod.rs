@@ -34,6 +34,7 @@ use hvm_model::host::{Host, RemoteAdministration};
 use hvm_model::inventory::{Inventory, SCHEMA_VERSION, SourceDescription};
 use hvm_model::names::WindowsPath;
 
+use crate::error::ReachError;
 use crate::reach::ReadOnlyTree;
 use crate::reach::answers::Answers;
 use crate::reach::variables::Variables;
@@ -88,6 +89,12 @@ impl<'a> Reading<'a> {
     /// Whether the host is asked while it runs, so that what cannot be read there is mended there.
     fn is_live(&self) -> bool {
         self.answers.is_some_and(Answers::is_now)
+    }
+
+    /// Whether the system does not let this user read a file or list a folder.
+    fn is_denied(&self, path: &WindowsPath) -> bool {
+        let denied = |error: Option<ReachError>| error.is_some_and(|error| error.is_denied());
+        denied(self.tree.open(path).err()) || denied(self.tree.read_dir(path).err())
     }
 
     fn problem(&self, problem: Problem) {

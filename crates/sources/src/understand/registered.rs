@@ -13,6 +13,7 @@ use super::Reading;
 use super::devices::section_guid;
 use super::hyperv::{MACHINE_PATH, VIRTUALIZATION};
 use super::machines::{MAX_FILES, Missing, configurations};
+use crate::error::MAY_NOT_READ;
 
 /// The root of the list.
 const ROOT: &str = "Configurations";
@@ -67,7 +68,10 @@ fn list(reading: &Reading<'_>) -> List {
                 "{message} It lists the machines of the host; now those are read that lie in the usual folders, and others are not known."
             ),
             place: Place::new(path.as_str(), ""),
-            hint: "Copy the file again from the source host, or compare the list of machines with Hyper-V Manager.".to_owned(),
+            hint: match reading.is_denied(path) {
+                true => MAY_NOT_READ.to_owned(),
+                false => "Copy the file again from the source host, or compare the list of machines with Hyper-V Manager.".to_owned(),
+            },
         });
         List::Unreadable
     };

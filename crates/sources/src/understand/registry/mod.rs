@@ -12,6 +12,7 @@ use hvm_model::found::{Found, Place, Problem};
 use hvm_model::names::WindowsPath;
 
 use self::live::{LiveHive, LiveKey};
+use crate::error::MAY_NOT_READ;
 use crate::layout::{Absence, NoHive};
 use crate::reach::keys::Keys;
 
@@ -228,7 +229,10 @@ impl Registry {
             Err(NoHive { absence: Absence::InUse, reason }) => {
                 return vec![problem("hive.in-use", reason.clone(), RUNS)];
             }
-            Err(NoHive { reason, .. }) => {
+            Err(NoHive { absence: Absence::Denied, reason }) => {
+                return vec![problem("hive.unreadable", reason.clone(), MAY_NOT_READ)];
+            }
+            Err(NoHive { absence: Absence::Damaged, reason }) => {
                 return vec![problem("hive.damaged", reason.clone(), COPY_AGAIN)];
             }
         };
