@@ -140,6 +140,24 @@ fn configurations_that_cannot_be_read_are_named_with_their_line() {
     assert_eq!(inventory.machines.len(), 6);
 }
 
+/// `cp -a` onto a drive of ntfs-3g leaves them where the host had links.
+#[test]
+fn a_link_of_interix_is_told_with_where_it_leads() {
+    let (host, inventory) = read_after(Variant::Default, |host| {
+        let target = "/mnt/d/VMs/Größe.xml".encode_utf16().flat_map(u16::to_le_bytes);
+        let link: Vec<u8> = b"IntxLNK\x01".iter().copied().chain(target).collect();
+        std::fs::write(&host.machine(ids::SAVED.0).config, link).unwrap();
+        std::fs::write(&host.machine(ids::MEMORY.0).config, b"IntxLNK\x01\xd8").unwrap();
+    });
+    let problems: Vec<_> = inventory.problems.iter().filter(|problem| problem.kind == "machine.unreadable").collect();
+    let of = |id: &str| problems.iter().find(|problem| problem.place.file == host.machine(id).config_windows_path);
+    let told = of(ids::SAVED.0).unwrap();
+    assert!(told.message.contains("is a symbolic link of Interix to '/mnt/d/VMs/Größe.xml'"), "{told:?}");
+    assert!(told.message.contains("Windows does not know such links") && told.hint.contains("mklink"), "{told:?}");
+    assert!(of(ids::MEMORY.0).unwrap().message.contains("link of Interix to ''"));
+    assert_eq!(inventory.machines.len(), 5);
+}
+
 #[test]
 fn an_orphan_checkpoint_and_a_broken_store_are_told() {
     let (_, inventory) = read_after(Variant::Default, |host| {

@@ -13,7 +13,7 @@ use super::exported;
 use super::machine::{self, CheckpointFile, MachineFile, Named};
 use super::registered;
 use super::switches::Networks;
-use super::vmfile::{Concern, Trouble};
+use super::vmfile::{Concern, INTERIX_LINK, Trouble};
 use crate::error::MAY_NOT_READ;
 use crate::reach::EntryKind;
 
@@ -84,6 +84,9 @@ pub(super) fn configurations(reading: &Reading<'_>, folder: &WindowsPath, missin
 fn unreadable(reading: &Reading<'_>, kind: &str, path: &WindowsPath, (message, place): (String, Place)) {
     let hint = if message.contains("is not mapped") {
         "Map the drive, then read the source again.".to_owned()
+    } else if message.contains(INTERIX_LINK) {
+        "Make the link anew on a Windows (mklink), or put the file itself in its place, then read the source again."
+            .to_owned()
     } else if reading.is_denied(path) {
         MAY_NOT_READ.to_owned()
     } else if let Some(copy) = registered::copy_of(reading, path) {

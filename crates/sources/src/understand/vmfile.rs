@@ -12,6 +12,13 @@ use hvm_model::names::WindowsPath;
 use super::registered::is_binary;
 use crate::reach::ReadOnlyTree;
 
+/// What a symbolic link of Interix begins with, which ntfs-3g writes for one of Linux: a file to Windows. Its target follows in UTF-16.
+const INTERIX: &[u8; 8] = b"IntxLNK\x01";
+/// Most bytes of its target that are told.
+const MAX_TARGET: u64 = 2048;
+/// What its problem says, by which its hint is found.
+pub(super) const INTERIX_LINK: &str = "is a symbolic link of Interix";
+
 /// The root of every path.
 const ROOT: &str = "/configuration";
 
@@ -75,7 +82,14 @@ impl VmFile {
         let plain = |message: String| (message, String::new());
         let file = tree.open(path).map_err(|error| plain(error.to_string()))?;
         let real = WindowsPath::new(file.name());
-        let document = if is_binary(path) { binary(&*file, &real)? } else { xml(&*file, &real)? };
+        let document = if is_binary(path) { binary(&*file, &real) } else { xml(&*file, &real) };
+        let document = document.map_err(|error| match interix(&*file) {
+            None => error,
+            Some(target) => plain(format!(
+                "'{real}' {INTERIX_LINK} to '{target}', as ntfs-3g makes them: Windows does not know such links and finds a file in its \
+                 place."
+            )),
+        })?;
         if document.root().name() != "configuration" {
             let found = document.root().name();
             return Err(plain(format!(
@@ -153,6 +167,17 @@ impl VmFile {
             }
         }
     }
+}
+
+/// Where a symbolic link of Interix leads; none for another file, or one that cannot be read.
+fn interix(file: &dyn ReadAt) -> Option<String> {
+    let mut begin = [0; INTERIX.len()];
+    file.read_exact_at(&mut begin, 0).ok().filter(|()| begin == *INTERIX)?;
+    let len = file.len().saturating_sub(INTERIX.len() as u64).min(MAX_TARGET);
+    let mut target = vec![0; usize::try_from(len).ok()?];
+    file.read_exact_at(&mut target, INTERIX.len() as u64).ok()?;
+    let units: Vec<u16> = target.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    Some(String::from_utf16_lossy(&units))
 }
 
 fn xml(file: &dyn ReadAt, real: &WindowsPath) -> Result<Document, (String, String)> {
