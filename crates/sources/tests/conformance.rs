@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use hvm_model::inventory::Inventory;
-use hvm_testkit::sample::{self, Variant, answers};
+use hvm_testkit::sample::{self, SampleMachine, Variant, answers};
 use serde_json::Value;
 
 use collected_host::{collection, read, told_disks};
@@ -40,6 +40,9 @@ const TOLD_BY_THE_HOST: [&str; 18] = [
     "/switches/*/uplink",
     "/unknowns",
 ];
+
+/// What shares alone leave open.
+const HIDDEN_BY_SHARES: [&str; 1] = ["/unknowns"];
 
 /// What a collection has not, since the content of disks is not taken.
 const TOLD_BY_DISKS: [&str; 6] = [
@@ -212,8 +215,24 @@ fn the_shares_of_a_host() {
         assert_eq!((said.reach.as_str(), said.layout.as_str()), ("smb", "role"));
         assert_eq!(said.drives[0], ("C:".to_owned(), r"\\127.0.0.1\C$".to_owned()));
         let files = read(&shared.folder);
-        assert_eq!(between(&source.inventory().unwrap(), &files), BTreeSet::new(), "{variant:?}");
+        assert_eq!(between(&source.inventory().unwrap(), &files), listed(&HIDDEN_BY_SHARES), "{variant:?}");
     }
+}
+
+/// One machine is registered by a link that Samba does not show.
+#[test]
+fn what_a_server_of_shares_hides_is_told_as_not_known() {
+    let Some(shared) = Shared::start(Variant::Default, "") else { return };
+    let before = shared.open("").unwrap().inventory().unwrap();
+    let is_linked = |machine: &&SampleMachine| machine.registered_as != machine.config_windows_path;
+    let entry = shared.host.path_of(&shared.host.machines.iter().find(is_linked).unwrap().registered_as);
+    std::fs::remove_file(&entry).unwrap();
+    std::os::unix::fs::symlink(r"D:\x.xml", &entry).unwrap();
+    let inventory = shared.open("").unwrap().inventory().unwrap();
+    assert_eq!(inventory.machines.len() + 1, before.machines.len());
+    let told =
+        inventory.unknowns.iter().filter(|unknown| unknown.item.starts_with("Symbolic links")).collect::<Vec<_>>();
+    assert!(told.len() == 1 && told[0].reason.contains("machines and checkpoints may be missing"), "{told:?}");
 }
 
 #[test]
@@ -222,7 +241,7 @@ fn shares_with_other_names_and_folders_of_one_stand_for_drives() {
     let files = read(&shared.folder);
     for map in ["C=whole/C,d=D$", "C=C$,D=whole/D/?encrypt=always"] {
         let source = shared.open(map).unwrap();
-        assert_eq!(between(&source.inventory().unwrap(), &files), BTreeSet::new(), "{map}");
+        assert_eq!(between(&source.inventory().unwrap(), &files), listed(&HIDDEN_BY_SHARES), "{map}");
     }
     let error = shared.open("C=nothing").err().unwrap().to_string();
     assert!(error.contains(r"'\\127.0.0.1\nothing' is refused: there is no such share"), "{error}");
@@ -258,7 +277,7 @@ fn what_a_host_keeps_for_itself_is_told_with_what_to_do() {
     for wanted in ["?snapshot=latest", "C=C$,D=D$/?snapshot=@GMT-2026.11.30-09.00.00"] {
         let source = shared.open(wanted).unwrap();
         assert_eq!(source.describe().drives[0].1, r"\\127.0.0.1\C$\@GMT-2026.11.30-09.00.00");
-        assert_eq!(between(&source.inventory().unwrap(), &files), BTreeSet::new(), "{wanted}");
+        assert_eq!(between(&source.inventory().unwrap(), &files), listed(&HIDDEN_BY_SHARES), "{wanted}");
     }
     let other = shared.open("?snapshot=@GMT-2025.11.30-09.00.00").err().unwrap().to_string();
     assert!(other.contains("it has: @GMT-2026.11.30-09.00.00"), "{other}");

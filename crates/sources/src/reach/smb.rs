@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hvm_formats::guestfs::ntfs::{Reparse, ReparseKind};
 use hvm_formats::io::{ReadAt, SharedFile};
 use hvm_model::finding::Subject;
-use hvm_model::found::{Place, Problem};
+use hvm_model::found::{Place, Problem, Unknown};
 use hvm_model::names::WindowsPath;
 use hvm_smb::{Attributes, Client, Error, File, Share};
 
@@ -20,6 +20,8 @@ use crate::uri::Shadow;
 
 /// Most shadow copies that a message lists.
 const MOST_TOLD: usize = 10;
+/// Where a URI names the shares of drives, when the shares are all that is asked.
+const ALONE: &str = "smb://HOST/";
 /// Begin of the target of a junction to a volume.
 const VOLUME: &str = r"\??\Volume{";
 /// Tags of symbolic links and of junctions (MS-FSCC 2.1.2.1). What has another one is read through: the server puts its content
@@ -117,13 +119,8 @@ impl SmbTree {
         shadow: Option<Shadow>,
     ) -> Result<SmbTree, SourceError> {
         let way = Arc::new(Way { client, lost: Mutex::default() });
-        let mut tree = SmbTree {
-            way,
-            drives: BTreeMap::new(),
-            problems: Vec::new(),
-            listings: Listings::default(),
-            map: "smb://HOST/",
-        };
+        let mut tree =
+            SmbTree { way, drives: BTreeMap::new(), problems: Vec::new(), listings: Listings::default(), map: ALONE };
         for (letter, (share, folder)) in named {
             let share = shadowed(tree.way.client.share(share).map_err(Arc::new)?, shadow.as_ref())?;
             tree.drives.insert(*letter, Drive { share, folder: folder.clone() });
@@ -350,6 +347,24 @@ impl ReadOnlyTree for SmbTree {
 
     fn problems(&self) -> Vec<Problem> {
         self.problems.clone()
+    }
+
+    /// A server shows nothing in the place of a link that it hides, and does not say whether it hides any. A host that says itself what
+    /// runs there is a Windows, which hides none.
+    fn unknowns(&self) -> Vec<Unknown> {
+        let hidden = || {
+            Unknown {
+            item: "Symbolic links that the server hides".to_owned(),
+            reason: "A server such as Samba shows no link of Windows, so that nothing tells that one is there. Up to Windows Server 2012 R2 \
+                     a link registers each machine that lies outside of the usual folder: such machines and checkpoints may be missing."
+                .to_owned(),
+            how_to_learn: "Compare the machines with Hyper-V Manager, or on the host with: dir /al \
+                           \"%ProgramData%\\Microsoft\\Windows\\Hyper-V\\Virtual Machines\". Of shares that are no Windows, read the drives where \
+                           they lie, as 'folder:' or 'image:'."
+                .to_owned(),
+        }
+        };
+        (self.map == ALONE).then(hidden).into_iter().collect()
     }
 
     fn lost(&self) -> Option<SourceError> {
