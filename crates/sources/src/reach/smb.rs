@@ -349,20 +349,19 @@ impl ReadOnlyTree for SmbTree {
         self.problems.clone()
     }
 
-    /// A server shows nothing in the place of a link that it hides, and does not say whether it hides any. A host that says itself what
-    /// runs there is a Windows, which hides none.
+    /// A server shows nothing in the place of a link that it hides, and does not say whether it hides any. A host that is asked over
+    /// WinRM, too, is a Windows, which hides none.
     fn unknowns(&self) -> Vec<Unknown> {
-        let hidden = || {
-            Unknown {
+        let reason = "A server such as Samba shows no link of Windows, so that nothing tells that one is there. Up to Windows Server \
+                      2012 R2 a link registers each machine that lies outside of the usual folder: such machines and checkpoints may be \
+                      missing.";
+        let how_to_learn = "Compare the machines with Hyper-V Manager, or on the host with: dir /al \
+                            \"%ProgramData%\\Microsoft\\Windows\\Hyper-V\\Virtual Machines\". Where the shares are no Windows, read the \
+                            drives where they lie, as 'folder:' or 'image:'.";
+        let hidden = || Unknown {
             item: "Symbolic links that the server hides".to_owned(),
-            reason: "A server such as Samba shows no link of Windows, so that nothing tells that one is there. Up to Windows Server 2012 R2 \
-                     a link registers each machine that lies outside of the usual folder: such machines and checkpoints may be missing."
-                .to_owned(),
-            how_to_learn: "Compare the machines with Hyper-V Manager, or on the host with: dir /al \
-                           \"%ProgramData%\\Microsoft\\Windows\\Hyper-V\\Virtual Machines\". Of shares that are no Windows, read the drives where \
-                           they lie, as 'folder:' or 'image:'."
-                .to_owned(),
-        }
+            reason: reason.to_owned(),
+            how_to_learn: how_to_learn.to_owned(),
         };
         (self.map == ALONE).then(hidden).into_iter().collect()
     }
